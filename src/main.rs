@@ -1,0 +1,2 @@
+//! tamis
+fn main() {}

@@ -1,0 +1,132 @@
+//! The closed label sets of the metrics contract. Whoever records names a variant, so no raw path,
+//! method or status code can ever become a series.
+
+/// `handler` and `endpoint`: a route template, or `none` where no route was reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+#[expect(missing_docs, reason = "each variant is the route that `as_str` names")]
+pub enum Handler {
+    Root,
+    Health,
+    Livez,
+    Readyz,
+    Startupz,
+    Metrics,
+    ModelInfo,
+    Analyze,
+    Predict,
+    None,
+}
+
+impl Handler {
+    /// Every handler, in the order of its discriminants.
+    pub const ALL: [Self; 10] = [
+        Self::Root,
+        Self::Health,
+        Self::Livez,
+        Self::Readyz,
+        Self::Startupz,
+        Self::Metrics,
+        Self::ModelInfo,
+        Self::Analyze,
+        Self::Predict,
+        Self::None,
+    ];
+
+    /// The label's value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Root => "/",
+            Self::Health => "/health",
+            Self::Livez => "/livez",
+            Self::Readyz => "/readyz",
+            Self::Startupz => "/startupz",
+            Self::Metrics => "/metrics",
+            Self::ModelInfo => "/model-info",
+            Self::Analyze => "/analyze",
+            Self::Predict => "/predict",
+            Self::None => "none",
+        }
+    }
+}
+
+/// `method`: the methods that some route answers, and `other`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+#[expect(missing_docs, reason = "each variant is the method that `as_str` names")]
+pub enum Method {
+    Get,
+    Head,
+    Post,
+    Options,
+    Other,
+}
+
+impl Method {
+    /// Every method, in the order of its discriminants.
+    pub const ALL: [Self; 5] = [Self::Get, Self::Head, Self::Post, Self::Options, Self::Other];
+
+    /// The label's value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Post => "POST",
+            Self::Options => "OPTIONS",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// `status`: every status code that the daemon sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Status(u8);
+
+impl Status {
+    /// Every code, ascending; a [`Status`] is an index into this.
+    pub const ALL: [u16; 13] = [200, 204, 400, 404, 405, 408, 413, 414, 415, 422, 431, 500, 503];
+
+    /// The label for `code`; a code outside the closed set counts as 500, which no handler sends.
+    pub const fn from_code(code: u16) -> Self {
+        let mut index = 0;
+        while index < Self::ALL.len() {
+            if Self::ALL[index] == code {
+                return Self(index as u8);
+            }
+            index += 1;
+        }
+        Self(11)
+    }
+
+    /// The position in [`Self::ALL`].
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    /// The status code.
+    pub const fn code(self) -> u16 {
+        Self::ALL[self.0 as usize]
+    }
+}
+
+/// `model_type`: the toxicity models that can answer, and `iris`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+#[expect(missing_docs, reason = "each variant is the model that `as_str` names")]
+pub enum Model {
+    Simple,
+    Iris,
+}
+
+impl Model {
+    /// Every model, in the order of its discriminants.
+    pub const ALL: [Self; 2] = [Self::Simple, Self::Iris];
+
+    /// The label's value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Simple => "simple",
+            Self::Iris => "iris",
+        }
+    }
+}

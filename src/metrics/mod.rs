@@ -1,0 +1,3 @@
+//! Recording, merging and rendering of the metrics contract.
+
+pub mod labels;
