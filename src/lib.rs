@@ -1,5 +1,6 @@
 //! tamis: an edge inference daemon.
 
+pub mod alloc;
 pub mod api;
 pub mod cli;
 pub mod json;

@@ -127,3 +127,112 @@ impl Problem {
         }
     }
 }
+
+/// One failure with what a client needs to mend it. Plain data of fixed size: making one allocates nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Which of the closed set.
+    pub problem: Problem,
+    /// The field at fault, if one is.
+    pub field: Option<Field>,
+    /// Bytes into the body, if the place is known.
+    pub offset: Option<usize>,
+    /// What the contract asks for: `"a string"`, `"4 numbers"`.
+    pub expected: &'static str,
+    /// What came instead: `"a number"`.
+    pub found: &'static str,
+    /// How many came, and how many are allowed.
+    pub count: Option<(usize, usize)>,
+}
+
+impl Fault {
+    /// A fault that needs no more than its name.
+    pub const fn new(problem: Problem) -> Self {
+        Self { problem, field: None, offset: None, expected: "", found: "", count: None }
+    }
+
+    /// Names the field at fault.
+    #[must_use]
+    pub fn field(self, name: &str) -> Self {
+        Self { field: Some(Field::new(name)), ..self }
+    }
+
+    /// Says which element of the list field, and which number of that element, is at fault.
+    #[must_use]
+    pub fn element(mut self, row: Option<usize>, column: Option<usize>) -> Self {
+        if let Some(field) = &mut self.field {
+            field.row = row;
+            field.column = column;
+        }
+        self
+    }
+
+    /// Says at which byte of the body.
+    #[must_use]
+    pub const fn at(mut self, offset: usize) -> Self {
+        self.offset = Some(offset);
+        self
+    }
+
+    /// Says what was expected and what came.
+    #[must_use]
+    pub const fn expected(mut self, expected: &'static str, found: &'static str) -> Self {
+        self.expected = expected;
+        self.found = found;
+        self
+    }
+
+    /// Says how many came and how many are allowed.
+    #[must_use]
+    pub const fn count(mut self, found: usize, allowed: usize) -> Self {
+        self.count = Some((found, allowed));
+        self
+    }
+}
+
+/// A field's name, cut to [`Field::CAPACITY`] bytes, with the place inside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    name: [u8; Self::CAPACITY],
+    length: u8,
+    /// Index into the list that the field holds.
+    pub row: Option<usize>,
+    /// Index into that element.
+    pub column: Option<usize>,
+}
+
+impl Field {
+    /// Names longer than this are cut: a client's junk need not be echoed in full.
+    pub const CAPACITY: usize = 48;
+
+    fn new(name: &str) -> Self {
+        let end = name.floor_char_boundary(Self::CAPACITY);
+        let mut bytes = [0; Self::CAPACITY];
+        bytes[..end].copy_from_slice(&name.as_bytes()[..end]);
+        Self { name: bytes, length: end as u8, row: None, column: None }
+    }
+
+    /// The name without its place.
+    pub fn name(&self) -> &str {
+        std::str::from_utf8(&self.name[..usize::from(self.length)]).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_problem_stands_at_its_own_place_under_its_own_name() {
+        for (index, problem) in Problem::ALL.into_iter().enumerate() {
+            assert_eq!(problem as usize, index);
+            assert_eq!(Problem::ALL.into_iter().filter(|other| other.error_type() == problem.error_type()).count(), 1);
+        }
+    }
+
+    #[test]
+    fn long_names_are_cut_between_characters() {
+        let fault = Fault::new(Problem::UnknownField).field(&"é".repeat(40));
+        assert_eq!(fault.field.expect("named").name(), "é".repeat(24));
+    }
+}

@@ -1,1 +1,5 @@
-//! (in construction)
+//! JSON without allocation: reading over a recycled tape, writing into a slice.
+
+pub mod locate;
+pub mod read;
+pub mod write;

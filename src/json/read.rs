@@ -1,0 +1,208 @@
+//! Reading a body over simd-json's recycled tape.
+
+use simd_json::{Buffers, ErrorType, INPUT_PADDING, Node, StaticNode, Tape};
+
+use super::locate;
+use crate::problem::{Fault, Problem};
+
+/// A JSON parser that owns all the memory it needs for bodies up to a fixed length.
+///
+/// The body is copied into its scratch before parsing, because the parser unescapes strings in place and an
+/// error message needs the bytes as they came.
+pub struct Reader {
+    scratch: Vec<u8>,
+    buffers: Buffers,
+    tape: Tape<'static>,
+}
+
+impl Reader {
+    /// A reader for bodies of up to `max_body` bytes.
+    pub fn new(max_body: usize) -> Self {
+        Self {
+            scratch: vec![0; max_body + INPUT_PADDING],
+            buffers: Buffers::with_max_depth(max_body, locate::MAX_DEPTH),
+            tape: Tape(Vec::with_capacity(max_body / 2 + 16)),
+        }
+    }
+
+    /// Parses `body` and hands its root to `visit`.
+    ///
+    /// # Errors
+    /// [`Problem::InvalidUtf8`] and [`Problem::MalformedJson`] with the byte offset,
+    /// [`Problem::NumberOutOfRange`] for a number that double precision cannot hold, [`Problem::BodyTooLarge`] if
+    /// `body` is longer than the reader was made for, and whatever `visit` returns.
+    pub fn read<T>(&mut self, body: &[u8], visit: impl FnOnce(Value<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+        if self.scratch.len() < body.len() + INPUT_PADDING {
+            return Err(Fault::new(Problem::BodyTooLarge));
+        }
+        self.scratch[..body.len()].copy_from_slice(body);
+        let mut tape = std::mem::replace(&mut self.tape, Tape(Vec::new())).reset();
+        let parsed = simd_json::fill_tape_padded(&mut self.scratch, body.len(), &mut self.buffers, &mut tape);
+        let answer = match parsed {
+            Ok(()) => visit(Value(&tape.0)),
+            Err(error) => Err(explain(body, &error)),
+        };
+        self.tape = tape.reset();
+        answer
+    }
+}
+
+/// A value on the tape: its node and all nodes below it come first in the slice.
+#[derive(Clone, Copy)]
+pub struct Value<'t>(&'t [Node<'t>]);
+
+impl<'t> Value<'t> {
+    /// The string, if it is one.
+    pub fn as_str(self) -> Option<&'t str> {
+        match self.0.first() {
+            Some(Node::String(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The number in double precision, if it is one.
+    pub fn as_f64(self) -> Option<f64> {
+        match self.0.first() {
+            Some(Node::Static(StaticNode::F64(value))) => Some(*value),
+            Some(Node::Static(StaticNode::I64(value))) => Some(*value as f64),
+            Some(Node::Static(StaticNode::U64(value))) => Some(*value as f64),
+            _ => None,
+        }
+    }
+
+    /// Whether it is `null`.
+    pub fn is_null(self) -> bool {
+        matches!(self.0.first(), Some(Node::Static(StaticNode::Null)))
+    }
+
+    /// The members in the order they were sent, if it is an object.
+    pub fn as_object(self) -> Option<impl Iterator<Item = (&'t str, Value<'t>)>> {
+        let Some(&Node::Object { len, .. }) = self.0.first() else { return None };
+        let mut rest = &self.0[1..];
+        Some((0..len).map_while(move |_| {
+            let (Node::String(key), after) = rest.split_first()? else { return None };
+            let value = Value(after);
+            rest = after.get(value.span()..)?;
+            Some((*key, value))
+        }))
+    }
+
+    /// The number of elements and the elements, if it is an array.
+    pub fn as_array(self) -> Option<(usize, impl Iterator<Item = Value<'t>>)> {
+        let Some(&Node::Array { len, .. }) = self.0.first() else { return None };
+        let mut rest = &self.0[1..];
+        let elements = (0..len).map_while(move |_| {
+            let value = Value(rest);
+            rest = rest.get(value.span()..)?;
+            Some(value)
+        });
+        Some((len, elements))
+    }
+
+    /// The JSON type, as an error message names it.
+    pub fn type_name(self) -> &'static str {
+        match self.0.first() {
+            Some(Node::String(_)) => "a string",
+            Some(Node::Object { .. }) => "an object",
+            Some(Node::Array { .. }) => "a list",
+            Some(Node::Static(StaticNode::Bool(_))) => "a boolean",
+            Some(Node::Static(StaticNode::Null)) | None => "null",
+            Some(Node::Static(_)) => "a number",
+        }
+    }
+
+    /// How many nodes it takes.
+    fn span(self) -> usize {
+        match self.0.first() {
+            Some(Node::Object { count, .. } | Node::Array { count, .. }) => count + 1,
+            _ => 1,
+        }
+    }
+}
+
+/// Turns the parser's refusal into what a client can act on.
+fn explain(body: &[u8], error: &simd_json::Error) -> Fault {
+    if let Err(invalid) = std::str::from_utf8(body) {
+        return Fault::new(Problem::InvalidUtf8).at(invalid.valid_up_to());
+    }
+    if let Some(offset) = locate::first_error(body) {
+        return Fault::new(Problem::MalformedJson).at(offset);
+    }
+    // Well-formed, and still refused: a lone surrogate, or a number that no double holds.
+    match error.error() {
+        ErrorType::InvalidNumber | ErrorType::Overflow => Fault::new(Problem::NumberOutOfRange).at(error.index()),
+        _ => Fault::new(Problem::MalformedJson).at(error.index()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn problem_of(body: &[u8]) -> Option<(Problem, Option<usize>)> {
+        Reader::new(4096).read(body, |_| Ok(())).err().map(|fault| (fault.problem, fault.offset))
+    }
+
+    /// What the tape says, in a foreign parser's words.
+    fn rebuilt(value: Value<'_>) -> serde_json::Value {
+        if let Some(members) = value.as_object() {
+            return members.map(|(key, value)| (key.to_owned(), rebuilt(value))).collect();
+        }
+        if let Some((length, elements)) = value.as_array() {
+            let list: Vec<_> = elements.map(rebuilt).collect();
+            assert_eq!(list.len(), length);
+            return list.into();
+        }
+        match (value.as_str(), value.as_f64()) {
+            (Some(text), _) => text.into(),
+            (_, Some(number)) => number.into(),
+            _ if value.is_null() => serde_json::Value::Null,
+            _ => value.type_name().into(),
+        }
+    }
+
+    #[test]
+    fn refusals_say_what_and_where() {
+        assert_eq!(problem_of(b"{\"text\":\"a\""), Some((Problem::MalformedJson, Some(11))));
+        assert_eq!(problem_of(b"{\"text\":\"a\xff\"}"), Some((Problem::InvalidUtf8, Some(10))));
+        assert_eq!(problem_of(b"{\"text\":\"\\n\xff\"}"), Some((Problem::InvalidUtf8, Some(11))));
+        assert_eq!(problem_of(b""), Some((Problem::MalformedJson, Some(0))));
+        assert_eq!(problem_of(b"[1e999]").map(|(problem, _)| problem), Some(Problem::NumberOutOfRange));
+        assert_eq!(problem_of(b"\"\\ud800\"").map(|(problem, _)| problem), Some(Problem::MalformedJson));
+        assert_eq!(problem_of(&[b' '; 5000]), Some((Problem::BodyTooLarge, None)));
+        assert_eq!(problem_of(b"[123456789012345678901234567890]"), None);
+    }
+
+    #[test]
+    fn the_offset_is_of_the_bytes_as_they_came_even_after_unescaping() {
+        assert_eq!(problem_of(b"{\"a\":\"\\n\\n\\n\\n\", x}"), Some((Problem::MalformedJson, Some(17))));
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_a_foreign_parser(bodies in prop::collection::vec("[\\[\\]{}:,\"ntrue1.0e+\\- a\\\\u0]{0,40}|\\{\"[a-z]{1,3}\":(1|\"\\\\\\\\n\"|\\[1,2\\])\\}", 1..4)) {
+            let mut reader = Reader::new(256);
+            for body in bodies {
+                let ours = reader.read(body.as_bytes(), |value| Ok(rebuilt(value)));
+                match (serde_json::from_str::<serde_json::Value>(&body), ours) {
+                    (Ok(theirs), Ok(ours)) => prop_assert_eq!(simplified(theirs), ours, "{}", body),
+                    (Err(_), Err(_)) => {}
+                    (theirs, ours) => prop_assert!(false, "{body}: {theirs:?} against {ours:?}"),
+                }
+            }
+        }
+    }
+
+    /// Numbers as doubles and booleans by their type's name, as [`rebuilt`] has them.
+    fn simplified(value: serde_json::Value) -> serde_json::Value {
+        match value {
+            serde_json::Value::Number(number) => number.as_f64().into(),
+            serde_json::Value::Bool(_) => "a boolean".into(),
+            serde_json::Value::Array(list) => list.into_iter().map(simplified).collect(),
+            serde_json::Value::Object(members) => members.into_iter().map(|(key, value)| (key, simplified(value))).collect(),
+            other => other,
+        }
+    }
+}

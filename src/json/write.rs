@@ -1,0 +1,172 @@
+//! Writing JSON into a caller's slice: no allocation, no panic, overflow remembered instead.
+
+use std::fmt;
+
+/// A cursor over a fixed slice. Once something does not fit, nothing more is written and
+/// [`Writer::finish`] says so; callers size the slice so that this is a bug, not a case.
+pub struct Writer<'a> {
+    buffer: &'a mut [u8],
+    length: usize,
+    overflowed: bool,
+}
+
+impl<'a> Writer<'a> {
+    /// Starts at the beginning of `buffer`.
+    pub fn new(buffer: &'a mut [u8]) -> Self {
+        Self { buffer, length: 0, overflowed: false }
+    }
+
+    /// Bytes written, or `None` if the slice was too short for them.
+    pub fn finish(self) -> Option<usize> {
+        (!self.overflowed).then_some(self.length)
+    }
+
+    /// Appends `bytes` as they are.
+    #[inline]
+    pub fn raw(&mut self, bytes: &[u8]) {
+        let end = self.length + bytes.len();
+        if let Some(room) = self.buffer.get_mut(self.length..end)
+            && !self.overflowed
+        {
+            room.copy_from_slice(bytes);
+            self.length = end;
+        } else {
+            self.overflowed = true;
+        }
+    }
+
+    /// Appends `text` as a JSON string with its quotes (RFC 8259, section 7).
+    pub fn string(&mut self, text: &str) {
+        self.raw(b"\"");
+        self.escaped(text);
+        self.raw(b"\"");
+    }
+
+    /// Appends `text` escaped, without quotes.
+    pub fn escaped(&mut self, text: &str) {
+        let bytes = text.as_bytes();
+        let mut start = 0;
+        for (at, &byte) in bytes.iter().enumerate() {
+            if byte >= 0x20 && byte != b'"' && byte != b'\\' {
+                continue;
+            }
+            self.raw(&bytes[start..at]);
+            start = at + 1;
+            match byte {
+                b'"' => self.raw(b"\\\""),
+                b'\\' => self.raw(b"\\\\"),
+                b'\n' => self.raw(b"\\n"),
+                b'\r' => self.raw(b"\\r"),
+                b'\t' => self.raw(b"\\t"),
+                _ => {
+                    let hex = |digit: u8| HEX[usize::from(digit)];
+                    self.raw(&[b'\\', b'u', b'0', b'0', hex(byte >> 4), hex(byte & 15)]);
+                }
+            }
+        }
+        self.raw(&bytes[start..]);
+    }
+
+    /// Appends an unsigned integer in decimal.
+    pub fn integer(&mut self, value: u64) {
+        let mut digits = [0; 20];
+        let start = decimal(value, &mut digits);
+        self.raw(&digits[start..]);
+    }
+
+    /// Appends `numerator / 10^decimals` exactly, without trailing zeros but with at least one decimal:
+    /// `fixed(590_000, 6)` is `0.59`, `fixed(1_000_000, 6)` is `1.0`. `decimals` is 1 to 9.
+    pub fn fixed(&mut self, numerator: u64, decimals: u32) {
+        let scale = 10_u64.pow(decimals);
+        self.integer(numerator / scale);
+        let mut digits = [0; 20];
+        // The leading one keeps the zeros after the point.
+        let start = decimal(scale + numerator % scale, &mut digits) + 1;
+        let fraction = &digits[start..];
+        let kept = fraction.iter().rposition(|&digit| digit != b'0').map_or(1, |last| last + 1);
+        self.raw(b".");
+        self.raw(&fraction[..kept]);
+    }
+
+    /// Appends a probability rounded to six decimals. Anything outside 0 to 1, NaN too, becomes the nearer end.
+    pub fn probability(&mut self, value: f32) {
+        let millionths = (f64::from(value).clamp(0.0, 1.0) * 1e6).round();
+        self.fixed(millionths as u64, 6);
+    }
+}
+
+impl fmt::Write for Writer<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.raw(text.as_bytes());
+        Ok(())
+    }
+}
+
+/// Writes `value` at the end of `digits` and returns where it starts.
+fn decimal(mut value: u64, digits: &mut [u8; 20]) -> usize {
+    let mut start = digits.len();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + (value % 10) as u8;
+        value /= 10;
+        if value == 0 {
+            return start;
+        }
+    }
+}
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn written(write: impl FnOnce(&mut Writer<'_>)) -> String {
+        let mut buffer = [0; 4096];
+        let mut writer = Writer::new(&mut buffer);
+        write(&mut writer);
+        let length = writer.finish().expect("it fits");
+        String::from_utf8(buffer[..length].to_vec()).expect("UTF-8 in, UTF-8 out")
+    }
+
+    #[test]
+    fn numbers_read_as_people_write_them() {
+        assert_eq!(written(|w| w.integer(0)), "0");
+        assert_eq!(written(|w| w.integer(u64::MAX)), u64::MAX.to_string());
+        assert_eq!(written(|w| w.fixed(590_000, 6)), "0.59");
+        assert_eq!(written(|w| w.fixed(1_000_000, 6)), "1.0");
+        assert_eq!(written(|w| w.fixed(12, 6)), "0.000012");
+        assert_eq!(written(|w| w.probability(f32::NAN)), "0.0");
+        assert_eq!(written(|w| w.probability(2.0)), "1.0");
+    }
+
+    #[test]
+    fn overflow_is_told_and_writes_nothing_past_the_end() {
+        let mut buffer = [b'.'; 8];
+        let mut writer = Writer::new(&mut buffer[..4]);
+        writer.raw(b"abc");
+        writer.raw(b"de");
+        writer.raw(b"f");
+        assert_eq!(writer.finish(), None);
+        assert_eq!(&buffer, b"abc.....");
+    }
+
+    proptest! {
+        #[test]
+        fn strings_survive_a_foreign_parser(text in "\\PC*|[\\x00-\\x7f]*") {
+            let json = written(|w| w.string(&text));
+            prop_assert_eq!(serde_json::from_str::<String>(&json).expect("valid JSON"), text);
+        }
+
+        #[test]
+        fn fixed_is_exact(numerator in 0_u64..1_000_000_000_000, decimals in 1_u32..9) {
+            let text = written(|w| w.fixed(numerator, decimals));
+            let (whole, fraction) = text.split_once('.').expect("a point");
+            let padded = format!("{fraction:0<width$}", width = decimals as usize);
+            let back = whole.parse::<u64>().expect("digits") * 10_u64.pow(decimals) + padded.parse::<u64>().expect("digits");
+            prop_assert_eq!(back, numerator);
+        }
+    }
+}
