@@ -205,10 +205,13 @@ impl Field {
     /// Names longer than this are cut: a client's junk need not be echoed in full.
     pub const CAPACITY: usize = 48;
 
+    /// Control characters become `?`, so that escaping at most doubles the length.
     fn new(name: &str) -> Self {
         let end = name.floor_char_boundary(Self::CAPACITY);
         let mut bytes = [0; Self::CAPACITY];
-        bytes[..end].copy_from_slice(&name.as_bytes()[..end]);
+        for (slot, &byte) in bytes.iter_mut().zip(&name.as_bytes()[..end]) {
+            *slot = if byte.is_ascii_control() { b'?' } else { byte };
+        }
         Self { name: bytes, length: end as u8, row: None, column: None }
     }
 

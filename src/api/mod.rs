@@ -1,1 +1,139 @@
-//! (in construction)
+//! What each endpoint answers. A handler is a pure function: slices and this worker's state in, bytes and an
+//! [`Outcome`] out; it knows neither hyper nor sockets.
+
+pub mod analyze;
+pub mod fault;
+pub mod health;
+pub mod model_info;
+pub mod predict;
+pub mod root;
+pub mod route;
+pub mod scrape;
+
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use crate::json::read::Reader;
+use crate::metrics::export::Exporter;
+use crate::metrics::labels::{Handler, Method};
+use crate::metrics::shard::Shard;
+use crate::model::Models;
+use crate::problem::{Fault, Problem};
+use crate::text::Scratch;
+use health::SharedPhase;
+
+/// Replies of every handler but the large ones fit in this many bytes.
+pub const SMALL_REPLY: usize = 512;
+
+/// What one request may ask for at most.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes of body.
+    pub body: usize,
+    /// Bytes of `text`.
+    pub text: usize,
+    /// Rows of `features`.
+    pub rows: usize,
+}
+
+/// What one worker thread owns to answer requests, allocated once.
+pub struct Worker {
+    shard: Arc<Shard>,
+    models: Arc<OnceLock<Models>>,
+    exporter: Exporter,
+    reader: Reader,
+    text: Scratch,
+    limits: Limits,
+    phase: SharedPhase,
+    started: Instant,
+}
+
+/// A request whose body has arrived in full.
+pub struct Request<'a> {
+    /// The route it took.
+    pub handler: Handler,
+    /// `GET`, `HEAD` or `POST`.
+    pub method: Method,
+    /// The body; empty for `GET` and `HEAD`.
+    pub body: &'a [u8],
+    /// When the last byte of it was there.
+    pub received: Instant,
+    /// A hash of who asks.
+    pub client: u64,
+}
+
+/// The media type of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// `application/json`
+    Json,
+    /// `application/problem+json` (RFC 9457)
+    Problem,
+    /// The Prometheus text format
+    Metrics,
+}
+
+/// What a handler says about the bytes it wrote.
+#[derive(Clone, Copy, Debug)]
+pub struct Outcome {
+    /// The HTTP status code.
+    pub status: u16,
+    /// The media type.
+    pub content: Content,
+    /// How many bytes were written.
+    pub length: usize,
+    /// What went wrong, if something did.
+    pub problem: Option<Problem>,
+}
+
+impl Worker {
+    /// Allocates everything that answering will need.
+    pub fn new(
+        shard: Arc<Shard>,
+        models: Arc<OnceLock<Models>>,
+        exporter: Exporter,
+        limits: Limits,
+        phase: SharedPhase,
+        started: Instant,
+    ) -> Self {
+        let reader = Reader::new(limits.body);
+        let text = Scratch::new(limits.text);
+        Self { shard, models, exporter, reader, text, limits, phase, started }
+    }
+
+    /// The counters of this worker.
+    pub fn shard(&self) -> &Shard {
+        &self.shard
+    }
+
+    /// Answers `request` into `out`, which holds [`reply_capacity`] bytes.
+    pub fn answer(&mut self, request: &Request<'_>, out: &mut [u8]) -> Outcome {
+        let answered = match request.handler {
+            Handler::Analyze => analyze::answer(self, request, out),
+            Handler::Predict => predict::answer(self, request, out),
+            Handler::Metrics => return scrape::answer(self, request, out),
+            Handler::Root => Ok(root::answer(out)),
+            Handler::Health => Ok(health::health(self, out)),
+            Handler::Livez => Ok(health::livez(out)),
+            Handler::Readyz => Ok(health::readyz(self, out)),
+            Handler::Startupz => Ok(health::startupz(self, out)),
+            Handler::ModelInfo => model_info::answer(self, out),
+            Handler::None => Err(Fault::new(Problem::NotFound)),
+        };
+        match answered {
+            Ok((status, length)) => Outcome { status, content: Content::Json, length, problem: None },
+            Err(fault) => fault::answer(&fault, out),
+        }
+    }
+}
+
+/// How many bytes the answer to a request of `handler` with `body` bytes may take under `limits`.
+pub fn reply_capacity(handler: Handler, body: usize, limits: Limits) -> usize {
+    match handler {
+        Handler::Metrics => scrape::max_len(),
+        Handler::ModelInfo => model_info::MAX_LEN,
+        // A row of four numbers takes ten bytes at least, so short bodies have short answers.
+        Handler::Predict if body > predict::SMALL_BODY => predict::max_len(limits.rows),
+        _ => SMALL_REPLY,
+    }
+}

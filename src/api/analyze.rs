@@ -1,0 +1,115 @@
+//! `POST /analyze`: how toxic is a text.
+
+use super::{Request, Worker};
+use crate::json::read::Value;
+use crate::json::write::Writer;
+use crate::metrics::labels::Model;
+use crate::model::Models;
+use crate::model::toxicity::{LABELS, Scores};
+use crate::problem::{Fault, Problem};
+
+/// Which model the client asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Choice {
+    Simple,
+    Bert,
+    Auto,
+}
+
+/// Scores the text of `request`; answers status and length.
+///
+/// # Errors
+/// Whatever is wrong with the body, [`Problem::ModelUnavailable`] while the model is not there.
+pub fn answer(worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Result<(u16, usize), Fault> {
+    let scored = score(worker, request);
+    match scored {
+        Ok((scores, level)) => {
+            let nanoseconds = u64::try_from(request.received.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            worker.shard.analyzed(Model::Simple, scores.score(), nanoseconds);
+            worker.shard.client_seen(request.client, worker.started.elapsed().as_secs());
+            Ok((200, render(&scores, level, nanoseconds, out)))
+        }
+        Err(fault) => {
+            worker.shard.analysis_failed(Model::Simple);
+            Err(fault)
+        }
+    }
+}
+
+fn score(worker: &mut Worker, request: &Request<'_>) -> Result<(Scores, &'static str), Fault> {
+    let Worker { reader, text: scratch, models, limits, .. } = worker;
+    reader.read(request.body, |root| {
+        let (text, choice) = parse(root, limits.text)?;
+        if choice == Choice::Bert {
+            return Err(Fault::new(Problem::ModelUnavailable)
+                .field("model")
+                .expected("this build carries 'simple', which 'auto' takes too", ""));
+        }
+        let Models { toxicity, .. } =
+            models.get().ok_or(Fault::new(Problem::ModelUnavailable).expected("it will be in a moment", ""))?;
+        let scores = toxicity.score(text, scratch).ok_or(Fault::new(Problem::EmptyText).field("text"))?;
+        Ok((scores, toxicity.level(scores.score()).as_str()))
+    })
+}
+
+/// `{"text": string, "model"?: "simple" | "bert" | "auto" | null}`
+fn parse(root: Value<'_>, max_text: usize) -> Result<(&str, Choice), Fault> {
+    let members =
+        root.as_object().ok_or(Fault::new(Problem::InvalidType).field("body").expected("an object", root.type_name()))?;
+    let (mut text, mut choice) = (None, None);
+    for (key, value) in members {
+        match key {
+            "text" => {
+                let string = value.as_str().ok_or(
+                    Fault::new(Problem::InvalidType).field("text").expected("a string", value.type_name()),
+                )?;
+                if text.replace(string).is_some() {
+                    return Err(Fault::new(Problem::DuplicateField).field("text"));
+                }
+            }
+            "model" => {
+                if choice.replace(parse_choice(value)?).is_some() {
+                    return Err(Fault::new(Problem::DuplicateField).field("model"));
+                }
+            }
+            _ => return Err(Fault::new(Problem::UnknownField).field(key).expected("send 'text' and, at will, 'model'", "")),
+        }
+    }
+    let text = text.ok_or(Fault::new(Problem::MissingField).field("text").expected("send the text to score as a string", ""))?;
+    if text.len() > max_text {
+        return Err(Fault::new(Problem::TextTooLong).field("text").count(text.len(), max_text));
+    }
+    Ok((text, choice.unwrap_or(Choice::Simple)))
+}
+
+fn parse_choice(value: Value<'_>) -> Result<Choice, Fault> {
+    if value.is_null() {
+        return Ok(Choice::Simple);
+    }
+    match value.as_str() {
+        Some("simple") => Ok(Choice::Simple),
+        Some("bert") => Ok(Choice::Bert),
+        Some("auto") => Ok(Choice::Auto),
+        Some(_) => Err(Fault::new(Problem::UnknownModel).field("model")),
+        None => Err(Fault::new(Problem::InvalidType).field("model").expected("a string", value.type_name())),
+    }
+}
+
+fn render(scores: &Scores, level: &str, nanoseconds: u64, out: &mut [u8]) -> usize {
+    let mut writer = Writer::new(out);
+    writer.raw(br#"{"score":"#);
+    writer.integer(u64::from(scores.score()));
+    writer.raw(br#","toxicity_level":""#);
+    writer.raw(level.as_bytes());
+    writer.raw(br#"","model_used":"simple","processing_time_ms":"#);
+    writer.fixed(nanoseconds, 6);
+    writer.raw(br#","labels":{"#);
+    for (index, (label, &probability)) in LABELS.iter().zip(&scores.probabilities).enumerate() {
+        writer.raw(if index == 0 { b"\"" } else { b",\"" });
+        writer.raw(label.as_bytes());
+        writer.raw(b"\":");
+        writer.probability(probability);
+    }
+    writer.raw(b"}}");
+    writer.finish().unwrap_or_default()
+}

@@ -1,0 +1,139 @@
+//! The body of an error answer: RFC 9457 with `FastAPI`'s `detail`, a stable `error_type`, and the field,
+//! byte or limit at fault.
+
+use std::fmt::Write as _;
+
+use super::{Content, Outcome};
+use crate::json::write::Writer;
+use crate::problem::{Fault, Field, Problem};
+
+/// Writes the problem document for `fault`; [`super::SMALL_REPLY`] bytes are enough for any.
+pub fn answer(fault: &Fault, out: &mut [u8]) -> Outcome {
+    let problem = fault.problem;
+    let mut writer = Writer::new(out);
+    writer.raw(b"{\"type\":\"about:blank\",\"title\":\"");
+    writer.raw(title(problem).as_bytes());
+    writer.raw(b"\",\"status\":");
+    writer.integer(u64::from(problem.status()));
+    writer.raw(b",\"detail\":\"");
+    detail(fault, &mut writer);
+    writer.raw(b"\",\"error_type\":\"");
+    writer.raw(problem.error_type().as_bytes());
+    writer.raw(b"\"");
+    if let Some(field) = &fault.field {
+        writer.raw(b",\"field\":\"");
+        path(field, &mut writer);
+        writer.raw(b"\"");
+    }
+    if let Some(offset) = fault.offset {
+        writer.raw(b",\"offset\":");
+        writer.integer(offset as u64);
+    }
+    if let Some((_, limit)) = fault.count {
+        writer.raw(b",\"limit\":");
+        writer.integer(limit as u64);
+    }
+    writer.raw(b"}");
+    let length = writer.finish().unwrap_or_default();
+    Outcome { status: problem.status(), content: Content::Problem, length, problem: Some(problem) }
+}
+
+/// The reason phrase of the status, as RFC 9457 (section 4.2.1) wants it for `about:blank`.
+const fn title(problem: Problem) -> &'static str {
+    match problem.status() {
+        400 => "Bad Request",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        413 => "Content Too Large",
+        414 => "URI Too Long",
+        415 => "Unsupported Media Type",
+        422 => "Unprocessable Content",
+        431 => "Request Header Fields Too Large",
+        _ => "Service Unavailable",
+    }
+}
+
+/// One sentence that names what is wrong and how to mend it.
+fn detail(fault: &Fault, writer: &mut Writer<'_>) {
+    let (found, allowed) = fault.count.unwrap_or_default();
+    if let Some(field) = &fault.field {
+        writer.raw(b"field '");
+        path(field, writer);
+        writer.raw(b"' ");
+    }
+    // Writing to a `Writer` cannot fail; it remembers an overflow itself.
+    let _ = match fault.problem {
+        Problem::MalformedRequest => write!(writer, "the bytes are not an HTTP request"),
+        Problem::MalformedJson => {
+            write!(writer, "the body is not JSON: unexpected at byte {}", fault.offset.unwrap_or_default())
+        }
+        Problem::InvalidUtf8 => {
+            write!(writer, "the body is not UTF-8: invalid at byte {}", fault.offset.unwrap_or_default())
+        }
+        Problem::NotFound => write!(writer, "no such path; GET / lists what there is"),
+        Problem::MethodNotAllowed => write!(writer, "this path does not take this method; see the Allow header"),
+        Problem::RequestTimeout => write!(writer, "the request did not arrive in time; send it again"),
+        Problem::BodyTooLarge => write!(writer, "the body is longer than {allowed} bytes; send less at a time"),
+        Problem::UriTooLong => write!(writer, "the request target is too long"),
+        Problem::UnsupportedMediaType => write!(writer, "send the body with content-type: application/json"),
+        Problem::InvalidType => write!(writer, "must be {}, not {}", fault.expected, fault.found),
+        Problem::MissingField => write!(writer, "is missing; {}", fault.expected),
+        Problem::UnknownField => write!(writer, "is not known here; {}", fault.expected),
+        Problem::DuplicateField => write!(writer, "stands twice; send it once"),
+        Problem::WrongLength => write!(writer, "must hold {}, not {found}", fault.expected),
+        Problem::NumberOutOfRange => match fault.offset {
+            Some(offset) => write!(writer, "the number at byte {offset} is out of range"),
+            None => write!(writer, "must be a finite number in single precision"),
+        },
+        Problem::EmptyText => write!(writer, "holds nothing to score; send at least one letter, digit or sign"),
+        Problem::TextTooLong => write!(writer, "is {found} bytes long; the limit is {allowed}"),
+        Problem::UnknownModel => write!(writer, "must be one of 'simple', 'bert', 'auto'"),
+        Problem::HeaderSectionTooLarge => write!(writer, "the header section is too large; send fewer or shorter headers"),
+        Problem::Overloaded => write!(writer, "every slot is taken; try again after the Retry-After seconds"),
+        Problem::ModelUnavailable => write!(writer, "the model is not loaded; {}", fault.expected),
+    };
+}
+
+/// The field's name with its place: `features[2][0]`.
+fn path(field: &Field, writer: &mut Writer<'_>) {
+    writer.escaped(field.name());
+    for index in [field.row, field.column].into_iter().flatten() {
+        let _ = write!(writer, "[{index}]");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::SMALL_REPLY;
+
+    #[test]
+    fn every_problem_makes_a_complete_document_in_a_small_reply() {
+        for problem in Problem::ALL {
+            let longest = Fault::new(problem)
+                .field(&"\"".repeat(99))
+                .element(Some(usize::MAX), Some(usize::MAX))
+                .at(usize::MAX)
+                .count(usize::MAX, usize::MAX);
+            for fault in [Fault::new(problem), longest] {
+                let mut out = [0; SMALL_REPLY];
+                let outcome = answer(&fault, &mut out);
+                let json: serde_json::Value = serde_json::from_slice(&out[..outcome.length]).expect("valid JSON");
+                assert_eq!(json["status"], problem.status());
+                assert_eq!(json["error_type"], problem.error_type());
+                assert!(json["detail"].as_str().is_some_and(|detail| detail.len() > 10));
+            }
+        }
+    }
+
+    #[test]
+    fn fields_are_named_with_their_place() {
+        let fault = Fault::new(Problem::NumberOutOfRange).field("features").element(Some(2), Some(0));
+        let mut out = [0; SMALL_REPLY];
+        let outcome = answer(&fault, &mut out);
+        let json: serde_json::Value = serde_json::from_slice(&out[..outcome.length]).expect("valid JSON");
+        assert_eq!(json["field"], "features[2][0]");
+        assert_eq!(json["detail"], "field 'features[2][0]' must be a finite number in single precision");
+    }
+}

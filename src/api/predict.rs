@@ -1,0 +1,157 @@
+//! `POST /predict`: which iris is it.
+
+use super::{Request, Worker};
+use crate::json::read::{Reader, Value};
+use crate::json::write::Writer;
+use crate::metrics::shard::Shard;
+use crate::model::iris::{self, CLASSES, FEATURE_NAMES, FEATURES, Prediction};
+use crate::problem::{Fault, Problem};
+
+/// Bodies up to this length are answered in a small reply: they cannot hold more than three rows.
+pub const SMALL_BODY: usize = 32;
+
+/// Bytes that the answer for one row takes at most.
+const MAX_ROW: usize = 160;
+
+/// Bytes that the answer for `rows` rows takes at most.
+pub const fn max_len(rows: usize) -> usize {
+    rows * MAX_ROW + 2
+}
+
+/// Classifies the rows of `request`; answers status and length.
+///
+/// # Errors
+/// Whatever is wrong with the body, [`Problem::ModelUnavailable`] while the models are not there.
+pub fn answer(worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Result<(u16, usize), Fault> {
+    let Worker { reader, models, shard, limits, .. } = worker;
+    if models.get().is_none() {
+        return Err(Fault::new(Problem::ModelUnavailable).expected("it will be in a moment", ""));
+    }
+    let length = classify(reader, request.body, limits.rows, shard, out)?;
+    Ok((200, length))
+}
+
+fn classify(reader: &mut Reader, body: &[u8], max_rows: usize, shard: &Shard, out: &mut [u8]) -> Result<usize, Fault> {
+    reader.read(body, |root| {
+        let mut writer = Writer::new(out);
+        match parse(root)? {
+            Rows::One(row) => render(predict(&row, shard), &mut writer),
+            Rows::Many(list) => {
+                let (length, rows) = list.as_array().ok_or(Fault::new(Problem::InvalidType))?;
+                if length > max_rows {
+                    return Err(wrong_length("no more rows than 'limit' says", length, max_rows));
+                }
+                // All rows are read before the first is counted: a refused request predicts nothing.
+                for (index, row) in rows.enumerate() {
+                    parse_row(row, Some(index))?;
+                }
+                let (_, rows) = list.as_array().ok_or(Fault::new(Problem::InvalidType))?;
+                for (index, row) in rows.enumerate() {
+                    writer.raw(if index == 0 { b"[" } else { b"," });
+                    render(predict(&parse_row(row, Some(index))?, shard), &mut writer);
+                }
+                writer.raw(b"]");
+            }
+        }
+        Ok(writer.finish().unwrap_or_default())
+    })
+}
+
+/// What a body holds: one row, or a list of them still on the tape.
+enum Rows<'t> {
+    One([f32; FEATURES]),
+    Many(Value<'t>),
+}
+
+/// `{"features": [4 numbers]}`, `{"features": [[4 numbers], ...]}` or the four named numbers.
+fn parse(root: Value<'_>) -> Result<Rows<'_>, Fault> {
+    let members =
+        root.as_object().ok_or(Fault::new(Problem::InvalidType).field("body").expected("an object", root.type_name()))?;
+    let mut features = None;
+    let mut named = [None; FEATURES];
+    for (key, value) in members {
+        let twice = if key == "features" {
+            features.replace(value).is_some()
+        } else if let Some(index) = FEATURE_NAMES.iter().position(|&name| name == key) {
+            named[index].replace(number(value, key, None, None)?).is_some()
+        } else {
+            return Err(Fault::new(Problem::UnknownField).field(key).expected(SHAPES, ""));
+        };
+        if twice {
+            return Err(Fault::new(Problem::DuplicateField).field(key));
+        }
+    }
+    let given = named.iter().flatten().count();
+    let Some(features) = features else {
+        let mut row = [0.0; FEATURES];
+        for ((slot, value), name) in row.iter_mut().zip(named).zip(FEATURE_NAMES) {
+            let missing = if given == 0 { "features" } else { name };
+            *slot = value.ok_or(Fault::new(Problem::MissingField).field(missing).expected(SHAPES, ""))?;
+        }
+        return Ok(Rows::One(row));
+    };
+    if let Some(name) = FEATURE_NAMES.iter().zip(named).find_map(|(name, value)| value.and(Some(name))) {
+        return Err(Fault::new(Problem::UnknownField).field(name).expected("'features' is there already", ""));
+    }
+    let not_a_list = Fault::new(Problem::InvalidType).field("features").expected("a list", features.type_name());
+    let (length, mut elements) = features.as_array().ok_or(not_a_list)?;
+    match elements.next() {
+        Some(first) if first.as_array().is_some() => Ok(Rows::Many(features)),
+        Some(_) => Ok(Rows::One(parse_row(features, None)?)),
+        None => Err(wrong_length("4 numbers, or rows of 4 numbers", length, FEATURES)),
+    }
+}
+
+/// Four numbers; `row` is the position in the list of rows, if there is one.
+fn parse_row(value: Value<'_>, row: Option<usize>) -> Result<[f32; FEATURES], Fault> {
+    let not_a_row =
+        || Fault::new(Problem::InvalidType).field("features").element(row, None).expected("a list", value.type_name());
+    let (length, elements) = value.as_array().ok_or_else(not_a_row)?;
+    if length != FEATURES {
+        return Err(wrong_length("4 numbers", length, FEATURES).element(row, None));
+    }
+    let mut features = [0.0; FEATURES];
+    for (column, (slot, element)) in features.iter_mut().zip(elements).enumerate() {
+        let place = if row.is_some() { (row, Some(column)) } else { (Some(column), None) };
+        *slot = number(element, "features", place.0, place.1)?;
+    }
+    Ok(features)
+}
+
+/// A finite number in single precision, rounded to nearest from double as numpy does.
+fn number(value: Value<'_>, field: &str, row: Option<usize>, column: Option<usize>) -> Result<f32, Fault> {
+    let fault = |problem| Fault::new(problem).field(field).element(row, column);
+    let double = value.as_f64().ok_or_else(|| fault(Problem::InvalidType).expected("a number", value.type_name()))?;
+    let single = double as f32;
+    if single.is_finite() { Ok(single) } else { Err(fault(Problem::NumberOutOfRange)) }
+}
+
+fn wrong_length(expected: &'static str, found: usize, allowed: usize) -> Fault {
+    Fault::new(Problem::WrongLength).field("features").expected(expected, "").count(found, allowed)
+}
+
+fn predict(row: &[f32; FEATURES], shard: &Shard) -> Prediction {
+    let prediction = iris::predict(row);
+    shard.predicted(usize::from(prediction.class), prediction.votes[usize::from(prediction.class)]);
+    prediction
+}
+
+fn render(prediction: Prediction, writer: &mut Writer<'_>) {
+    let percent = |votes: u8, writer: &mut Writer<'_>| writer.fixed(u64::from(votes), 2);
+    writer.raw(br#"{"prediction":""#);
+    writer.raw(prediction.class_name().as_bytes());
+    writer.raw(br#"","class_id":"#);
+    writer.integer(u64::from(prediction.class));
+    writer.raw(br#","confidence":"#);
+    percent(prediction.votes[usize::from(prediction.class)], writer);
+    writer.raw(br#","probabilities":{"#);
+    for (index, (class, votes)) in CLASSES.iter().zip(prediction.votes).enumerate() {
+        writer.raw(if index == 0 { b"\"" } else { b",\"" });
+        writer.raw(class.as_bytes());
+        writer.raw(b"\":");
+        percent(votes, writer);
+    }
+    writer.raw(b"}}");
+}
+
+const SHAPES: &str = "send 'features' with 4 numbers, or the 4 lengths and widths by name";

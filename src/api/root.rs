@@ -1,0 +1,17 @@
+//! `GET /`: what this is and where the rest is.
+
+use crate::json::write::Writer;
+
+/// Writes the greeting; answers status and length.
+pub fn answer(out: &mut [u8]) -> (u16, usize) {
+    let mut writer = Writer::new(out);
+    writer.raw(GREETING.as_bytes());
+    (200, writer.finish().unwrap_or_default())
+}
+
+const GREETING: &str = concat!(
+    r#"{"message":"tamis: toxicity scores and iris classes","status":"operational","version":""#,
+    env!("CARGO_PKG_VERSION"),
+    r#"","endpoints":["POST /analyze","POST /predict","GET /model-info","GET /health","GET /livez","#,
+    r#""GET /readyz","GET /startupz","GET /metrics"]}"#
+);

@@ -1,0 +1,133 @@
+//! From method and path to what is to be done: the one table of the HTTP contract.
+
+use crate::metrics::labels::{Handler, Method};
+use crate::problem::Problem;
+
+/// Which part of the contract a listener serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Surface {
+    /// All of it: the only listener.
+    Whole,
+    /// The endpoints of the models, beside an admin listener.
+    Public,
+    /// Probes, metrics and model information.
+    Admin,
+}
+
+/// Where a request goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The label under which it counts.
+    pub handler: Handler,
+    /// The method's label.
+    pub method: Method,
+    /// What to do with it.
+    pub action: Action,
+}
+
+/// What to do with a routed request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Answer at once; a body, if one comes, is ignored.
+    Answer,
+    /// Read the body as JSON, then answer.
+    ReadJson,
+    /// Say which methods apply (RFC 9110, section 9.3.7).
+    Options,
+    /// Refuse.
+    Refuse(Problem),
+}
+
+/// Routes `method` on `path` (without its query). Methods are case-sensitive (RFC 9110, section 9.1).
+pub fn route(surface: Surface, method: &str, path: &str) -> Route {
+    let label = match method {
+        "GET" => Method::Get,
+        "HEAD" => Method::Head,
+        "POST" => Method::Post,
+        "OPTIONS" => Method::Options,
+        _ => Method::Other,
+    };
+    let handler = match path {
+        "/predict" => Handler::Predict,
+        "/analyze" => Handler::Analyze,
+        "/metrics" => Handler::Metrics,
+        "/" => Handler::Root,
+        "/health" => Handler::Health,
+        "/livez" => Handler::Livez,
+        "/readyz" => Handler::Readyz,
+        "/startupz" => Handler::Startupz,
+        "/model-info" => Handler::ModelInfo,
+        // The server as a whole.
+        "*" if label == Method::Options => {
+            return Route { handler: Handler::None, method: label, action: Action::Options };
+        }
+        _ => Handler::None,
+    };
+    let handler = if serves(surface, handler) { handler } else { Handler::None };
+    let action = match (handler, label) {
+        (Handler::None, _) => Action::Refuse(Problem::NotFound),
+        (_, Method::Options) => Action::Options,
+        (Handler::Predict | Handler::Analyze, Method::Post) => Action::ReadJson,
+        (Handler::Predict | Handler::Analyze, _) => Action::Refuse(Problem::MethodNotAllowed),
+        (_, Method::Get | Method::Head) => Action::Answer,
+        (_, _) => Action::Refuse(Problem::MethodNotAllowed),
+    };
+    Route { handler, method: label, action }
+}
+
+/// The `Allow` header of a route (RFC 9110, section 10.2.1).
+pub const fn allow(handler: Handler) -> &'static str {
+    match handler {
+        Handler::Predict | Handler::Analyze => "POST, OPTIONS",
+        Handler::None => "GET, HEAD, POST, OPTIONS",
+        _ => "GET, HEAD, OPTIONS",
+    }
+}
+
+const fn serves(surface: Surface, handler: Handler) -> bool {
+    match (surface, handler) {
+        (Surface::Whole, _) | (_, Handler::None | Handler::Root) => true,
+        (Surface::Public, Handler::Predict | Handler::Analyze | Handler::ModelInfo) => true,
+        (Surface::Public, _) => false,
+        (Surface::Admin, Handler::Predict | Handler::Analyze) => false,
+        (Surface::Admin, _) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_route_is_reached_by_its_own_label() {
+        for handler in Handler::ALL.into_iter().filter(|&handler| handler != Handler::None) {
+            assert_eq!(route(Surface::Whole, "GET", handler.as_str()).handler, handler);
+        }
+    }
+
+    #[test]
+    fn each_surface_serves_its_own() {
+        let found = |surface, path| route(surface, "GET", path).handler != Handler::None;
+        assert!(!found(Surface::Public, "/metrics") && !found(Surface::Public, "/readyz"));
+        assert!(!found(Surface::Admin, "/predict") && !found(Surface::Admin, "/analyze"));
+        assert!(found(Surface::Admin, "/metrics") && found(Surface::Public, "/predict") && found(Surface::Public, "/"));
+    }
+
+    #[test]
+    fn allow_is_what_the_router_does() {
+        for handler in Handler::ALL.into_iter().filter(|&handler| handler != Handler::None) {
+            for method in ["GET", "HEAD", "POST", "OPTIONS", "PUT", "get"] {
+                let refused = matches!(route(Surface::Whole, method, handler.as_str()).action, Action::Refuse(_));
+                let allowed = allow(handler).split(", ").any(|name| name == method);
+                assert_ne!(refused, allowed, "{method} {}", handler.as_str());
+            }
+        }
+    }
+
+    #[test]
+    fn paths_are_not_guessed() {
+        for path in ["", "/Predict", "/predict/", "//", "/metrics2", "*"] {
+            assert_eq!(route(Surface::Whole, "GET", path).action, Action::Refuse(Problem::NotFound), "{path}");
+        }
+    }
+}
