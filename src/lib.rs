@@ -1,10 +1,21 @@
-//! tamis: an edge inference daemon.
+//! tamis: an edge inference daemon that is its own metrics exporter.
+//!
+//! ```text
+//! socket ─► server ─► api ─► json ─► text ─► model ─► kernel        scrape ─► server ─► metrics
+//!                      └──────────── metrics (this worker's shard) ◄──┘
+//! ```
+//!
+//! Dependencies run one way, in the direction of the arrows. A worker is one thread with everything it needs:
+//! runtime, listener, slots, parser, text buffers, shard of the counters. Workers share what is read only (the
+//! models) and what one thread writes and others only read (the shards).
 
 pub mod alloc;
 pub mod api;
 pub mod cli;
+pub mod config;
 pub mod json;
 pub mod kernel;
+pub mod log;
 pub mod metrics;
 pub mod model;
 pub mod problem;

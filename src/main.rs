@@ -1,2 +1,72 @@
-//! tamis
-fn main() {}
+//! The process as a story: settings, ports, models, signals, exit code.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use tamis::config::{Command, CommandLine, Flags};
+use tamis::model::Models;
+use tamis::server::Server;
+use tamis::{alloc, cli, log};
+use tokio::signal::unix::{SignalKind, signal};
+
+#[global_allocator]
+static ALLOCATOR: alloc::Counting = alloc::Counting;
+
+fn main() -> ExitCode {
+    let started = Instant::now();
+    let line = match CommandLine::read(std::env::args_os()) {
+        Ok(line) => line,
+        Err(error) => {
+            // Help and version come this way too, with exit code 0.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    log::start(line.flags.log_level, line.flags.log_format);
+    let ended = match line.command.unwrap_or(Command::Serve) {
+        Command::Serve => serve(&line.flags, started),
+        command => cli::run(&command, &line.flags),
+    };
+    ended.unwrap_or_else(|error| {
+        tracing::error!(%error, "cannot go on");
+        ExitCode::FAILURE
+    })
+}
+
+fn serve(flags: &Flags, started: Instant) -> std::io::Result<ExitCode> {
+    // Before anything that takes time: a signal during start-up must not be lost.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (mut terminate, mut interrupt) = {
+        let _inside = runtime.enter();
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
+    };
+    let server = Server::start(flags).map_err(|error| {
+        let admin = flags.admin_listen.map(|address| format!(" or {address}")).unwrap_or_default();
+        std::io::Error::new(error.kind(), format!("cannot listen on {}{admin}: {error}", flags.listen))
+    })?;
+    let models = Models::load(flags.model_dir.as_deref(), flags.engine.into()).map_err(std::io::Error::other)?;
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        listen = ?server.addresses(),
+        workers = flags.workers(),
+        simple = models.toxicity.engine_name(),
+        kernel = tamis::kernel::path_name(),
+        milliseconds = started.elapsed().as_secs_f64() * 1e3,
+        "ready"
+    );
+    server.ready(models);
+    let name = runtime.block_on(async {
+        tokio::select! { _ = terminate.recv() => "SIGTERM", _ = interrupt.recv() => "SIGINT" }
+    });
+    tracing::info!(signal = name, delay = ?flags.drain_delay, timeout = ?flags.drain_timeout, "draining");
+    // A second signal ends the wait.
+    let (delay, timeout) = (flags.drain_delay, flags.drain_timeout);
+    std::thread::spawn(move || {
+        runtime.block_on(async { tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} } });
+        tracing::warn!("a second signal: ending at once");
+        std::process::exit(1);
+    });
+    let gentle = server.drain(delay, timeout)?;
+    tracing::info!(gentle, "stopped");
+    Ok(ExitCode::SUCCESS)
+}

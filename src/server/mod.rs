@@ -1,1 +1,166 @@
-//! (in construction)
+//! The server: workers that share a port, from bind to the last connection closed.
+//!
+//! ```text
+//! main ──orders──► worker 0..N: one thread, one runtime, one listener per address
+//!   │                └─ accept ─► connection ─► exchange ─► api (handlers) ─► reply
+//!   └─phase, models (read by all, written once)
+//! ```
+
+pub mod connection;
+mod deadline;
+pub mod exchange;
+pub mod io;
+mod listen;
+pub mod refusal;
+pub mod reply;
+pub mod slots;
+pub mod station;
+pub mod wire;
+pub mod worker;
+
+use std::io::Result;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::{Arc, OnceLock};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+use tokio::sync::watch;
+
+use crate::api;
+use crate::api::health::{Phase, SharedPhase};
+use crate::api::route::Surface;
+use crate::config::Flags;
+use crate::metrics::export::Exporter;
+use crate::metrics::shard::Shard;
+use crate::model::Models;
+use station::Station;
+use worker::Order;
+
+/// A running server.
+pub struct Server {
+    addresses: Vec<SocketAddr>,
+    phase: SharedPhase,
+    models: Arc<OnceLock<Models>>,
+    orders: watch::Sender<Order>,
+    workers: Vec<JoinHandle<Result<()>>>,
+    running: Arc<Running>,
+}
+
+/// How many workers have not ended yet.
+struct Running {
+    count: Mutex<usize>,
+    changed: Condvar,
+}
+
+impl Server {
+    /// Opens the ports and starts the workers. They answer probes at once, and everything else once
+    /// [`Server::ready`] has been called.
+    ///
+    /// # Errors
+    /// If a port cannot be opened or a thread cannot be started.
+    pub fn start(flags: &Flags) -> Result<Self> {
+        let count = flags.workers();
+        let surface = if flags.admin_listen.is_some() { Surface::Public } else { Surface::Whole };
+        let mut listeners: Vec<Vec<(TcpListener, Surface)>> = (0..count).map(|_| Vec::new()).collect();
+        let mut addresses = Vec::new();
+        let admin = flags.admin_listen.map(|address| (address, Surface::Admin));
+        for (address, surface) in std::iter::once((flags.listen, surface)).chain(admin) {
+            let opened = listen::listen(address, count)?;
+            addresses.push(opened[0].local_addr()?);
+            for (worker, listener) in listeners.iter_mut().zip(opened) {
+                worker.push((listener, surface));
+            }
+        }
+        let running = Arc::new(Running { count: Mutex::new(count), changed: Condvar::new() });
+        let (orders, _) = watch::channel(Order::Serve);
+        let mut server =
+            Self { addresses, phase: SharedPhase::new(), models: Arc::default(), orders, workers: Vec::new(), running };
+        let shards: Arc<[Arc<Shard>]> = (0..count).map(|_| Shard::new()).collect();
+        let started = Instant::now();
+        for (index, listeners) in listeners.into_iter().enumerate() {
+            let worker = server.spawn(index, listeners, &shards, flags.clone(), started)?;
+            server.workers.push(worker);
+        }
+        Ok(server)
+    }
+
+    fn spawn(
+        &self,
+        index: usize,
+        listeners: Vec<(TcpListener, Surface)>,
+        shards: &Arc<[Arc<Shard>]>,
+        flags: Flags,
+        started: Instant,
+    ) -> Result<JoinHandle<Result<()>>> {
+        let (orders, running) = (self.orders.subscribe(), Arc::clone(&self.running));
+        let (models, phase, shards) = (Arc::clone(&self.models), self.phase.clone(), Arc::clone(shards));
+        std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
+            let _ended = EndOfWorker(running);
+            worker::run(listeners, orders, || {
+                let shard = Arc::clone(&shards[index]);
+                let exporter = Exporter::new(shards);
+                let limits = flags.limits();
+                let api = api::Worker::new(Arc::clone(&shard), models, exporter, limits, phase, started);
+                Station::new(api, shard, limits, flags.timeouts(), flags.max_connections, flags.access_log)
+            })
+        })
+    }
+
+    /// The addresses served: `--listen`, then `--admin-listen`, with the ports that the system chose.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Publishes the models and turns ready.
+    pub fn ready(&self, models: Models) {
+        // Models are published once; a second set would be dropped.
+        if self.models.set(models).is_ok() {
+            self.phase.advance(Phase::Ready);
+        }
+    }
+
+    /// Ends gently: unready at once, no new connections after `delay`, an end to all others when they have
+    /// been answered or `timeout` is over. Answers whether every connection ended by itself.
+    ///
+    /// # Errors
+    /// What a worker ended with.
+    pub fn drain(self, delay: Duration, timeout: Duration) -> Result<bool> {
+        self.phase.advance(Phase::Draining);
+        std::thread::sleep(delay);
+        // Workers that have ended already hear nothing, and need not.
+        let _ = self.orders.send(Order::Finish);
+        let gentle = self.running.wait(timeout);
+        let _ = self.orders.send(Order::Abort);
+        self.phase.advance(Phase::Stopped);
+        for worker in self.workers {
+            // A worker's panic ends the process where it happens.
+            worker.join().unwrap_or(Ok(()))?;
+        }
+        Ok(gentle)
+    }
+}
+
+impl Running {
+    /// Waits until no worker runs; answers whether that came about within `timeout`.
+    fn wait(&self, timeout: Duration) -> bool {
+        let deadline = Instant::now() + timeout;
+        let mut count = self.count.lock();
+        while *count > 0 {
+            if self.changed.wait_until(&mut count, deadline).timed_out() {
+                return *count == 0;
+            }
+        }
+        true
+    }
+}
+
+/// Tells of a worker's end however it comes.
+struct EndOfWorker(Arc<Running>);
+
+impl Drop for EndOfWorker {
+    fn drop(&mut self) {
+        *self.0.count.lock() -= 1;
+        self.0.changed.notify_all();
+    }
+}

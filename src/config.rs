@@ -1,0 +1,252 @@
+//! Flags, their environment twins and the configuration file: typed and checked before a port opens.
+//!
+//! [`Flags`] is the one table: `--help`, the `TAMIS_` variables, the keys of `--config` and the README's table
+//! all come from it. What is typed beats the environment, which beats the file, which beats the default.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::ValueParser;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+use crate::api::Limits;
+use crate::model::toxicity::EngineChoice;
+use crate::server::wire::Timeouts;
+
+/// The command line.
+#[derive(Debug, Parser)]
+#[command(name = "tamis", version, about, args_override_self = true, subcommand_negates_reqs = true)]
+pub struct CommandLine {
+    /// What to do; nothing said means `serve`.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// How to do it.
+    #[command(flatten)]
+    pub flags: Flags,
+}
+
+/// What the binary does.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Serve HTTP (the default)
+    Serve,
+    /// Load every model, compare it with its golden answers, and exit
+    Check,
+    /// Score lines of text from standard input
+    Score,
+    /// Turn JSON strings, one a line, into feature ids for the trainer
+    Features,
+    /// List every metric as a Markdown table
+    PrintMetrics,
+    /// List every flag as a Markdown table
+    PrintConfig,
+    /// Ask a running daemon whether it is ready; exit 0 or 1
+    Healthcheck,
+}
+
+/// The daemon's settings.
+#[derive(Args, Clone, Debug)]
+pub struct Flags {
+    /// Address and port to serve on
+    #[arg(long, global = true, env = "TAMIS_LISTEN", default_value = "0.0.0.0:8000", value_name = "ADDRESS")]
+    pub listen: SocketAddr,
+
+    /// Serve probes, /metrics and /model-info here instead of on --listen
+    #[arg(long, global = true, env = "TAMIS_ADMIN_LISTEN", value_name = "ADDRESS")]
+    pub admin_listen: Option<SocketAddr>,
+
+    /// Worker threads [default: one per CPU that the cgroup grants]
+    #[arg(long, global = true, env = "TAMIS_WORKERS", value_name = "COUNT", value_parser = at_least_one())]
+    pub workers: Option<usize>,
+
+    /// What runs the toxicity models
+    #[arg(long, global = true, env = "TAMIS_ENGINE", default_value = "auto")]
+    pub engine: Engine,
+
+    /// Load the toxicity model from here instead of the one inside the binary
+    #[arg(long, global = true, env = "TAMIS_MODEL_DIR", value_name = "DIRECTORY")]
+    pub model_dir: Option<PathBuf>,
+
+    /// Read settings from this TOML file; its keys are these flags' names
+    #[arg(long, global = true, env = "TAMIS_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Longest request body, in bytes
+    #[arg(long, global = true, env = "TAMIS_MAX_BODY_BYTES", default_value = "65536", value_name = "BYTES", value_parser = within(256, 16 << 20))]
+    pub max_body_bytes: usize,
+
+    /// Longest text to score, in bytes of UTF-8
+    #[arg(long, global = true, env = "TAMIS_MAX_TEXT_BYTES", default_value = "16384", value_name = "BYTES", value_parser = within(1, 16 << 20))]
+    pub max_text_bytes: usize,
+
+    /// Most rows in one /predict request
+    #[arg(long, global = true, env = "TAMIS_MAX_ROWS", default_value = "1024", value_name = "COUNT", value_parser = within(1, 1 << 20))]
+    pub max_rows: usize,
+
+    /// Most open connections per worker; more wait in the kernel's backlog
+    #[arg(long, global = true, env = "TAMIS_MAX_CONNECTIONS", default_value = "1024", value_name = "COUNT", value_parser = within(1, 1 << 20))]
+    pub max_connections: usize,
+
+    /// Time for a request's header section to arrive
+    #[arg(long, global = true, env = "TAMIS_HEADER_TIMEOUT", default_value = "10s", value_name = "TIME", value_parser = duration)]
+    pub header_timeout: Duration,
+
+    /// Time for a request's body to arrive after its header section
+    #[arg(long, global = true, env = "TAMIS_BODY_TIMEOUT", default_value = "10s", value_name = "TIME", value_parser = duration)]
+    pub body_timeout: Duration,
+
+    /// Time that a connection may rest between requests
+    #[arg(long, global = true, env = "TAMIS_IDLE_TIMEOUT", default_value = "75s", value_name = "TIME", value_parser = duration)]
+    pub idle_timeout: Duration,
+
+    /// Time that a client may go without taking a byte of its answer
+    #[arg(long, global = true, env = "TAMIS_WRITE_TIMEOUT", default_value = "10s", value_name = "TIME", value_parser = duration)]
+    pub write_timeout: Duration,
+
+    /// Time between /readyz turning 503 and the last accepted connection
+    #[arg(long, global = true, env = "TAMIS_DRAIN_DELAY", default_value = "0s", value_name = "TIME", value_parser = duration)]
+    pub drain_delay: Duration,
+
+    /// Time for connections to end after that; then the process ends without them
+    #[arg(long, global = true, env = "TAMIS_DRAIN_TIMEOUT", default_value = "20s", value_name = "TIME", value_parser = duration)]
+    pub drain_timeout: Duration,
+
+    /// Least severe log lines to write
+    #[arg(long, global = true, env = "TAMIS_LOG_LEVEL", default_value = "info")]
+    pub log_level: LogLevel,
+
+    /// Shape of a log line
+    #[arg(long, global = true, env = "TAMIS_LOG_FORMAT", default_value = "json")]
+    pub log_format: LogFormat,
+
+    /// Log a line for every request
+    #[arg(long, global = true, env = "TAMIS_ACCESS_LOG")]
+    pub access_log: bool,
+}
+
+/// `--engine`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Engine {
+    /// The compiled kernel where the graph is known, else tract
+    Auto,
+    /// The compiled kernel, or no start
+    Kernel,
+    /// tract-onnx
+    Tract,
+}
+
+/// `--log-level`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+}
+
+/// `--log-format`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One JSON object a line
+    Json,
+    /// For people
+    Text,
+}
+
+impl CommandLine {
+    /// Reads the command line, the environment and the file that either names.
+    ///
+    /// # Errors
+    /// What clap says of a flag, variable or key that is unknown or has a bad value; what is wrong with the file.
+    pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let mut arguments: Vec<_> = arguments.into_iter().collect();
+        let first = Self::try_parse_from(&arguments)?;
+        let Some(path) = &first.flags.config else { return first.checked() };
+        let from_file = file::arguments(path, &Self::command())
+            .map_err(|problem| Self::command().error(clap::error::ErrorKind::ValueValidation, problem))?;
+        // Before what was typed, so that what was typed overrides it.
+        arguments.splice(1..1, from_file);
+        Self::try_parse_from(&arguments)?.checked()
+    }
+
+    fn checked(self) -> Result<Self, clap::Error> {
+        let error = |text: &str| Err(Self::command().error(clap::error::ErrorKind::ValueValidation, text));
+        if self.flags.max_text_bytes > self.flags.max_body_bytes {
+            return error("--max-text-bytes must not exceed --max-body-bytes: such a text could not arrive");
+        }
+        if self.flags.admin_listen == Some(self.flags.listen) && self.flags.listen.port() != 0 {
+            return error("--admin-listen must differ from --listen");
+        }
+        Ok(self)
+    }
+}
+
+impl Flags {
+    /// `--workers`, or one per CPU of the cgroup's quota and the affinity mask.
+    pub fn workers(&self) -> usize {
+        self.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+    }
+
+    /// What one request may ask for.
+    pub fn limits(&self) -> Limits {
+        Limits { body: self.max_body_bytes, text: self.max_text_bytes, rows: self.max_rows }
+    }
+
+    /// How long a client may take.
+    pub fn timeouts(&self) -> Timeouts {
+        Timeouts {
+            header: self.header_timeout,
+            body: self.body_timeout,
+            idle: self.idle_timeout,
+            write: self.write_timeout,
+        }
+    }
+}
+
+impl From<Engine> for EngineChoice {
+    fn from(engine: Engine) -> Self {
+        match engine {
+            Engine::Auto => Self::Auto,
+            Engine::Kernel => Self::Kernel,
+            Engine::Tract => Self::Tract,
+        }
+    }
+}
+
+mod file;
+mod table;
+
+pub use table::markdown;
+
+fn at_least_one() -> ValueParser {
+    within(1, 1024)
+}
+
+fn within(least: usize, most: usize) -> ValueParser {
+    ValueParser::from(move |text: &str| {
+        let value = text.parse::<usize>().map_err(|_| format!("not a whole number from {least} to {most}"))?;
+        if (least..=most).contains(&value) { Ok(value) } else { Err(format!("not from {least} to {most}")) }
+    })
+}
+
+/// A number with a unit: `500ms`, `10s`, `2m`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
+    let number = text[..digits].parse::<u32>().ok();
+    let milliseconds = match &text[digits..] {
+        "ms" => Some(1),
+        "s" => Some(1_000),
+        "m" => Some(60_000),
+        _ => None,
+    };
+    number
+        .zip(milliseconds)
+        .map(|(number, unit)| Duration::from_millis(u64::from(number) * unit))
+        .ok_or_else(|| "not a time such as 500ms, 10s or 2m".to_owned())
+}
+
+#[cfg(test)]
+mod tests;

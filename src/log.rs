@@ -1,0 +1,28 @@
+//! Log lines on standard error: JSON for machines, text for people; and a panic's last words.
+
+use tracing::level_filters::LevelFilter;
+
+use crate::config::{LogFormat, LogLevel};
+
+/// Sets the process's subscriber, and makes a panic in any thread end the process after one line that says
+/// where and why: a daemon that has lost a worker must be restarted, not limp on.
+pub fn start(level: LogLevel, format: LogFormat) {
+    let level = match level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+    };
+    let lines = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Json => lines.json().flatten_event(true).with_target(false).init(),
+        LogFormat::Text => lines.with_target(false).with_ansi(false).init(),
+    }
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let reason = panic.payload_as_str().unwrap_or("no reason given");
+        let thread = std::thread::current();
+        tracing::error!(reason, place, thread = thread.name(), "panic");
+        std::process::exit(70);
+    }));
+}

@@ -1,0 +1,192 @@
+//! One connection from accept to close: protocol, hyper's knobs, deadline, draining, lingering.
+
+use std::future::poll_fn;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use hyper::server::conn::{http1, http2};
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::deadline::Deadline;
+use super::exchange::{Connection, Service};
+use super::io::Io;
+use super::refusal;
+use super::station::{Seat, Station};
+use super::wire::{Awaiting, Wire};
+use crate::api::route::Surface;
+
+/// The longest header section that is read, in bytes, request line included.
+pub const MAX_HEADER_SECTION: usize = 16 * 1024;
+
+/// Serves `socket` until either side ends it. `_seat` is held for as long.
+pub async fn serve(station: Rc<Station>, socket: TcpStream, peer: SocketAddr, surface: Surface, _seat: Seat) {
+    // A client that has gone already is found out by the first read.
+    let _ = socket.set_nodelay(true);
+    let wire = Rc::new(Wire::new(Instant::now()));
+    let mut io = Io::new(socket, Rc::clone(&wire), Rc::clone(&station));
+    let mut watch = Watch { deadline: Deadline::new(station.timeouts), wire: Rc::clone(&wire), station };
+    let Some(is_http2) = watch.protocol(&mut io).await else { return };
+    let client = BuildHasherDefault::<DefaultHasher>::new().hash_one(peer.ip());
+    let station = Rc::clone(&watch.station);
+    let service = Service(Rc::new(Connection { station, wire, surface, client, closable: !is_http2 }));
+    if is_http2 {
+        watch.http2(http2_builder().serve_connection(io, service)).await;
+    } else {
+        watch.http1(http1_builder().serve_connection(io, service)).await;
+    }
+}
+
+/// hyper's knobs for HTTP/1, each with what it is worth (benches/README.md).
+pub fn http1_builder() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        // Without it hyper reads ahead while the request's bytes are still in use, and has to allocate a new
+        // 8 KiB buffer for it.
+        .half_close(true)
+        // One write for the answers to all requests of a pipeline.
+        .pipeline_flush(true)
+        // Copying a short body next to its head is cheaper than a gathering write.
+        .writev(false)
+        // hyper's timer boxes a sleep per request; the deadline here does not.
+        .header_read_timeout(None)
+        .max_header_size(MAX_HEADER_SECTION)
+        .max_buf_size(4 * MAX_HEADER_SECTION);
+    builder
+}
+
+fn http2_builder() -> http2::Builder<LocalExecutor> {
+    let mut builder = http2::Builder::new(LocalExecutor);
+    builder.max_concurrent_streams(128).max_header_list_size(MAX_HEADER_SECTION as u32);
+    builder
+}
+
+/// Runs HTTP/2's streams beside their connection, on the worker's own thread.
+#[derive(Clone, Copy)]
+struct LocalExecutor;
+
+impl<F: Future<Output = ()> + 'static> hyper::rt::Executor<F> for LocalExecutor {
+    fn execute(&self, future: F) {
+        tokio::task::spawn_local(future);
+    }
+}
+
+/// Watches over a connection while hyper runs it.
+struct Watch {
+    station: Rc<Station>,
+    wire: Rc<Wire>,
+    deadline: Deadline,
+}
+
+impl Watch {
+    /// Whether the client speaks HTTP/2; `None` if it went, or time ran out, before it was known.
+    async fn protocol(&mut self, io: &mut Io<Rc<Station>>) -> Option<bool> {
+        let told = poll_fn(|context| match io.poll_is_http2(context) {
+            Poll::Ready(told) => Poll::Ready(told.ok()),
+            Poll::Pending => self.deadline.poll_expired(&self.wire, context).map(|_| None),
+        });
+        let told = told.await;
+        if told.is_none() && self.wire.head_began() {
+            self.time_out(io.socket()).await;
+        }
+        told
+    }
+
+    async fn http1(mut self, mut connection: http1::Connection<Io<Rc<Station>>, Service>) {
+        let station = Rc::clone(&self.station);
+        let mut drain = pin!(station.drain.notified());
+        let mut shutting_down = false;
+        let expired = poll_fn(|context| {
+            if !shutting_down && self.should_drain(drain.as_mut(), context) {
+                shutting_down = true;
+                Pin::new(&mut connection).graceful_shutdown();
+            }
+            loop {
+                if Pin::new(&mut connection).poll(context).is_ready() {
+                    return Poll::Ready(None);
+                }
+                match self.deadline.poll_expired(&self.wire, context) {
+                    Poll::Pending => return Poll::Pending,
+                    // The exchange answers 408 when it is polled next, which is at once.
+                    Poll::Ready(Awaiting::Body) if !self.wire.is_expired() => self.wire.expire(),
+                    Poll::Ready(awaiting) => return Poll::Ready(Some(awaiting)),
+                }
+            }
+        });
+        let expired = expired.await;
+        let mut parts = connection.into_parts();
+        if expired == Some(Awaiting::Head) && (self.wire.head_began() || !parts.read_buf.is_empty()) {
+            self.time_out(parts.io.socket()).await;
+        } else if expired.is_none() && self.wire.lingers() {
+            linger(parts.io.socket()).await;
+        }
+    }
+
+    async fn http2(mut self, connection: http2::Connection<Io<Rc<Station>>, Service, LocalExecutor>) {
+        let station = Rc::clone(&self.station);
+        let (mut connection, mut drain) = (pin!(connection), pin!(station.drain.notified()));
+        let mut shutting_down = false;
+        poll_fn(|context| {
+            if !shutting_down && self.should_drain(drain.as_mut(), context) {
+                shutting_down = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            if connection.as_mut().poll(context).is_ready() {
+                return Poll::Ready(());
+            }
+            // One stream's unfinished body ends the connection: its other streams share the same client.
+            self.deadline.poll_expired(&self.wire, context).map(|_| ())
+        })
+        .await;
+    }
+
+    /// Polling `drain` once is enough to be woken by it.
+    fn should_drain(&self, drain: Pin<&mut impl Future<Output = ()>>, context: &mut Context<'_>) -> bool {
+        self.station.draining.get() || drain.poll(context).is_ready()
+    }
+
+    /// Tells the client that its header section came too slowly; the connection ends.
+    async fn time_out(&self, socket: &mut TcpStream) {
+        let Some(mut slot) = self.station.replies.borrow() else { return };
+        let Some(length) = refusal::timeout(slot.bytes_mut()) else { return };
+        self.station.count_refusal(408);
+        // A client that takes nothing either has had its answer: whatever fits the socket's buffer.
+        if socket.writable().await.is_ok() {
+            let _ = socket.try_write(&slot.bytes()[..length]);
+        }
+        linger(socket).await;
+    }
+}
+
+/// Closes so that the last answer survives: ends our side, then reads and drops what the client still sends,
+/// for a bounded time and length. Closing at once would answer those bytes with a reset, and a reset makes the
+/// client's side throw away what it has not read yet (RFC 9112, section 9.6).
+async fn linger(socket: &mut TcpStream) {
+    use tokio::io::AsyncWriteExt as _;
+    const PATIENCE: Duration = Duration::from_secs(1);
+    const MOST: usize = 4 * 1024 * 1024;
+    let drained = async {
+        socket.shutdown().await?;
+        let mut dropped = 0;
+        while dropped < MOST {
+            let mut scrap = [0; 4096];
+            let read = poll_fn(|context| {
+                let mut buffer = ReadBuf::new(&mut scrap);
+                let polled = Pin::new(&mut *socket).poll_read(context, &mut buffer);
+                polled.map_ok(|()| buffer.filled().len())
+            });
+            match read.await? {
+                0 => break,
+                count => dropped += count,
+            }
+        }
+        io::Result::Ok(())
+    };
+    // Either way the connection is over.
+    let _ = tokio::time::timeout(PATIENCE, drained).await;
+}

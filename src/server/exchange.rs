@@ -1,0 +1,295 @@
+//! One request and its answer: from hyper's head to hyper's response, through a slot and a handler.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use hyper::body::{Body, Incoming};
+
+use super::reply::Reply;
+use super::slots::Slot;
+use super::station::Station;
+use super::wire::Wire;
+use crate::api::route::{Action, Route, Surface, allow, route};
+use crate::api::{self, Content, Outcome, fault};
+use crate::metrics::labels::{Method, Status};
+use crate::problem::{Fault, Problem};
+
+/// hyper's door to a connection.
+pub struct Service(pub Rc<Connection>);
+
+/// The connection as its requests see it.
+pub struct Connection {
+    /// The worker.
+    pub station: Rc<Station>,
+    /// The connection's notes.
+    pub wire: Rc<Wire>,
+    /// What this listener serves.
+    pub surface: Surface,
+    /// A hash of the peer's address.
+    pub client: u64,
+    /// Whether the connection may be closed by a header (HTTP/1 only: RFC 9113, section 8.2.2).
+    pub closable: bool,
+}
+
+impl hyper::service::Service<Request<Incoming>> for Service {
+    type Response = Response<Reply>;
+    type Error = Infallible;
+    type Future = Exchange;
+
+    fn call(&self, request: Request<Incoming>) -> Exchange {
+        let started = Instant::now();
+        let connection = &self.0;
+        connection.wire.request_begins(started);
+        let (head, incoming) = request.into_parts();
+        let route = route(connection.surface, head.method.as_str(), head.uri.path());
+        connection.station.shard.request_started(route.handler);
+        let mut headers = head.headers;
+        let stage = connection.stage(route.action, &headers, incoming);
+        // hyper hands the map's memory to the next request, so a response in it costs no allocation; what the
+        // request's values point to must go before hyper reads again.
+        headers.clear();
+        Exchange { connection: Rc::clone(connection), route, started, headers, stage, received_bytes: 0 }
+    }
+}
+
+impl Connection {
+    fn stage(&self, action: Action, headers: &HeaderMap, incoming: Incoming) -> Stage {
+        match action {
+            Action::Answer => Stage::Answer(None),
+            Action::Options => Stage::Options,
+            Action::Refuse(problem) => Stage::Refuse(Fault::new(problem)),
+            Action::ReadJson => {
+                let limit = self.station.limits.body;
+                if !is_json(headers) {
+                    Stage::Refuse(Fault::new(Problem::UnsupportedMediaType))
+                } else if incoming.size_hint().lower() > limit as u64 {
+                    Stage::Refuse(Fault::new(Problem::BodyTooLarge).count(0, limit))
+                } else if let Some(slot) = self.station.bodies.borrow() {
+                    Stage::Read(incoming, slot)
+                } else {
+                    Stage::Refuse(Fault::new(Problem::Overloaded))
+                }
+            }
+        }
+    }
+}
+
+/// A request under way.
+pub struct Exchange {
+    connection: Rc<Connection>,
+    route: Route,
+    started: Instant,
+    headers: HeaderMap,
+    stage: Stage,
+    received_bytes: usize,
+}
+
+enum Stage {
+    /// The body is arriving.
+    Read(Incoming, Slot),
+    /// The body, if there is one, is here.
+    Answer(Option<Slot>),
+    Options,
+    Refuse(Fault),
+    /// The client went before its request was complete: there is nobody to answer and nothing to count.
+    Abandoned,
+    Answered,
+}
+
+impl Future for Exchange {
+    type Output = Result<Response<Reply>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let exchange = &mut *self;
+        let mut received = exchange.started;
+        if let Stage::Read(incoming, slot) = &mut exchange.stage {
+            let polled = poll_body(incoming, slot, &mut exchange.received_bytes, exchange.connection.station.limits.body, context);
+            let read = match polled {
+                Poll::Pending if exchange.connection.wire.is_expired() => Err(Some(Fault::new(Problem::RequestTimeout))),
+                Poll::Pending => {
+                    exchange.connection.wire.body_pending();
+                    return Poll::Pending;
+                }
+                Poll::Ready(read) => read,
+            };
+            if exchange.connection.wire.body_was_pending() {
+                received = Instant::now();
+            }
+            exchange.stage = match (read, std::mem::replace(&mut exchange.stage, Stage::Answered)) {
+                (Ok(()), Stage::Read(_, slot)) => Stage::Answer(Some(slot)),
+                (Err(Some(fault)), _) => Stage::Refuse(fault),
+                (Err(None) | Ok(()), _) => Stage::Abandoned,
+            };
+        }
+        Poll::Ready(Ok(exchange.answer(received)))
+    }
+}
+
+/// Collects the body's frames in `slot`. `Err(None)` means that the client is gone.
+fn poll_body(
+    incoming: &mut Incoming,
+    slot: &mut Slot,
+    length: &mut usize,
+    limit: usize,
+    context: &mut Context<'_>,
+) -> Poll<Result<(), Option<Fault>>> {
+    while !incoming.is_end_stream() {
+        match ready!(Pin::new(&mut *incoming).poll_frame(context)) {
+            None => break,
+            Some(Err(error)) if is_bad_framing(&error) => {
+                return Poll::Ready(Err(Some(Fault::new(Problem::MalformedRequest))));
+            }
+            Some(Err(_)) => return Poll::Ready(Err(None)),
+            Some(Ok(frame)) => {
+                // Trailers are read and dropped.
+                let Some(data) = frame.data_ref() else { continue };
+                let end = *length + data.len();
+                if end > limit {
+                    return Poll::Ready(Err(Some(Fault::new(Problem::BodyTooLarge).count(end, limit))));
+                }
+                slot.bytes_mut()[*length..end].copy_from_slice(data);
+                *length = end;
+            }
+        }
+    }
+    Poll::Ready(Ok(()))
+}
+
+impl Exchange {
+    fn answer(&mut self, received: Instant) -> Response<Reply> {
+        let (reply, outcome) = match std::mem::replace(&mut self.stage, Stage::Answered) {
+            Stage::Answer(slot) => self.handle(slot.as_ref(), received),
+            Stage::Options => (Reply::empty(), Outcome { status: 204, content: Content::Json, length: 0, problem: None }),
+            Stage::Refuse(fault) => refuse(&fault),
+            unanswerable @ (Stage::Abandoned | Stage::Read(..) | Stage::Answered) => {
+                self.stage = unanswerable;
+                return Response::new(Reply::empty());
+            }
+        };
+        let ended = Instant::now();
+        self.count(&outcome, &reply, ended);
+        self.connection.wire.request_ends(ended);
+        self.respond(reply, &outcome)
+    }
+
+    fn handle(&self, body: Option<&Slot>, received: Instant) -> (Reply, Outcome) {
+        let station = &self.connection.station;
+        let request = api::Request {
+            handler: self.route.handler,
+            method: self.route.method,
+            body: body.map_or(&[], |slot| &slot.bytes()[..self.received_bytes]),
+            received,
+            client: self.connection.client,
+        };
+        let write = |out: &mut [u8]| {
+            let outcome = station.api.borrow_mut().answer(&request, out);
+            (outcome.length, outcome)
+        };
+        if api::reply_capacity(request.handler, self.received_bytes, station.limits) <= api::SMALL_REPLY {
+            return Reply::inline(write);
+        }
+        match station.replies.borrow() {
+            Some(slot) => Reply::in_slot(slot, write),
+            None => refuse(&Fault::new(Problem::Overloaded)),
+        }
+    }
+
+    fn count(&self, outcome: &Outcome, reply: &Reply, ended: Instant) {
+        let station = &self.connection.station;
+        let sent = if self.route.method == Method::Head { 0 } else { reply.len() };
+        let nanoseconds = u64::try_from((ended - self.started).as_nanos()).unwrap_or(u64::MAX);
+        station.shard.request_finished(
+            self.route.handler,
+            self.route.method,
+            Status::from_code(outcome.status),
+            outcome.problem,
+            nanoseconds,
+            self.received_bytes as u64,
+            sent as u64,
+        );
+        station.publish_heap();
+        if station.access_log {
+            tracing::info!(
+                handler = self.route.handler.as_str(),
+                method = self.route.method.as_str(),
+                status = outcome.status,
+                error_type = outcome.problem.map(Problem::error_type),
+                microseconds = nanoseconds / 1000,
+                request_bytes = self.received_bytes,
+                response_bytes = sent,
+                "request"
+            );
+        }
+    }
+
+    fn respond(&mut self, reply: Reply, outcome: &Outcome) -> Response<Reply> {
+        let mut response = Response::new(reply);
+        *response.status_mut() = StatusCode::from_u16(outcome.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut headers = std::mem::take(&mut self.headers);
+        if outcome.status != 204 {
+            headers.insert(CONTENT_TYPE, content_type(outcome.content));
+        }
+        match outcome.status {
+            204 | 405 => {
+                headers.insert(ALLOW, HeaderValue::from_static(allow(self.route.handler)));
+            }
+            503 if outcome.problem.is_some() => {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            // The rest of the request is not read: the connection cannot go on.
+            408 | 413 if self.connection.closable => {
+                headers.insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            _ => {}
+        }
+        if outcome.problem.is_some() {
+            self.connection.wire.linger();
+        }
+        *response.headers_mut() = headers;
+        response
+    }
+}
+
+impl Drop for Exchange {
+    /// A request given up by its client before it was answered leaves the gauges as it found them.
+    fn drop(&mut self) {
+        if !matches!(self.stage, Stage::Answered) {
+            self.connection.station.shard.request_abandoned(self.route.handler);
+            self.connection.wire.request_ends(self.started);
+        }
+    }
+}
+
+fn refuse(fault: &Fault) -> (Reply, Outcome) {
+    Reply::inline(|out| {
+        let outcome = fault::answer(fault, out);
+        (outcome.length, outcome)
+    })
+}
+
+/// Whether a body broke because its framing is wrong (a bad chunk size), not because the client went away.
+fn is_bad_framing(error: &hyper::Error) -> bool {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<std::io::Error>());
+    source.is_some_and(|error| error.kind() == std::io::ErrorKind::InvalidInput)
+}
+
+/// `application/json`, or a type with the `+json` suffix (RFC 6839), whatever its parameters.
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes) else { return false };
+    let essence = value.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
+    essence.eq_ignore_ascii_case(b"application/json")
+        || essence.len() > 5 && essence[essence.len() - 5..].eq_ignore_ascii_case(b"+json")
+}
+
+fn content_type(content: Content) -> HeaderValue {
+    HeaderValue::from_static(match content {
+        Content::Json => "application/json",
+        Content::Problem => "application/problem+json",
+        Content::Metrics => crate::metrics::export::CONTENT_TYPE,
+    })
+}

@@ -1,0 +1,133 @@
+//! What the connections of one worker share.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use super::refusal::{self, Refusals};
+use super::slots::{Slot, Slots};
+use super::wire::Timeouts;
+use crate::alloc;
+use crate::api::route::Surface;
+use crate::api::{self, Limits};
+use crate::metrics::labels::{Handler, Method, Status};
+use crate::metrics::shard::Shard;
+
+/// One worker's slots, counters and handlers. Lives on the worker's thread.
+pub struct Station {
+    /// The handlers and their memory.
+    pub api: RefCell<api::Worker>,
+    /// The counters.
+    pub shard: Arc<Shard>,
+    /// Where request bodies are collected.
+    pub bodies: Slots,
+    /// Where large answers are written.
+    pub replies: Slots,
+    /// What a request may ask for.
+    pub limits: Limits,
+    /// How long a client may take.
+    pub timeouts: Timeouts,
+    /// Whether to log a line per request.
+    pub access_log: bool,
+    /// Whether connections are to end after what they have under way.
+    pub draining: Cell<bool>,
+    /// Wakes every connection when draining begins.
+    pub drain: Notify,
+    /// Wakes whoever waits for a connection to end.
+    pub closed: Notify,
+    connections: Cell<usize>,
+    max_connections: usize,
+}
+
+/// A place among the worker's connections; dropping it frees the place.
+pub struct Seat(Rc<Station>);
+
+impl Station {
+    /// A worker's state; `max_connections` is how many may be open at once.
+    pub fn new(
+        api: api::Worker,
+        shard: Arc<Shard>,
+        limits: Limits,
+        timeouts: Timeouts,
+        max_connections: usize,
+        access_log: bool,
+    ) -> Rc<Self> {
+        let reply = [Handler::Metrics, Handler::ModelInfo, Handler::Predict]
+            .map(|handler| api::reply_capacity(handler, limits.body, limits));
+        let reply = reply.into_iter().fold(REFUSAL, usize::max);
+        Rc::new(Self {
+            api: RefCell::new(api),
+            shard,
+            bodies: Slots::new(max_connections, limits.body),
+            replies: Slots::new(LARGE_REPLIES, reply),
+            limits,
+            timeouts,
+            access_log,
+            draining: Cell::new(false),
+            drain: Notify::new(),
+            closed: Notify::new(),
+            connections: Cell::new(0),
+            max_connections,
+        })
+    }
+
+    /// A place for another connection on `surface`, if there is one. The admin listener has places of its own,
+    /// so that probes and scrapes are answered when clients have taken all others.
+    pub fn seat(self: &Rc<Self>, surface: Surface) -> Option<Seat> {
+        let open = self.connections.get();
+        let reserved = if surface == Surface::Admin { ADMIN_CONNECTIONS } else { 0 };
+        (open < self.max_connections + reserved).then(|| {
+            self.connections.set(open + 1);
+            self.shard.connection_opened();
+            Seat(Rc::clone(self))
+        })
+    }
+
+    /// How many connections are open.
+    pub fn connections(&self) -> usize {
+        self.connections.get()
+    }
+
+    /// Makes this thread's allocator figures and arena marks visible to the scrape.
+    #[inline]
+    pub fn publish_heap(&self) {
+        let heap = alloc::of_this_thread();
+        self.shard.set_heap(heap.allocations, heap.bytes);
+        self.shard.set_slots_used(self.bodies.most_lent() as u64);
+    }
+
+    /// Counts a request that never became one.
+    pub fn count_refusal(&self, status: u16) {
+        let problem = refusal::problem(status);
+        self.shard.protocol_refused(Method::Other, Status::from_code(status), problem);
+    }
+}
+
+impl Refusals for Rc<Station> {
+    fn render(&self, status: u16, bytes: &[u8]) -> Option<(Slot, usize)> {
+        self.count_refusal(status);
+        let mut slot = self.replies.borrow()?;
+        let length = refusal::rewrite(status, bytes, slot.bytes_mut())?;
+        Some((slot, length))
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.connections.set(self.0.connections.get() - 1);
+        self.0.shard.connection_closed();
+        self.0.closed.notify_waiters();
+    }
+}
+
+/// Connections that only the admin listener may open.
+const ADMIN_CONNECTIONS: usize = 16;
+
+/// Large answers that may be on their way at once; hyper copies an HTTP/1 answer into its write buffer at
+/// once, so only stalled HTTP/2 streams hold one for longer.
+const LARGE_REPLIES: usize = 8;
+
+/// Bytes for a refusal and the pipelined answers before it.
+const REFUSAL: usize = 64 * 1024;

@@ -1,0 +1,193 @@
+//! What one connection is waiting for, and until when: the shared notes of its adapter, its exchange and its
+//! deadline. The clock is read only where a wait begins, never on the path of a request that arrives whole.
+
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+/// How long a connection may take over what.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// From the first byte of a request to the end of its header section; for a new connection, from its start.
+    pub header: Duration,
+    /// From the end of the header section to the end of the body.
+    pub body: Duration,
+    /// Between requests.
+    pub idle: Duration,
+    /// Without the client taking a byte of the answer.
+    pub write: Duration,
+}
+
+/// What the client owes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Awaiting {
+    /// Nothing: the request is being answered.
+    Nothing,
+    /// Another request, if it wants one.
+    Request,
+    /// The rest of a header section.
+    Head,
+    /// The rest of a body.
+    Body,
+    /// To take the bytes of an answer.
+    Reader,
+}
+
+/// One connection's notes.
+pub struct Wire {
+    awaiting: Cell<Awaiting>,
+    since: Cell<Instant>,
+    stalled_since: Cell<Option<Instant>>,
+    bytes_of_head: Cell<bool>,
+    exchanges: Cell<usize>,
+    expired: Cell<bool>,
+    linger: Cell<bool>,
+}
+
+impl Wire {
+    /// A connection accepted at `now`, which owes a request.
+    pub fn new(now: Instant) -> Self {
+        Self {
+            awaiting: Cell::new(Awaiting::Head),
+            since: Cell::new(now),
+            stalled_since: Cell::new(None),
+            bytes_of_head: Cell::new(false),
+            exchanges: Cell::new(0),
+            expired: Cell::new(false),
+            linger: Cell::new(false),
+        }
+    }
+
+    /// The header section is complete and a request begins.
+    pub fn request_begins(&self, now: Instant) {
+        self.bytes_of_head.set(false);
+        self.linger.set(false);
+        self.awaiting.set(Awaiting::Nothing);
+        self.since.set(now);
+        self.exchanges.set(self.exchanges.get() + 1);
+    }
+
+    /// A request is answered, or was given up.
+    pub fn request_ends(&self, now: Instant) {
+        self.exchanges.set(self.exchanges.get().saturating_sub(1));
+        if self.exchanges.get() == 0 {
+            self.awaiting.set(Awaiting::Request);
+            self.since.set(now);
+        }
+    }
+
+    /// The body is not complete and no more of it is here.
+    pub fn body_pending(&self) {
+        if self.awaiting.get() != Awaiting::Body {
+            self.awaiting.set(Awaiting::Body);
+            self.since.set(Instant::now());
+        }
+    }
+
+    /// Whether the body had to be waited for.
+    pub fn body_was_pending(&self) -> bool {
+        self.awaiting.get() == Awaiting::Body
+    }
+
+    /// The adapter is asked for bytes: if some of a header section came before, the rest is owed from now.
+    pub fn read_begins(&self) {
+        if self.bytes_of_head.get() && self.awaiting.get() == Awaiting::Request {
+            self.awaiting.set(Awaiting::Head);
+            self.since.set(Instant::now());
+        }
+    }
+
+    /// Bytes arrived.
+    pub fn bytes_read(&self) {
+        if matches!(self.awaiting.get(), Awaiting::Request | Awaiting::Head) {
+            self.bytes_of_head.set(true);
+        }
+    }
+
+    /// Whether a part of a header section has arrived.
+    pub fn head_began(&self) -> bool {
+        self.bytes_of_head.get()
+    }
+
+    /// The socket takes no more.
+    pub fn write_stalled(&self) {
+        if self.stalled_since.get().is_none() {
+            self.stalled_since.set(Some(Instant::now()));
+        }
+    }
+
+    /// The socket took bytes.
+    pub fn bytes_written(&self) {
+        self.stalled_since.set(None);
+    }
+
+    /// The body's time is up: its exchange is to answer 408.
+    pub fn expire(&self) {
+        self.expired.set(true);
+    }
+
+    /// Whether the body's time is up.
+    pub fn is_expired(&self) -> bool {
+        self.expired.get()
+    }
+
+    /// The answer went out before the whole request had come in: closing at once could destroy it on its way.
+    pub fn linger(&self) {
+        self.linger.set(true);
+    }
+
+    /// Whether to read on for a while after the answer.
+    pub fn lingers(&self) -> bool {
+        self.linger.get()
+    }
+
+    /// The moment at which patience ends, and what for.
+    pub fn due(&self, timeouts: &Timeouts) -> (Instant, Awaiting) {
+        let awaiting = self.awaiting.get();
+        let patience = match awaiting {
+            Awaiting::Head => timeouts.header,
+            Awaiting::Body => timeouts.body,
+            Awaiting::Request | Awaiting::Nothing | Awaiting::Reader => timeouts.idle,
+        };
+        let due = self.since.get() + patience;
+        match self.stalled_since.get().map(|stalled| stalled + timeouts.write) {
+            Some(stalled) if stalled < due => (stalled, Awaiting::Reader),
+            _ => (due, awaiting),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIMEOUTS: Timeouts = Timeouts {
+        header: Duration::from_secs(1),
+        body: Duration::from_secs(2),
+        idle: Duration::from_secs(50),
+        write: Duration::from_secs(3),
+    };
+
+    #[test]
+    fn each_wait_has_its_own_patience() {
+        let start = Instant::now();
+        let wire = Wire::new(start);
+        assert_eq!(wire.due(&TIMEOUTS), (start + TIMEOUTS.header, Awaiting::Head));
+        wire.bytes_read();
+        wire.request_begins(start);
+        wire.body_pending();
+        assert_eq!(wire.due(&TIMEOUTS).1, Awaiting::Body);
+        wire.request_ends(start);
+        assert_eq!(wire.due(&TIMEOUTS), (start + TIMEOUTS.idle, Awaiting::Request));
+        wire.read_begins();
+        assert_eq!(wire.due(&TIMEOUTS).1, Awaiting::Request);
+        wire.bytes_read();
+        wire.read_begins();
+        assert_eq!(wire.due(&TIMEOUTS).1, Awaiting::Head);
+        wire.request_begins(start);
+        wire.request_ends(start);
+        wire.write_stalled();
+        assert_eq!(wire.due(&TIMEOUTS).1, Awaiting::Reader);
+        wire.bytes_written();
+        assert_eq!(wire.due(&TIMEOUTS).1, Awaiting::Request);
+    }
+}

@@ -1,0 +1,97 @@
+//! One worker: a thread, its runtime, its listeners, its connections.
+
+use std::net::TcpListener as StdListener;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::watch;
+use tokio::task::spawn_local;
+
+use super::connection;
+use super::station::Station;
+use crate::api::route::Surface;
+
+/// What the process tells its workers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Accept and answer.
+    Serve,
+    /// Accept no more; end every connection after what it has under way.
+    Finish,
+    /// End now.
+    Abort,
+}
+
+/// Serves `listeners` on the calling thread until ordered to end. `station` builds the worker's state here,
+/// because that state never leaves the thread.
+///
+/// # Errors
+/// If the runtime cannot be built or a listener cannot be registered with it.
+pub fn run(
+    listeners: Vec<(StdListener, Surface)>,
+    orders: watch::Receiver<Order>,
+    station: impl FnOnce() -> Rc<Station>,
+) -> std::io::Result<()> {
+    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
+    runtime.block_on(async {
+        let station = station();
+        let mut acceptors = Vec::with_capacity(listeners.len());
+        for (listener, surface) in listeners {
+            let listener = TcpListener::from_std(listener)?;
+            let (station, orders) = (Rc::clone(&station), orders.clone());
+            acceptors.push(spawn_local(accept(listener, surface, station, orders)));
+        }
+        for acceptor in acceptors {
+            // It ends when ordered to.
+            let _ = acceptor.await;
+        }
+        finish(&station, orders).await;
+        Ok(())
+    })
+}
+
+/// Accepts until ordered to finish, and then what the kernel has accepted already: a connection left in the
+/// backlog of a closed listener would be reset.
+async fn accept(listener: TcpListener, surface: Surface, station: Rc<Station>, mut orders: watch::Receiver<Order>) {
+    while *orders.borrow_and_update() == Order::Serve {
+        let Some(seat) = station.seat(surface) else {
+            // No slot, no accept: the kernel's backlog holds newcomers back.
+            station.shard.accept_held();
+            tokio::select! { biased; _ = station.closed.notified() => {}, _ = orders.changed() => {} }
+            continue;
+        };
+        tokio::select! {
+            biased;
+            accepted = listener.accept() => match accepted {
+                Ok((socket, peer)) => {
+                    spawn_local(connection::serve(Rc::clone(&station), socket, peer, surface, seat));
+                }
+                Err(error) => {
+                    drop(seat);
+                    tracing::warn!(%error, "accepting a connection failed");
+                    // Out of descriptors, most likely: they come back as connections end.
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            },
+            _ = orders.changed() => {}
+        }
+    }
+    let Ok(backlog) = listener.into_std() else { return };
+    while let (Some(seat), Ok((socket, peer))) = (station.seat(surface), backlog.accept()) {
+        let socket = socket.set_nonblocking(true).and_then(|()| TcpStream::from_std(socket));
+        if let Ok(socket) = socket {
+            spawn_local(connection::serve(Rc::clone(&station), socket, peer, surface, seat));
+        }
+    }
+}
+
+/// Ends every connection gently, and returns when all have ended or the order comes to end now.
+async fn finish(station: &Station, mut orders: watch::Receiver<Order>) {
+    station.draining.set(true);
+    station.drain.notify_waiters();
+    while station.connections() > 0 && *orders.borrow_and_update() != Order::Abort {
+        tokio::select! { biased; () = station.closed.notified() => {}, changed = orders.changed() => if changed.is_err() { return } }
+    }
+}
