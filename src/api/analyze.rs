@@ -48,7 +48,8 @@ fn score(worker: &mut Worker, request: &Request<'_>) -> Result<(Scores, &'static
         let Models { toxicity, .. } =
             models.get().ok_or(Fault::new(Problem::ModelUnavailable).expected("it will be in a moment", ""))?;
         let scores = toxicity.score(text, scratch).ok_or(Fault::new(Problem::EmptyText).field("text"))?;
-        Ok((scores, toxicity.level(scores.score()).as_str()))
+        let level = toxicity.level(scores.score()).as_str();
+        Ok((scores, level))
     })
 }
 

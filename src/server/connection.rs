@@ -49,8 +49,6 @@ pub fn http1_builder() -> http1::Builder {
         // Without it hyper reads ahead while the request's bytes are still in use, and has to allocate a new
         // 8 KiB buffer for it.
         .half_close(true)
-        // One write for the answers to all requests of a pipeline.
-        .pipeline_flush(true)
         // Copying a short body next to its head is cheaper than a gathering write.
         .writev(false)
         // hyper's timer boxes a sleep per request; the deadline here does not.
@@ -85,7 +83,7 @@ struct Watch {
 
 impl Watch {
     /// Whether the client speaks HTTP/2; `None` if it went, or time ran out, before it was known.
-    async fn protocol(&mut self, io: &mut Io<Rc<Station>>) -> Option<bool> {
+    async fn protocol(&mut self, io: &mut Io) -> Option<bool> {
         let told = poll_fn(|context| match io.poll_is_http2(context) {
             Poll::Ready(told) => Poll::Ready(told.ok()),
             Poll::Pending => self.deadline.poll_expired(&self.wire, context).map(|_| None),
@@ -97,7 +95,7 @@ impl Watch {
         told
     }
 
-    async fn http1(mut self, mut connection: http1::Connection<Io<Rc<Station>>, Service>) {
+    async fn http1(mut self, mut connection: http1::Connection<Io, Service>) {
         let station = Rc::clone(&self.station);
         let mut drain = pin!(station.drain.notified());
         let mut shutting_down = false;
@@ -120,14 +118,20 @@ impl Watch {
         });
         let expired = expired.await;
         let mut parts = connection.into_parts();
+        if expired != Some(Awaiting::Reader) {
+            let sent = poll_fn(|context| parts.io.poll_send(context));
+            // A client that does not read has `--write-timeout` for this, as for any answer.
+            let _ = tokio::time::timeout(station.timeouts.write, sent).await;
+        }
         if expired == Some(Awaiting::Head) && (self.wire.head_began() || !parts.read_buf.is_empty()) {
             self.time_out(parts.io.socket()).await;
-        } else if expired.is_none() && self.wire.lingers() {
+        } else if expired.is_none() && (self.wire.lingers() || !parts.read_buf.is_empty()) {
             linger(parts.io.socket()).await;
         }
     }
 
-    async fn http2(mut self, connection: http2::Connection<Io<Rc<Station>>, Service, LocalExecutor>) {
+    /// HTTP/2 answers errors of its own kind in its own frames.
+    async fn http2(mut self, connection: http2::Connection<Io, Service, LocalExecutor>) {
         let station = Rc::clone(&self.station);
         let (mut connection, mut drain) = (pin!(connection), pin!(station.drain.notified()));
         let mut shutting_down = false;

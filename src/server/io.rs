@@ -13,29 +13,29 @@ use hyper::rt::ReadBufCursor;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::refusal::{self, Refusals};
-use super::slots::Slot;
+use super::outbox::{self, Outbox};
+use super::refusal;
+use super::station::Station;
 use super::wire::Wire;
 
-/// The length of HTTP/2's connection preface (RFC 9113, section 3.4).
-pub const PREFACE: usize = 24;
-
 /// A socket as hyper wants it.
-pub struct Io<R> {
+pub struct Io {
     socket: TcpStream,
+    outbox: Outbox,
     wire: Rc<Wire>,
-    refusals: R,
-    /// Bytes that were read to tell the protocol, and are still to be handed on.
-    sniffed: [u8; PREFACE],
-    sniffed_range: (usize, usize),
-    /// A refusal on its way out, and how far it is.
-    staged: Option<(Slot, usize, usize)>,
+    station: Rc<Station>,
+    /// Whether to gather answers: HTTP/1 only, which is sure to read or to shut down after the last one.
+    gathers: bool,
+    /// Bytes that were read to tell the protocol, and which of them are still to be handed on.
+    sniffed: [u8; HTTP2_PREFACE.len()],
+    unread: std::ops::Range<usize>,
 }
 
-impl<R: Refusals> Io<R> {
-    /// Wraps `socket`; `refusals` renders what replaces hyper's own error answers.
-    pub fn new(socket: TcpStream, wire: Rc<Wire>, refusals: R) -> Self {
-        Self { socket, wire, refusals, sniffed: [0; PREFACE], sniffed_range: (0, 0), staged: None }
+impl Io {
+    /// Wraps `socket`.
+    pub fn new(socket: TcpStream, wire: Rc<Wire>, station: Rc<Station>) -> Self {
+        let outbox = Outbox::new(station.outgoing.clone());
+        Self { socket, outbox, wire, station, gathers: true, sniffed: [0; HTTP2_PREFACE.len()], unread: 0..0 }
     }
 
     /// The socket.
@@ -49,97 +49,106 @@ impl<R: Refusals> Io<R> {
     /// # Errors
     /// What the socket says; `UnexpectedEof` if it ends first without a byte.
     pub fn poll_is_http2(&mut self, context: &mut Context<'_>) -> Poll<io::Result<bool>> {
-        const HTTP2: &[u8; PREFACE] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
         loop {
-            let length = self.sniffed_range.1;
-            if length == PREFACE || (length > 0 && self.sniffed[..length] != HTTP2[..length]) {
-                return Poll::Ready(Ok(self.sniffed == *HTTP2));
+            let length = self.unread.end;
+            if length == HTTP2_PREFACE.len() || self.sniffed[..length] != HTTP2_PREFACE[..length] {
+                let is_http2 = self.sniffed == *HTTP2_PREFACE;
+                self.gathers = !is_http2;
+                return Poll::Ready(Ok(is_http2));
             }
             let mut buffer = ReadBuf::new(&mut self.sniffed[length..]);
             ready!(Pin::new(&mut self.socket).poll_read(context, &mut buffer))?;
             match buffer.filled().len() {
                 0 if length == 0 => return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
                 0 => return Poll::Ready(Ok(false)),
-                read => self.sniffed_range.1 += read,
+                read => self.unread.end += read,
             }
             self.wire.bytes_read();
         }
     }
 
-    fn poll_send_staged(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while let Some((slot, start, end)) = &mut self.staged {
-            let sent = Pin::new(&mut self.socket).poll_write(context, &slot.bytes()[*start..*end]);
-            match sent {
-                Poll::Pending => {
-                    self.wire.write_stalled();
-                    return Poll::Pending;
-                }
-                Poll::Ready(sent) => *start += sent?,
-            }
-            if start == end {
-                self.staged = None;
-            }
-        }
-        Poll::Ready(Ok(()))
+    /// Sends what the outbox holds. hyper believes it gone, so whoever takes the socket from hyper calls this.
+    ///
+    /// # Errors
+    /// What the socket says.
+    pub fn poll_send(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.outbox.poll_send(&mut self.socket, &self.wire, context)
+    }
+
+    /// Adds `bytes`, with hyper's own error answer at their end made a problem document.
+    fn push(&mut self, bytes: &[u8]) -> Option<()> {
+        let Some(status) = refusal::at_end(bytes) else {
+            return self.outbox.push(|room| {
+                room.get_mut(..bytes.len())?.copy_from_slice(bytes);
+                Some(bytes.len())
+            });
+        };
+        self.outbox.push(|room| refusal::rewrite(status, bytes, room))?;
+        self.station.count_refusal(status);
+        Some(())
     }
 }
 
-impl<R: Refusals + Unpin> hyper::rt::Read for Io<R> {
+impl hyper::rt::Read for Io {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         mut cursor: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        let (start, end) = self.sniffed_range;
-        if start < end {
-            let count = cursor.remaining().min(end - start);
-            cursor.put_slice(&self.sniffed[start..start + count]);
-            self.sniffed_range.0 += count;
+        let io = &mut *self;
+        if !io.unread.is_empty() {
+            let count = cursor.remaining().min(io.unread.len());
+            cursor.put_slice(&io.sniffed[io.unread.start..io.unread.start + count]);
+            io.unread.start += count;
             return Poll::Ready(Ok(()));
         }
-        self.wire.read_begins();
+        // hyper has used up what it had: the pipeline is answered. A client that does not read is no reason
+        // not to read from it; the outbox's room is.
+        if let Poll::Ready(Err(error)) = io.poll_send(context) {
+            return Poll::Ready(Err(error));
+        }
+        io.wire.read_begins();
         // SAFETY: `ReadBuf::uninit` never de-initialises bytes, which is all that `as_mut` asks. Needed because
         // zeroing hyper's 8 KiB on every read would cost more than the read.
         let mut buffer = ReadBuf::uninit(unsafe { cursor.as_mut() });
-        ready!(Pin::new(&mut self.socket).poll_read(context, &mut buffer))?;
+        ready!(Pin::new(&mut io.socket).poll_read(context, &mut buffer))?;
         let filled = buffer.filled().len();
         // SAFETY: the first `filled` bytes of the cursor were initialised through `buffer` just now. Needed
         // because a cursor has no safe way to be told so.
         unsafe { cursor.advance(filled) };
         if filled > 0 {
-            self.wire.bytes_read();
+            io.wire.bytes_read();
         }
         Poll::Ready(Ok(()))
     }
 }
 
-impl<R: Refusals + Unpin> hyper::rt::Write for Io<R> {
+impl hyper::rt::Write for Io {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        ready!(self.poll_send_staged(context))?;
-        if let Some(status) = refusal::at_end(bytes)
-            && let Some((slot, length)) = self.refusals.render(status, bytes)
-        {
-            self.staged = Some((slot, 0, length));
-            return Poll::Ready(Ok(bytes.len()));
-        }
-        match Pin::new(&mut self.socket).poll_write(context, bytes) {
-            Poll::Pending => {
-                self.wire.write_stalled();
-                Poll::Pending
+        let io = &mut *self;
+        if io.gathers {
+            if io.push(bytes).is_some() {
+                return Poll::Ready(Ok(bytes.len()));
             }
-            written => {
-                self.wire.bytes_written();
-                written
+            ready!(io.poll_send(context))?;
+            if io.push(bytes).is_some() {
+                return Poll::Ready(Ok(bytes.len()));
             }
+            // More than an outbox holds, or no slot to be had.
         }
+        outbox::poll_write(&mut io.socket, &io.wire, bytes, context)
     }
 
+    /// Between requests nothing is sent yet: hyper goes on to the next request it holds, or asks for more input.
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_send_staged(context)
+        if self.wire.is_between_requests() { Poll::Ready(Ok(())) } else { self.poll_send(context) }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_send_staged(context))?;
+        ready!(self.poll_send(context))?;
         Pin::new(&mut self.socket).poll_shutdown(context)
     }
 }
+
+/// RFC 9113, section 3.4.
+const HTTP2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";

@@ -11,6 +11,7 @@ mod deadline;
 pub mod exchange;
 pub mod io;
 mod listen;
+mod outbox;
 pub mod refusal;
 pub mod reply;
 pub mod slots;

@@ -1,16 +1,8 @@
 //! hyper's own error answers, recognised and rewritten into problem documents.
 
-use super::slots::Slot;
 use crate::api::fault;
 use crate::json::write::Writer;
 use crate::problem::{Fault, Problem};
-
-/// Renders what the client gets in the place of a bare error answer, and counts it.
-pub trait Refusals {
-    /// `bytes` ends with hyper's answer of `status`. Answers a slot with `bytes` rewritten and its length, or
-    /// `None` to let the bare answer pass.
-    fn render(&self, status: u16, bytes: &[u8]) -> Option<(Slot, usize)>;
-}
 
 /// The problem that hyper's answer of `status` stands for.
 pub const fn problem(status: u16) -> Problem {

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-use super::refusal::{self, Refusals};
-use super::slots::{Slot, Slots};
+use super::slots::Slots;
 use super::wire::Timeouts;
+use super::{outbox, refusal};
 use crate::alloc;
 use crate::api::route::Surface;
 use crate::api::{self, Limits};
@@ -25,6 +25,8 @@ pub struct Station {
     pub bodies: Slots,
     /// Where large answers are written.
     pub replies: Slots,
+    /// Where answers wait for the socket.
+    pub outgoing: Slots,
     /// What a request may ask for.
     pub limits: Limits,
     /// How long a client may take.
@@ -56,12 +58,13 @@ impl Station {
     ) -> Rc<Self> {
         let reply = [Handler::Metrics, Handler::ModelInfo, Handler::Predict]
             .map(|handler| api::reply_capacity(handler, limits.body, limits));
-        let reply = reply.into_iter().fold(REFUSAL, usize::max);
+        let reply = reply.into_iter().fold(0, usize::max);
         Rc::new(Self {
             api: RefCell::new(api),
             shard,
             bodies: Slots::new(max_connections, limits.body),
             replies: Slots::new(LARGE_REPLIES, reply),
+            outgoing: Slots::new(OUTBOXES, outbox::CAPACITY),
             limits,
             timeouts,
             access_log,
@@ -105,15 +108,6 @@ impl Station {
     }
 }
 
-impl Refusals for Rc<Station> {
-    fn render(&self, status: u16, bytes: &[u8]) -> Option<(Slot, usize)> {
-        self.count_refusal(status);
-        let mut slot = self.replies.borrow()?;
-        let length = refusal::rewrite(status, bytes, slot.bytes_mut())?;
-        Some((slot, length))
-    }
-}
-
 impl Drop for Seat {
     fn drop(&mut self) {
         self.0.connections.set(self.0.connections.get() - 1);
@@ -129,5 +123,5 @@ const ADMIN_CONNECTIONS: usize = 16;
 /// once, so only stalled HTTP/2 streams hold one for longer.
 const LARGE_REPLIES: usize = 8;
 
-/// Bytes for a refusal and the pipelined answers before it.
-const REFUSAL: usize = 64 * 1024;
+/// Connections whose answers may wait for the client to read; those beyond write through.
+const OUTBOXES: usize = 64;

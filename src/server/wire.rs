@@ -83,6 +83,11 @@ impl Wire {
         }
     }
 
+    /// Whether no request is under way.
+    pub fn is_between_requests(&self) -> bool {
+        self.exchanges.get() == 0
+    }
+
     /// Whether the body had to be waited for.
     pub fn body_was_pending(&self) -> bool {
         self.awaiting.get() == Awaiting::Body
