@@ -30,16 +30,19 @@ RELEASE_BIN := $(TARGET_DIR)/$(TARGET)/release/tamis
 # rustdoc, built for the tests (dev), built for the release; `promises` points dev-built tests at the release binary.
 GATE := tools fmt-check lint doc unit bench-smoke check-models build promises deny
 
+# The checks that need no network; the workflow adds `advisories`, whose database is a clone away.
+DENY ?= licenses bans sources
+
 BENCHES := $(filter-out floor,$(basename $(notdir $(wildcard benches/*.rs))))
 
-.PHONY: help test quick fmt $(GATE) run bench bench-floor train-iris train-toxicity train-smoke clean
+.PHONY: help test quick fmt $(GATE) check-aarch64 run bench bench-floor train-iris train-toxicity train-smoke clean
 
 ifneq ($(filter train-toxicity,$(MAKECMDGOALS)),)
 $(if $(DATA),,$(error train-toxicity needs DATA=directory-of-the-Jigsaw-files))
 endif
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 test: ## The gate, all that continuous integration runs: each step with its seconds
 	@for step in $(GATE); do
@@ -87,7 +90,10 @@ deny: ## Licences, duplicate versions and sources of the dependencies
 	  echo "skipped: cargo-deny is not installed (cargo install --locked cargo-deny --version 0.20.2)"
 	  exit 0
 	fi
-	$(CARGO) deny check -D unmatched-skip -D unnecessary-skip -D license-not-encountered licenses bans sources
+	$(CARGO) deny check -D unmatched-skip -D unnecessary-skip -D license-not-encountered $(DENY)
+
+check-aarch64: ## Compile for aarch64 without linking; needs the Rust target and aarch64-linux-gnu-gcc
+	$(CARGO) check --locked --target aarch64-unknown-linux-gnu
 
 run: build ## Serve with the release binary: make run ARGS='--listen 127.0.0.1:8000'
 	$(RELEASE_BIN) $(ARGS)
