@@ -1,0 +1,119 @@
+# The one door: every command that a developer, the workflow or a release needs. `make` alone lists them.
+# Works as root or not. CI=true: a test that lacks a tool fails instead of skipping.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.ONESHELL:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+CARGO ?= cargo
+# Arguments for `run`, `unit` and `bench`, such as ARGS='--listen 127.0.0.1:8000'.
+ARGS ?=
+# Where tests/tools.sh installs what the tests need beside Rust: Python packages, promtool, wrk.
+TAMIS_TOOLS ?= $(CURDIR)/.tools
+export TAMIS_TOOLS
+PYTHON := $(TAMIS_TOOLS)/venv/bin/python
+
+# The release: one static binary. Naming the target keeps +crt-static away from build scripts and procedural macros.
+# TARGET_CPU=x86-64-v3 assumes AVX2 everywhere; without it the binary is portable and picks its kernels at start.
+TARGET ?= $(shell rustc -vV | sed -n 's/^host: //p')
+TARGET_CPU ?=
+RELEASE_FLAGS := $(strip $(RUSTFLAGS) -C target-feature=+crt-static $(if $(TARGET_CPU),-C target-cpu=$(TARGET_CPU)))
+# mimalloc compiles a date in: with the commit's, two builds of one commit can be compared byte by byte.
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+TARGET_DIR := $(abspath $(or $(CARGO_TARGET_DIR),target))
+DEBUG_BIN := $(TARGET_DIR)/debug/tamis
+RELEASE_BIN := $(TARGET_DIR)/$(TARGET)/release/tamis
+
+# The gate, in order: cheap before dear. The dependency tree is built three times and no more: checked for clippy and
+# rustdoc, built for the tests (dev), built for the release; `promises` points dev-built tests at the release binary.
+GATE := tools fmt-check lint doc unit bench-smoke check-models build promises deny
+
+# The checks that need no network; the workflow adds `advisories`, whose database is a clone away.
+DENY ?= licenses bans sources
+
+BENCHES := $(filter-out floor,$(basename $(notdir $(wildcard benches/*.rs))))
+
+.PHONY: help test quick fmt $(GATE) check-aarch64 run bench bench-floor train-iris train-toxicity train-smoke clean
+
+ifneq ($(filter train-toxicity,$(MAKECMDGOALS)),)
+$(if $(DATA),,$(error train-toxicity needs DATA=directory-of-the-Jigsaw-files))
+endif
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+test: ## The gate, all that continuous integration runs: each step with its seconds
+	@for step in $(GATE); do
+	  printf '==> %s\n' "$$step"
+	  begin=$$SECONDS
+	  $(MAKE) "$$step" || { printf '==> %s FAILED after %d s\n' "$$step" $$((SECONDS - begin)); exit 1; }
+	  printf '==> %s ok, %d s\n' "$$step" $$((SECONDS - begin))
+	done
+	printf '==> the gate is green, %d s\n' "$$SECONDS"
+
+quick: fmt-check lint unit ## Formatting, lints and tests: before each commit
+
+tools: ## Install what the tests need beside Rust into .tools/
+	bash tests/tools.sh
+
+fmt: ## Format the code
+	$(CARGO) fmt
+
+fmt-check: ## Formatting, checked
+	$(CARGO) fmt --check
+
+lint: ## Clippy over library, binary, tests and benches; warnings fail
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+doc: ## API documentation; a broken link fails
+	RUSTDOCFLAGS='$(strip $(RUSTDOCFLAGS) -D warnings)' $(CARGO) doc --locked --no-deps
+
+unit: ## Unit, integration and documentation tests
+	$(CARGO) test --locked $(ARGS)
+
+bench-smoke: ## Every bench, compiled and run once
+	$(CARGO) test --locked --benches
+
+check-models: train-smoke ## Retrain iris and compare byte for byte; smoke-train toxicity
+	$(PYTHON) models/iris/train.py --check
+
+build: ## The static release binary (TARGET_CPU=x86-64-v3 for AVX2 throughout)
+	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) RUSTFLAGS='$(RELEASE_FLAGS)' $(CARGO) build --locked --release --target $(TARGET)
+
+promises: build ## What README.md promises, tested on the release binary
+	TAMIS_BIN=$(RELEASE_BIN) $(CARGO) test --locked --test promises
+
+deny: ## Licences, duplicate versions and sources of the dependencies
+	@if ! $(CARGO) deny --version >/dev/null 2>&1; then
+	  echo "skipped: cargo-deny is not installed (cargo install --locked cargo-deny --version 0.20.2)"
+	  exit 0
+	fi
+	$(CARGO) deny check -D unmatched-skip -D unnecessary-skip -D license-not-encountered $(DENY)
+
+check-aarch64: ## Compile for aarch64 without linking; needs the Rust target and aarch64-linux-gnu-gcc
+	$(CARGO) check --locked --target aarch64-unknown-linux-gnu
+
+run: build ## Serve with the release binary: make run ARGS='--listen 127.0.0.1:8000'
+	$(RELEASE_BIN) $(ARGS)
+
+bench: ## Criterion benches: make bench ARGS='--save-baseline before'
+	$(CARGO) bench --locked $(addprefix --bench ,$(BENCHES)) -- $(ARGS)
+
+bench-floor: ## CPU per request, beside hyper's own floor, in one run
+	$(CARGO) bench --locked --bench floor
+
+train-iris: ## Train the iris forest and write its golden answers
+	$(PYTHON) models/iris/train.py
+
+train-toxicity: build ## Train toxicity: make train-toxicity DATA=directory-of-the-Jigsaw-files
+	$(PYTHON) models/toxicity/train.py --data '$(DATA)' --tamis $(RELEASE_BIN)
+
+train-smoke: ## The toxicity pipeline end to end on a few hundred synthetic rows
+	$(CARGO) build --locked
+	$(PYTHON) models/toxicity/train.py --smoke --tamis $(DEBUG_BIN)
+
+clean: ## Remove what was built and installed: target/ and .tools/
+	$(CARGO) clean
+	rm -rf .tools

@@ -1,0 +1,8 @@
+//! What integration tests share: a client that trusts nothing, a reader of `/metrics`, the way to tools and binary.
+
+// Each test file is a crate of its own and uses a part of this.
+#![allow(dead_code)]
+
+pub mod http;
+pub mod metrics;
+pub mod tools;
