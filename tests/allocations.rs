@@ -1,0 +1,91 @@
+//! The allocation budget: what each route, method and error class may ask of the allocator per request in the
+//! steady state. hyper asks once per request with a body (its private body channel); we never do.
+
+mod common;
+
+use common::daemon::Daemon;
+use common::http::Request;
+use common::metrics::Samples;
+
+const WARM_UP: usize = 50;
+const REQUESTS: usize = 1000;
+
+/// hyper's body channel: `ArcInner<hyper::body::chan::Shared>`.
+const BODY_CHANNEL: (f64, f64) = (1.0, 224.0);
+const NOTHING: (f64, f64) = (0.0, 0.0);
+
+#[test]
+fn no_route_allocates_more_than_its_budget() {
+    let daemon = Daemon::start(&["--workers", "1"]);
+    let mut worst = Vec::new();
+    for (name, request, status, budget) in routes() {
+        let bytes = request.to_bytes();
+        let (head, body) = split(&bytes);
+        for (how, segments) in [("at once", vec![bytes.as_slice()]), ("in two segments", vec![head, body])] {
+            if segments.last().is_some_and(|last| last.is_empty()) || (how != "at once" && body.len() < 2) {
+                continue;
+            }
+            let requests = if how == "at once" { REQUESTS } else { REQUESTS / 10 };
+            let mut connection = daemon.connect();
+            let mut send = |count: usize| {
+                for _ in 0..count {
+                    connection.send_segments(&segments, std::time::Duration::from_micros(300)).expect("sent");
+                    let method = if name.starts_with("HEAD") { "HEAD" } else { "GET" };
+                    assert_eq!(connection.read_response_to(method).expect("an answer").status, status, "{name}");
+                }
+                // The same connection tells, so that no other connection's birth is counted.
+                connection.send(&Request::get("/metrics").to_bytes()).expect("sent");
+                heap(&Samples::parse(connection.read_response().expect("a scrape").text()).expect("the text format"))
+            };
+            send(WARM_UP);
+            let before = send(WARM_UP);
+            let after = send(requests);
+            let per_request = ((after.0 - before.0) / requests as f64, (after.1 - before.1) / requests as f64);
+            if per_request != budget {
+                worst.push(format!("{name}, {how}: {per_request:?} allocations and bytes per request, budget {budget:?}"));
+            }
+        }
+    }
+    assert!(worst.is_empty(), "{}", worst.join("\n"));
+}
+
+fn heap(samples: &Samples) -> (f64, f64) {
+    (samples.value("tamis_heap_allocations_total", &[]), samples.value("tamis_heap_allocated_bytes_total", &[]))
+}
+
+fn split(bytes: &[u8]) -> (&[u8], &[u8]) {
+    let head = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("a head") + 4;
+    // Mid-body, so that both segments carry a part of it.
+    bytes.split_at(head + (bytes.len() - head) / 2)
+}
+
+fn routes() -> Vec<(&'static str, Request, u16, (f64, f64))> {
+    let rows = format!(r#"{{"features":[{}]}}"#, vec!["[6.1,2.8,4.7,1.2]"; 20].join(","));
+    let long = format!(r#"{{"text":"{}"}}"#, "The quick brown fox, naïve and \\n escaped. ".repeat(60));
+    vec![
+        ("GET /", Request::get("/"), 200, NOTHING),
+        ("GET /health", Request::get("/health"), 200, NOTHING),
+        ("GET /livez", Request::get("/livez"), 200, NOTHING),
+        ("GET /readyz", Request::get("/readyz"), 200, NOTHING),
+        ("GET /startupz", Request::get("/startupz"), 200, NOTHING),
+        ("GET /model-info", Request::get("/model-info"), 200, NOTHING),
+        ("GET /metrics", Request::get("/metrics"), 200, NOTHING),
+        ("HEAD /health", Request::new("HEAD", "/health"), 200, NOTHING),
+        ("OPTIONS /predict", Request::new("OPTIONS", "/predict"), 204, NOTHING),
+        ("404", Request::get("/nope"), 404, NOTHING),
+        ("405", Request::get("/predict"), 405, NOTHING),
+        ("POST /predict", Request::json("/predict", r#"{"features":[5.1,3.5,1.4,0.2]}"#), 200, BODY_CHANNEL),
+        ("POST /predict, 20 rows", Request::json("/predict", rows), 200, BODY_CHANNEL),
+        ("POST /analyze", Request::json("/analyze", r#"{"text":"You are kind."}"#), 200, BODY_CHANNEL),
+        ("POST /analyze, long", Request::json("/analyze", long), 200, BODY_CHANNEL),
+        ("400 malformed_json", Request::json("/predict", r#"{"features":[1"#), 400, BODY_CHANNEL),
+        ("400 invalid_utf8", Request::json("/analyze", b"{\"text\":\"\xff\"}".as_slice()), 400, BODY_CHANNEL),
+        ("415", Request::post("/predict", "{}"), 415, BODY_CHANNEL),
+        ("422 unknown_field", Request::json("/analyze", r#"{"txt":"a"}"#), 422, BODY_CHANNEL),
+        ("422 wrong_length", Request::json("/predict", r#"{"features":[1,2]}"#), 422, BODY_CHANNEL),
+        ("422 number_out_of_range", Request::json("/predict", r#"{"features":[1e39,1,1,1]}"#), 422, BODY_CHANNEL),
+        ("422 number, far", Request::json("/predict", r#"{"features":[1e999,1,1,1]}"#), 422, BODY_CHANNEL),
+        ("422 empty_text", Request::json("/analyze", r#"{"text":" "}"#), 422, BODY_CHANNEL),
+        ("503 model_unavailable", Request::json("/analyze", r#"{"text":"a","model":"bert"}"#), 503, BODY_CHANNEL),
+    ]
+}
