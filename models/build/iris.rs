@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     forest::Forest,
-    grid::{FEATURES, Grid, Rows},
+    grid::{CLASSES, FEATURES, Grid, Rows},
 };
 
 /// What [`compile`] reads, relative to `models/`.
@@ -92,7 +92,8 @@ fn golden(json: &str, sha256: &str) -> Result<String, String> {
             let numbers: Vec<f64> = row[member].as_array()?.iter().map(Value::as_f64).collect::<Option<_>>()?;
             (numbers.len() == count).then_some(numbers)
         };
-        let (Some(features), Some(class), Some(shares)) = (numbers(0, FEATURES), row[1].as_u64(), numbers(2, 3)) else {
+        let class = row[1].as_u64().filter(|&class| class < CLASSES as u64);
+        let (Some(features), Some(class), Some(shares)) = (numbers(0, FEATURES), class, numbers(2, CLASSES)) else {
             return Err(format!("/rows/{index} is not [[four features], class, [three probabilities]]"));
         };
         let features: Vec<String> = features.iter().map(|&feature| bits(feature as f32)).collect();

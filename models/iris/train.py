@@ -12,6 +12,7 @@ import hashlib
 import json
 import sys
 from importlib import metadata
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +28,8 @@ HERE = Path(__file__).resolve().parent
 PARAMETERS = {"n_estimators": 100, "random_state": 42}
 FEATURE_NAMES = ["sepal_length", "sepal_width", "petal_length", "petal_width"]
 FOLDS, REPEATS = 5, 10
-SHOWN = 160
-"""How many characters of a line that differs `--check` shows."""
+SHOWN = 100
+"""How many characters around a difference `--check` shows."""
 
 
 def main() -> int:
@@ -77,11 +78,13 @@ def check(files: dict[str, bytes]) -> int:
             print(f"{name}: reproduced byte for byte, sha256 {hashlib.sha256(content).hexdigest()}")
             continue
         status = 1
-        pairs = zip(committed.split(b"\n") + [b""], content.split(b"\n"))
+        pairs = zip_longest(committed.splitlines(keepends=True), content.splitlines(keepends=True), fillvalue=b"")
         number, (old, new) = next((n, pair) for n, pair in enumerate(pairs, start=1) if pair[0] != pair[1])
-        print(f"{name}: NOT reproduced; first difference in line {number}", file=sys.stderr)
-        print(f"  committed: {old[:SHOWN].decode(errors='replace')}", file=sys.stderr)
-        print(f"  trained:   {new[:SHOWN].decode(errors='replace')}", file=sys.stderr)
+        column = next((at for at, (a, b) in enumerate(zip(old, new)) if a != b), min(len(old), len(new)))
+        shown = slice(max(0, column - SHOWN // 2), column + SHOWN // 2)
+        print(f"{name}: NOT reproduced; first difference in line {number}, column {column + 1}", file=sys.stderr)
+        print(f"  committed: {old[shown].decode(errors='replace').rstrip()}", file=sys.stderr)
+        print(f"  trained:   {new[shown].decode(errors='replace').rstrip()}", file=sys.stderr)
     return status
 
 
