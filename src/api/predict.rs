@@ -132,24 +132,28 @@ fn wrong_length(expected: &'static str, found: usize, allowed: usize) -> Fault {
 
 fn predict(row: &[f32; FEATURES], shard: &Shard) -> Prediction {
     let prediction = iris::predict(row);
-    shard.predicted(usize::from(prediction.class), prediction.votes[usize::from(prediction.class)]);
+    shard.predicted(usize::from(prediction.class_id()), percent(prediction));
     prediction
 }
 
+/// How many of the hundred trees voted for the class: its confidence in percent, exactly.
+fn percent(prediction: Prediction) -> u8 {
+    prediction.votes()[usize::from(prediction.class_id())]
+}
+
 fn render(prediction: Prediction, writer: &mut Writer<'_>) {
-    let percent = |votes: u8, writer: &mut Writer<'_>| writer.fixed(u64::from(votes), 2);
     writer.raw(br#"{"prediction":""#);
     writer.raw(prediction.class_name().as_bytes());
     writer.raw(br#"","class_id":"#);
-    writer.integer(u64::from(prediction.class));
+    writer.integer(u64::from(prediction.class_id()));
     writer.raw(br#","confidence":"#);
-    percent(prediction.votes[usize::from(prediction.class)], writer);
+    writer.fixed(u64::from(percent(prediction)), 2);
     writer.raw(br#","probabilities":{"#);
-    for (index, (class, votes)) in CLASSES.iter().zip(prediction.votes).enumerate() {
+    for (index, (class, votes)) in CLASSES.iter().zip(prediction.votes()).enumerate() {
         writer.raw(if index == 0 { b"\"" } else { b",\"" });
         writer.raw(class.as_bytes());
         writer.raw(b"\":");
-        percent(votes, writer);
+        writer.fixed(u64::from(votes), 2);
     }
     writer.raw(b"}}");
 }

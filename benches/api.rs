@@ -1,0 +1,65 @@
+//! The stages of a request above the models: routing, parsing, the whole handler, the problem document.
+
+use std::hint::black_box;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use tamis::api::health::SharedPhase;
+use tamis::api::route::{Surface, route};
+use tamis::api::{Limits, Request, SMALL_REPLY, Worker, fault};
+use tamis::json::read::Reader;
+use tamis::metrics::export::Exporter;
+use tamis::metrics::labels::{Handler, Method};
+use tamis::metrics::shard::Shard;
+use tamis::model::Models;
+use tamis::model::toxicity::EngineChoice;
+use tamis::problem::{Fault, Problem};
+
+const PREDICT: &[u8] = br#"{"features":[5.1,3.5,1.4,0.2]}"#;
+const ANALYZE: &[u8] =
+    br#"{"text":"I do not agree with your last edit, but thank you for explaining on the talk page why you made it. "}"#;
+const LIMITS: Limits = Limits { body: 65536, text: 16384, rows: 1024 };
+
+fn routing(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("route");
+    group.bench_function("predict", |bencher| {
+        bencher.iter(|| route(Surface::Whole, black_box("POST"), black_box("/predict")));
+    });
+    group.bench_function("unknown", |bencher| {
+        bencher.iter(|| route(Surface::Whole, black_box("GET"), black_box("/wp-login.php")));
+    });
+    group.finish();
+}
+
+fn parsing(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("parse");
+    let mut reader = Reader::new(LIMITS.body);
+    for (name, body) in [("predict", PREDICT), ("analyze", ANALYZE), ("malformed", &ANALYZE[..100])] {
+        group.throughput(Throughput::Bytes(body.len() as u64));
+        group.bench_function(name, |bencher| bencher.iter(|| reader.read(black_box(body), |root| Ok(root.as_str().is_some()))));
+    }
+    group.finish();
+}
+
+fn answering(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("answer");
+    let shards: Arc<[Arc<Shard>]> = Arc::new([Shard::new()]);
+    let models = Arc::new(OnceLock::new());
+    let loaded = Models::load(None, EngineChoice::Auto).expect("the embedded models");
+    assert!(models.set(loaded).is_ok());
+    let exporter = Exporter::new(Arc::clone(&shards));
+    let mut worker = Worker::new(Arc::clone(&shards[0]), models, exporter, LIMITS, SharedPhase::new(), Instant::now());
+    let mut out = [0; SMALL_REPLY];
+    for (name, handler, body) in [("predict", Handler::Predict, PREDICT), ("analyze", Handler::Analyze, ANALYZE)] {
+        let request = Request { handler, method: Method::Post, body, received: Instant::now(), client: 1 };
+        assert_eq!(worker.answer(&request, &mut out).status, 200);
+        group.bench_function(name, |bencher| bencher.iter(|| worker.answer(black_box(&request), &mut out).length));
+    }
+    let fault = Fault::new(Problem::InvalidType).field("text").expected("a string", "a number");
+    group.bench_function("problem", |bencher| bencher.iter(|| fault::answer(black_box(&fault), &mut out).length));
+    group.finish();
+}
+
+criterion_group!(benches, routing, parsing, answering);
+criterion_main!(benches);
