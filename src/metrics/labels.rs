@@ -48,6 +48,21 @@ impl Handler {
             Self::None => "none",
         }
     }
+
+    /// The method that the route is there for; `None` has no route, so its main method is [`Method::Other`].
+    pub const fn main_method(self) -> Method {
+        match self {
+            Self::Root
+            | Self::Health
+            | Self::Livez
+            | Self::Readyz
+            | Self::Startupz
+            | Self::Metrics
+            | Self::ModelInfo => Method::Get,
+            Self::Analyze | Self::Predict => Method::Post,
+            Self::None => Method::Other,
+        }
+    }
 }
 
 /// `method`: the methods that some route answers, and `other`.
@@ -107,9 +122,17 @@ impl Status {
     pub const fn code(self) -> u16 {
         Self::ALL[self.0 as usize]
     }
+
+    /// The label's value.
+    pub const fn as_str(self) -> &'static str {
+        Self::NAMES[self.0 as usize]
+    }
+
+    const NAMES: [&'static str; Self::ALL.len()] =
+        ["200", "204", "400", "404", "405", "408", "413", "414", "415", "422", "431", "500", "503"];
 }
 
-/// `model_type`: the toxicity models that can answer, and `iris`.
+/// `model` and `model_type` of the loading families: every model of the daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 #[expect(missing_docs, reason = "each variant is the model that `as_str` names")]
@@ -128,5 +151,78 @@ impl Model {
             Self::Simple => "simple",
             Self::Iris => "iris",
         }
+    }
+}
+
+/// `model_type` of the toxicity families: the models that answer `/analyze`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+#[expect(missing_docs, reason = "each variant is the model that `as_str` names")]
+pub enum ToxicityModel {
+    Simple,
+}
+
+impl ToxicityModel {
+    /// Every toxicity model, in the order of its discriminants.
+    pub const ALL: [Self; 1] = [Self::Simple];
+
+    /// The label's value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Simple => "simple",
+        }
+    }
+}
+
+/// `predicted_class`: the iris species, in the order of the class ids.
+pub const IRIS_CLASSES: [&str; 3] = ["setosa", "versicolor", "virginica"];
+
+/// `phase`: where the process is in its life. A stopped process answers no scrape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Phase {
+    /// Models load and warm up.
+    Starting,
+    /// Requests are answered.
+    Ready,
+    /// What was accepted is finished; readiness probes are told to look elsewhere.
+    Draining,
+}
+
+impl Phase {
+    /// Every phase, in the order of its discriminants.
+    pub const ALL: [Self; 3] = [Self::Starting, Self::Ready, Self::Draining];
+
+    /// The label's value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Ready => "ready",
+            Self::Draining => "draining",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn discriminants_are_positions() {
+        assert!(Handler::ALL.iter().enumerate().all(|(position, handler)| *handler as usize == position));
+        assert!(Method::ALL.iter().enumerate().all(|(position, method)| *method as usize == position));
+        assert!(Model::ALL.iter().enumerate().all(|(position, model)| *model as usize == position));
+        assert!(ToxicityModel::ALL.iter().enumerate().all(|(position, model)| *model as usize == position));
+        assert!(Phase::ALL.iter().enumerate().all(|(position, phase)| *phase as usize == position));
+    }
+
+    #[test]
+    fn a_status_is_named_by_its_code() {
+        for code in Status::ALL {
+            let status = Status::from_code(code);
+            assert_eq!(status.code(), code);
+            assert_eq!(status.as_str(), code.to_string());
+        }
+        assert_eq!(Status::from_code(418).code(), 500);
     }
 }

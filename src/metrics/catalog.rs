@@ -1,0 +1,193 @@
+//! The one table of every metric family. Whatever is collected, rendered, listed or tested is derived from it.
+
+use super::family::{Family, Id, Scale, Series};
+use super::histogram::{COARSE, FINE};
+
+/// `le` of `http_request_duration_seconds`, in ns: 2 us to 2.1 s by steps of four, and of eight between 33 us and 2.1 ms,
+/// where answers are rare: those of a model take less, those that wait for a client more.
+pub const DURATION_BOUNDS: [u64; 10] =
+    [1 << 11, 1 << 13, 1 << 15, 1 << 18, 1 << 21, 1 << 23, 1 << 25, 1 << 27, 1 << 29, 1 << 31];
+
+/// `le` of `toxicity_processing_seconds`, in ns: 1 us to 16.8 ms.
+pub const PROCESSING_BOUNDS: [u64; 7] = [1 << 10, 1 << 12, 1 << 14, 1 << 16, 1 << 18, 1 << 21, 1 << 24];
+
+/// `le` of `model_load_seconds`, in ns: 1 ms to 4.3 s by steps of sixteen.
+pub const LOAD_BOUNDS: [u64; 4] = [1 << 20, 1 << 24, 1 << 28, 1 << 32];
+
+/// `le` of `toxicity_score_distribution`.
+pub const SCORE_BOUNDS: [u64; 11] = [0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100];
+
+/// `le` of `model_confidence`, in percent.
+pub const CONFIDENCE_BOUNDS: [u64; 7] = [0, 50, 70, 80, 90, 95, 100];
+
+/// Every family, in the order of the exposition. `tamis_scrape_duration_seconds` is last: it covers what is above.
+#[rustfmt::skip] // one row a family
+pub const FAMILIES: [Family; 36] = [
+    Family::counter(Id::HttpRequests, "http_requests_total", Series::Requests,
+        "HTTP requests answered. method=\"other\", handler=\"none\", status=\"500\" counts combinations that the daemon should never produce."),
+    Family::histogram(Id::HttpDuration, "http_request_duration_seconds", Series::Lanes, Scale::Nanoseconds, &DURATION_BOUNDS,
+        "Time from a request's head read to its answer handed to the connection. handler=\"none\" takes what no route's handler answered, and HEAD."),
+    Family::gauge(Id::HttpInProgress, "http_requests_inprogress", Series::Lanes,
+        "HTTP requests being answered."),
+    Family::summary(Id::HttpRequestSize, "http_request_size_bytes", Series::Handlers,
+        "Size of request bodies."),
+    Family::summary(Id::HttpResponseSize, "http_response_size_bytes", Series::Handlers,
+        "Size of response bodies."),
+    Family::counter(Id::ToxicityRequests, "toxicity_api_requests_total", Series::Outcomes,
+        "Toxicity analyses by model and outcome."),
+    Family::histogram(Id::ToxicityScore, "toxicity_score_distribution", Series::Single, Scale::One, &SCORE_BOUNDS,
+        "Toxicity scores answered, 0 to 100."),
+    Family::histogram(Id::ToxicityProcessing, "toxicity_processing_seconds", Series::ToxicityModels, Scale::Nanoseconds, &PROCESSING_BOUNDS,
+        "Time from text to score."),
+    Family::gauge(Id::ToxicityActiveUsers, "toxicity_api_active_users", Series::Single,
+        "Distinct clients that called /analyze in the last 5 minutes, estimated."),
+    Family::histogram(Id::ModelLoad, "model_load_seconds", Series::ModelTypes, Scale::Nanoseconds, &LOAD_BOUNDS,
+        "Time to load and warm up a model at start.").fixed(),
+    Family::counter(Id::ModelPredictions, "model_predictions_total", Series::Classes,
+        "Irises classified, by predicted class."),
+    Family::histogram(Id::ModelConfidence, "model_confidence", Series::Classes, Scale::Hundredths, &CONFIDENCE_BOUNDS,
+        "Confidence of the predicted class, 0 to 1."),
+    Family::gauge(Id::ModelLoaded, "model_loaded", Series::Models,
+        "Whether the model is loaded.").fixed(),
+    Family::counter(Id::ApiErrors, "api_errors_total", Series::Errors,
+        "Error answers by problem and route. error_type=\"other\" counts combinations that the daemon should never produce."),
+    Family::counter(Id::ProcessCpu, "process_cpu_seconds_total", Series::Single,
+        "Total user and system CPU time spent in seconds.").scaled(Scale::Nanoseconds),
+    Family::gauge(Id::ProcessResident, "process_resident_memory_bytes", Series::Single,
+        "Resident memory size in bytes."),
+    Family::gauge(Id::ProcessVirtual, "process_virtual_memory_bytes", Series::Single,
+        "Virtual memory size in bytes."),
+    Family::gauge(Id::ProcessOpenFds, "process_open_fds", Series::Single,
+        "Number of open file descriptors."),
+    Family::gauge(Id::ProcessMaxFds, "process_max_fds", Series::Single,
+        "Maximum number of open file descriptors."),
+    Family::gauge(Id::ProcessStart, "process_start_time_seconds", Series::Single,
+        "Start time of the process since unix epoch in seconds.").scaled(Scale::Nanoseconds),
+    Family::gauge(Id::Build, "tamis_build_info", Series::Build,
+        "The version that runs; always 1.").fixed(),
+    Family::gauge(Id::CpuPath, "tamis_cpu_path_info", Series::CpuPath,
+        "The instruction set that the kernels chose at start; always 1.").fixed(),
+    Family::gauge(Id::Digests, "tamis_model_info", Series::Digests,
+        "The SHA-256 of the model in use, empty while there is none; always 1.").fixed(),
+    Family::gauge(Id::Phase, "tamis_phase", Series::Phases,
+        "1 for the phase of life that the process is in."),
+    Family::gauge(Id::Workers, "tamis_workers", Series::Single,
+        "Worker threads, each with its own listener and connections.").fixed(),
+    Family::gauge(Id::DurationP99, "tamis_http_request_duration_p99_seconds", Series::Inference,
+        "99th percentile of POST durations since start, within 2.4 % above; 0 before the first. For a window use the histogram.").scaled(Scale::Nanoseconds),
+    Family::gauge(Id::ConnectionsOpen, "tamis_connections_open", Series::Single,
+        "Connections open."),
+    Family::counter(Id::ConnectionsAccepted, "tamis_connections_accepted_total", Series::Single,
+        "Connections accepted."),
+    Family::counter(Id::RequestsShed, "tamis_requests_shed_total", Series::Single,
+        "Requests refused at once for want of a slot."),
+    Family::counter(Id::RequestsTimedOut, "tamis_requests_timed_out_total", Series::Single,
+        "Requests that did not arrive within their time limit."),
+    Family::gauge(Id::SlotsCapacity, "tamis_slots_capacity", Series::Single,
+        "Preallocated request slots of all workers.").fixed(),
+    Family::gauge(Id::SlotsHighWater, "tamis_slots_used_max", Series::Single,
+        "Most request slots in use at once since start, summed over the workers' own maxima."),
+    Family::counter(Id::SlotFallbacks, "tamis_slot_fallbacks_total", Series::Single,
+        "Requests served without a preallocated slot."),
+    Family::counter(Id::HeapAllocations, "tamis_heap_allocations_total", Series::Single,
+        "Heap allocations of the worker threads."),
+    Family::counter(Id::HeapBytes, "tamis_heap_allocated_bytes_total", Series::Single,
+        "Bytes of the heap allocations of the worker threads."),
+    Family::gauge(Id::ScrapeDuration, "tamis_scrape_duration_seconds", Series::Single,
+        "Time to collect and render all of the above for this scrape.").scaled(Scale::Nanoseconds),
+];
+
+/// The sample lines of a whole body.
+pub const LINES: usize = count_lines(true);
+
+/// The sample lines whose value is collected at each scrape.
+pub const SAMPLES: usize = count_lines(false);
+
+const fn count_lines(with_fixed: bool) -> usize {
+    let (mut family, mut lines) = (0, 0);
+    while family < FAMILIES.len() {
+        if with_fixed || !FAMILIES[family].fixed {
+            lines += FAMILIES[family].lines();
+        }
+        family += 1;
+    }
+    lines
+}
+
+const _: () = {
+    let mut family = 0;
+    while family < FAMILIES.len() {
+        assert!(FAMILIES[family].id as usize == family, "families stand in the order of their ids");
+        family += 1;
+    }
+    let mut bound = 0;
+    while bound < DURATION_BOUNDS.len() {
+        assert!(COARSE.buckets_up_to(DURATION_BOUNDS[bound]).is_some());
+        assert!(FINE.buckets_up_to(DURATION_BOUNDS[bound]).is_some());
+        bound += 1;
+    }
+    bound = 0;
+    while bound < PROCESSING_BOUNDS.len() {
+        assert!(COARSE.buckets_up_to(PROCESSING_BOUNDS[bound]).is_some());
+        bound += 1;
+    }
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::family::Kind;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn the_body_stays_within_its_series_budget() {
+        const { assert!(LINES <= 400, "more sample lines than promised") };
+        assert_eq!(FAMILIES.iter().map(Family::lines).sum::<usize>(), LINES);
+    }
+
+    #[test]
+    fn no_name_repeats_even_with_its_suffixes() {
+        let mut names = BTreeSet::new();
+        for family in &FAMILIES {
+            let suffixes: &[&str] = match family.kind {
+                Kind::Counter | Kind::Gauge => &[""],
+                Kind::Summary => &["", "_sum", "_count"],
+                Kind::Histogram => &["", "_bucket", "_sum", "_count"],
+            };
+            for suffix in suffixes {
+                assert!(names.insert(format!("{}{suffix}", family.name)), "{}{suffix}", family.name);
+            }
+        }
+    }
+
+    #[test]
+    fn names_follow_the_naming_practices() {
+        for family in &FAMILIES {
+            let name = family.name;
+            assert!(
+                name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'),
+                "{name}"
+            );
+            assert_eq!(family.kind == Kind::Counter, name.ends_with("_total"), "{name}");
+            assert_eq!(
+                family.scale == Scale::Nanoseconds,
+                name.trim_end_matches("_total").ends_with("_seconds"),
+                "{name}",
+            );
+            for unit in ["_milliseconds", "_microseconds", "_ms", "_us", "_ns", "_percent", "_kilobytes", "_mb"] {
+                assert!(!name.trim_end_matches("_total").ends_with(unit), "{name} is not in a base unit");
+            }
+            assert_eq!(family.kind == Kind::Histogram, !family.bounds.is_empty(), "{name}");
+            assert!(family.bounds.is_sorted_by(|a, b| a < b), "{name}");
+            assert!(family.help.ends_with('.'), "{name}");
+        }
+    }
+
+    #[test]
+    fn no_label_set_repeats() {
+        for family in FAMILIES {
+            let sets: BTreeSet<_> = (0..family.series.count()).map(|index| family.series.values(index)).collect();
+            assert_eq!(sets.len(), family.series.count(), "{}", family.name);
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! The one cell that the shards are made of.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// A 64-bit cell with ONE writing thread and any number of reading ones.
+///
+/// Writing is a relaxed load and a relaxed store, not a locked read-modify-write: no other thread writes, so nothing
+/// can come between them. A reader sees some earlier value, never a torn one, and coherence of a single atomic (C++20
+/// \[intro.races\]) means that it never sees a counter go back. Two writers would lose counts, but not soundness.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// A zero.
+    pub const ZERO: Self = Self(AtomicU64::new(0));
+
+    /// Adds `amount`, wrapping at 2^64 (PromQL's `rate` takes that for a restart).
+    #[inline]
+    pub fn add(&self, amount: u64) {
+        self.0.store(self.get().wrapping_add(amount), Relaxed);
+    }
+
+    /// Takes one off a gauge, stopping at zero.
+    #[inline]
+    pub fn decrement(&self) {
+        self.0.store(self.get().saturating_sub(1), Relaxed);
+    }
+
+    /// Replaces the value.
+    #[inline]
+    pub fn set(&self, value: u64) {
+        self.0.store(value, Relaxed);
+    }
+
+    /// Raises the value to `value` if it is lower.
+    #[inline]
+    pub fn raise(&self, value: u64) {
+        if value > self.get() {
+            self.set(value);
+        }
+    }
+
+    /// The value now.
+    #[inline]
+    pub fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}

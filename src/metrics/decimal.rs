@@ -1,0 +1,124 @@
+//! Whole numbers as decimal text, exactly, without floating point and without allocation.
+
+use super::family::Scale;
+
+/// The most bytes that [`write()`] writes: 11 digits of seconds, a point, 9 digits; or 20 digits.
+pub const MAX_LEN: usize = 21;
+
+/// A raw value that is not known; it reads `NaN`.
+pub const UNKNOWN: u64 = u64::MAX;
+
+/// Writes `raw` as `scale` says, with no trailing zeros, to the start of `out`; returns the length.
+/// [`UNKNOWN`] becomes `NaN`. Bytes after the text, up to [`MAX_LEN`], may be overwritten.
+///
+/// # Panics
+/// If `out` is shorter than the text; [`MAX_LEN`] bytes always do.
+#[inline]
+pub fn write(raw: u64, scale: Scale, out: &mut [u8]) -> usize {
+    if raw < 10 && matches!(scale, Scale::One) || raw == 0 {
+        out[0] = b'0' + raw as u8;
+        return 1;
+    }
+    write_long(raw, scale, out)
+}
+
+fn write_long(raw: u64, scale: Scale, out: &mut [u8]) -> usize {
+    if raw == UNKNOWN {
+        out[..3].copy_from_slice(b"NaN");
+        return 3;
+    }
+    match scale {
+        Scale::One => write_integer(raw, out),
+        Scale::Hundredths => write_fixed::<2>(raw / 100, raw % 100, out),
+        Scale::Nanoseconds => write_fixed::<9>(raw / NANOSECONDS, raw % NANOSECONDS, out),
+    }
+}
+
+fn write_integer(value: u64, out: &mut [u8]) -> usize {
+    let len = value.checked_ilog10().map_or(1, |log| log as usize + 1);
+    write_digits(value, &mut out[..len]);
+    len
+}
+
+fn write_fixed<const DIGITS: usize>(whole: u64, fraction: u64, out: &mut [u8]) -> usize {
+    let mut len = write_integer(whole, out);
+    if fraction != 0 {
+        out[len] = b'.';
+        write_digits(fraction, &mut out[len + 1..len + 1 + DIGITS]);
+        len += 1 + DIGITS;
+        while out[len - 1] == b'0' {
+            len -= 1;
+        }
+    }
+    len
+}
+
+/// Fills `out` with the last digits of `value`, two at a time from the right.
+#[inline]
+fn write_digits(mut value: u64, out: &mut [u8]) {
+    let mut pairs = out.rchunks_exact_mut(2);
+    for pair in &mut pairs {
+        let digits = (value % 100) as usize;
+        pair.copy_from_slice(&PAIRS[digits]);
+        value /= 100;
+    }
+    if let [first] = pairs.into_remainder() {
+        *first = b'0' + (value % 10) as u8;
+    }
+}
+
+const NANOSECONDS: u64 = 1_000_000_000;
+
+static PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[0; 2]; 100];
+    let mut number = 0;
+    while number < 100 {
+        pairs[number] = [b'0' + number as u8 / 10, b'0' + number as u8 % 10];
+        number += 1;
+    }
+    pairs
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn text(raw: u64, scale: Scale) -> String {
+        let mut out = [0; MAX_LEN];
+        let len = write(raw, scale, &mut out);
+        String::from_utf8(out[..len].to_vec()).expect("digits are ASCII")
+    }
+
+    #[test]
+    fn edges() {
+        assert_eq!(text(0, Scale::Nanoseconds), "0");
+        assert_eq!(text(1, Scale::Nanoseconds), "0.000000001");
+        assert_eq!(text(5, Scale::Hundredths), "0.05");
+        assert_eq!(text(100, Scale::Hundredths), "1");
+        assert_eq!(text(150, Scale::Hundredths), "1.5");
+        assert_eq!(text(1_000_000_000, Scale::Nanoseconds), "1");
+        assert_eq!(text(1 << 31, Scale::Nanoseconds), "2.147483648");
+        assert_eq!(text(u64::MAX - 1, Scale::One), "18446744073709551614");
+        assert_eq!(text(u64::MAX - 1, Scale::Nanoseconds), "18446744073.709551614");
+        assert_eq!(text(UNKNOWN, Scale::One), "NaN");
+    }
+
+    proptest! {
+        #[test]
+        fn integers_read_as_the_standard_library_writes_them(value: u64, shift in 0_u32..64) {
+            let value = (value >> shift).min(UNKNOWN - 1);
+            prop_assert_eq!(text(value, Scale::One), value.to_string());
+        }
+
+        #[test]
+        fn seconds_read_back_to_the_nanosecond(value: u64, shift in 0_u32..64) {
+            let value = (value >> shift).min(UNKNOWN - 1);
+            let text = text(value, Scale::Nanoseconds);
+            let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+            prop_assert!(!text.contains('.') || !text.ends_with('0'));
+            let nanoseconds = format!("{fraction:0<9}").parse::<u64>().expect("digits");
+            prop_assert_eq!(whole.parse::<u64>().expect("digits") * NANOSECONDS + nanoseconds, value);
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! What a metric family is: its type, unit, label sets and sample lines.
+
+use super::labels::{Handler, IRIS_CLASSES, Model, Phase, ToxicityModel};
+use super::series::{ERROR_OVERFLOW, ERRORS, LANES, REQUESTS};
+
+/// One metric family.
+#[derive(Clone, Copy, Debug)]
+pub struct Family {
+    /// Which family; the position in [`FAMILIES`].
+    pub id: Id,
+    /// The full name, with unit and suffix as the Prometheus naming practices ask.
+    pub name: &'static str,
+    /// The type.
+    pub kind: Kind,
+    /// What one raw unit of a value is on the wire (of `_sum` and `le`, where there are buckets).
+    pub scale: Scale,
+    /// The HELP text, not escaped.
+    pub help: &'static str,
+    /// The label sets.
+    pub series: Series,
+    /// Upper bounds, inclusive, in raw units, ascending; `+Inf` comes on top. Empty unless a histogram.
+    pub bounds: &'static [u64],
+    /// Whether the samples are known at start and rendered once.
+    pub fixed: bool,
+}
+
+/// The type of a family, as in the `# TYPE` line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Only rises.
+    Counter,
+    /// Rises and falls.
+    Gauge,
+    /// Cumulative buckets, a sum and a count.
+    Histogram,
+    /// A sum and a count, without quantiles.
+    Summary,
+}
+
+/// One raw unit on the wire. Raw values are whole numbers, so every decimal is exact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scale {
+    /// As it is.
+    One,
+    /// Raw hundredths (percent) become ratios.
+    Hundredths,
+    /// Raw nanoseconds become seconds.
+    Nanoseconds,
+}
+
+/// The label sets of a family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Series {
+    /// No label.
+    Single,
+    /// `method`, `handler`, `status`: what can occur, and the overflow.
+    Requests,
+    /// `method`, `handler`: each route with its main method, and the rest together.
+    Lanes,
+    /// `handler`.
+    Handlers,
+    /// `error_type`, `endpoint`: what can occur, and the overflow.
+    Errors,
+    /// `model_type` of the toxicity models, `status`.
+    Outcomes,
+    /// `model_type` of the toxicity models.
+    ToxicityModels,
+    /// `model_type` of every model.
+    ModelTypes,
+    /// `model`: every model.
+    Models,
+    /// `predicted_class`.
+    Classes,
+    /// `handler`: the routes that run a model.
+    Inference,
+    /// `phase`.
+    Phases,
+    /// `version`: one value, known at start.
+    Build,
+    /// `path`: one value, known at start.
+    CpuPath,
+    /// `model`, `sha256`: one value a model, known at start.
+    Digests,
+}
+
+/// The name of a family in the code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "`FAMILIES` says what each one is")]
+pub enum Id {
+    HttpRequests,
+    HttpDuration,
+    HttpInProgress,
+    HttpRequestSize,
+    HttpResponseSize,
+    ToxicityRequests,
+    ToxicityScore,
+    ToxicityProcessing,
+    ToxicityActiveUsers,
+    ModelLoad,
+    ModelPredictions,
+    ModelConfidence,
+    ModelLoaded,
+    ApiErrors,
+    ProcessCpu,
+    ProcessResident,
+    ProcessVirtual,
+    ProcessOpenFds,
+    ProcessMaxFds,
+    ProcessStart,
+    Build,
+    CpuPath,
+    Digests,
+    Phase,
+    Workers,
+    DurationP99,
+    ConnectionsOpen,
+    ConnectionsAccepted,
+    RequestsShed,
+    RequestsTimedOut,
+    SlotsCapacity,
+    SlotsHighWater,
+    SlotFallbacks,
+    HeapAllocations,
+    HeapBytes,
+    ScrapeDuration,
+}
+
+impl Kind {
+    /// The word of the `# TYPE` line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+            Self::Summary => "summary",
+        }
+    }
+}
+
+impl Series {
+    /// The label names, in the order in which they are written.
+    pub const fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Single => &[],
+            Self::Requests => &["method", "handler", "status"],
+            Self::Lanes => &["method", "handler"],
+            Self::Handlers | Self::Inference => &["handler"],
+            Self::Errors => &["error_type", "endpoint"],
+            Self::Outcomes => &["model_type", "status"],
+            Self::ToxicityModels | Self::ModelTypes => &["model_type"],
+            Self::Models => &["model"],
+            Self::Classes => &["predicted_class"],
+            Self::Phases => &["phase"],
+            Self::Build => &["version"],
+            Self::CpuPath => &["path"],
+            Self::Digests => &["model", "sha256"],
+        }
+    }
+
+    /// The number of label sets.
+    pub const fn count(self) -> usize {
+        match self {
+            Self::Single | Self::Build | Self::CpuPath => 1,
+            Self::Requests => REQUESTS.len(),
+            Self::Lanes | Self::Handlers => LANES,
+            Self::Errors => ERROR_OVERFLOW + 1,
+            Self::Outcomes => ToxicityModel::ALL.len() * OUTCOMES.len(),
+            Self::ToxicityModels => ToxicityModel::ALL.len(),
+            Self::ModelTypes | Self::Models | Self::Digests => Model::ALL.len(),
+            Self::Classes => IRIS_CLASSES.len(),
+            Self::Inference => INFERENCE.len(),
+            Self::Phases => Phase::ALL.len(),
+        }
+    }
+
+    /// The values of label set `index < count()`, as many as there are names; the rest is empty. A value that is
+    /// known only at start is empty too.
+    pub fn values(self, index: usize) -> [&'static str; 3] {
+        match self {
+            Self::Single | Self::Build | Self::CpuPath => [""; 3],
+            Self::Requests => {
+                let (handler, method, status) = REQUESTS[index];
+                [method.as_str(), handler.as_str(), status.as_str()]
+            }
+            Self::Lanes => {
+                let handler = Handler::ALL[index];
+                [handler.main_method().as_str(), handler.as_str(), ""]
+            }
+            Self::Handlers => [Handler::ALL[index].as_str(), "", ""],
+            Self::Errors => match ERRORS.get(index) {
+                Some((problem, handler)) => [problem.error_type(), handler.as_str(), ""],
+                None => ["other", Handler::None.as_str(), ""],
+            },
+            Self::Outcomes => {
+                [ToxicityModel::ALL[index / OUTCOMES.len()].as_str(), OUTCOMES[index % OUTCOMES.len()], ""]
+            }
+            Self::ToxicityModels => [ToxicityModel::ALL[index].as_str(), "", ""],
+            Self::ModelTypes | Self::Models | Self::Digests => [Model::ALL[index].as_str(), "", ""],
+            Self::Classes => [IRIS_CLASSES[index], "", ""],
+            Self::Inference => [INFERENCE[index].as_str(), "", ""],
+            Self::Phases => [Phase::ALL[index].as_str(), "", ""],
+        }
+    }
+}
+
+impl Family {
+    /// The sample lines of one label set.
+    pub const fn lines_each(&self) -> usize {
+        match self.kind {
+            Kind::Counter | Kind::Gauge => 1,
+            Kind::Summary => 2,
+            Kind::Histogram => self.bounds.len() + 3,
+        }
+    }
+
+    /// The sample lines of the family.
+    pub const fn lines(&self) -> usize {
+        self.lines_each() * self.series.count()
+    }
+
+    pub(super) const fn counter(id: Id, name: &'static str, series: Series, help: &'static str) -> Self {
+        Self { id, name, kind: Kind::Counter, scale: Scale::One, help, series, bounds: &[], fixed: false }
+    }
+
+    pub(super) const fn gauge(id: Id, name: &'static str, series: Series, help: &'static str) -> Self {
+        Self { kind: Kind::Gauge, ..Self::counter(id, name, series, help) }
+    }
+
+    pub(super) const fn summary(id: Id, name: &'static str, series: Series, help: &'static str) -> Self {
+        Self { kind: Kind::Summary, ..Self::counter(id, name, series, help) }
+    }
+
+    pub(super) const fn histogram(
+        id: Id,
+        name: &'static str,
+        series: Series,
+        scale: Scale,
+        bounds: &'static [u64],
+        help: &'static str,
+    ) -> Self {
+        Self { kind: Kind::Histogram, scale, bounds, ..Self::counter(id, name, series, help) }
+    }
+
+    pub(super) const fn scaled(self, scale: Scale) -> Self {
+        Self { scale, ..self }
+    }
+
+    pub(super) const fn fixed(self) -> Self {
+        Self { fixed: true, ..self }
+    }
+}
+
+/// `status` of `toxicity_api_requests_total`.
+pub const OUTCOMES: [&str; 2] = ["success", "error"];
+
+/// The routes that run a model, whose durations are kept in the fine geometry.
+pub const INFERENCE: [Handler; 2] = [Handler::Analyze, Handler::Predict];

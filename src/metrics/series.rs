@@ -1,0 +1,225 @@
+//! Which label combinations exist. What can occur is enumerated at compile time and has a table from label to
+//! position; what should not occur is counted all the same, in one overflow series per family.
+
+use super::labels::{Handler, Method, Status};
+use crate::problem::Problem;
+
+/// A `http_requests_total` series.
+pub type Request = (Handler, Method, Status);
+
+/// Every `http_requests_total` series. The last is [`REQUEST_OVERFLOW`].
+pub const REQUESTS: [Request; REQUEST_COUNT] = {
+    let mut series = [(Handler::None, Method::Other, Status::from_code(500)); REQUEST_COUNT];
+    let (mut cell, mut next) = (0, 0);
+    while cell < REQUEST_CELLS {
+        let request = request_at(cell);
+        if can_answer(request) {
+            series[next] = request;
+            next += 1;
+        }
+        cell += 1;
+    }
+    series
+};
+
+/// Where a request is counted whose handler, method and status do not occur together by the contract: as
+/// `method="other", handler="none", status="500"`. No handler sends a 500, so a number here names a bug in the daemon.
+pub const REQUEST_OVERFLOW: usize = REQUEST_COUNT - 1;
+
+/// The position of a request in [`REQUESTS`].
+#[inline]
+pub fn request_index(handler: Handler, method: Method, status: Status) -> usize {
+    REQUEST_INDEX[handler as usize][method as usize][status.index()] as usize
+}
+
+/// Every `api_errors_total` series but the last, [`ERROR_OVERFLOW`].
+pub const ERRORS: [(Problem, Handler); ERROR_OVERFLOW] = {
+    let mut series = [(Problem::NotFound, Handler::None); ERROR_OVERFLOW];
+    let (mut cell, mut next) = (0, 0);
+    while cell < ERROR_CELLS {
+        let (problem, handler) = error_at(cell);
+        if can_fail(problem, handler) {
+            series[next] = (problem, handler);
+            next += 1;
+        }
+        cell += 1;
+    }
+    series
+};
+
+/// Where an error is counted whose problem and endpoint do not occur together by the contract: as
+/// `error_type="other", endpoint="none"`.
+pub const ERROR_OVERFLOW: usize = {
+    let (mut cell, mut count) = (0, 0);
+    while cell < ERROR_CELLS {
+        let (problem, handler) = error_at(cell);
+        count += can_fail(problem, handler) as usize;
+        cell += 1;
+    }
+    count
+};
+
+/// The position of an error: in [`ERRORS`], or [`ERROR_OVERFLOW`].
+#[inline]
+pub fn error_index(problem: Problem, handler: Handler) -> usize {
+    ERROR_INDEX[problem as usize][handler as usize] as usize
+}
+
+/// A series of the families with `method` and `handler`: one a route, by the position of its [`Handler`], for requests
+/// with the route's main method; and one, `method="other", handler="none"`, for all that is answered without the
+/// route's handler (404, 405, `OPTIONS`, what is no HTTP) and for `HEAD`.
+#[inline]
+pub const fn lane(handler: Handler, method: Method) -> usize {
+    if method as u8 == handler.main_method() as u8 { handler as usize } else { Handler::None as usize }
+}
+
+/// The number of lanes.
+pub const LANES: usize = Handler::ALL.len();
+
+const fn can_answer((handler, method, status): Request) -> bool {
+    use Method::{Get, Head, Options, Other, Post};
+    match (handler, method, status.code()) {
+        (Handler::None, Other, 400 | 404 | 408 | 414 | 431 | 503)
+        | (Handler::None, Get | Head | Post, 404)
+        | (Handler::None, Options, 204 | 404) => true,
+        (Handler::None, ..) => false,
+        (_, Options, code) => code == 204,
+        (Handler::Analyze | Handler::Predict, Post, 200 | 400 | 408 | 413 | 415 | 422 | 503)
+        | (Handler::Analyze | Handler::Predict, Get | Head | Other, 405) => true,
+        (Handler::Analyze | Handler::Predict, ..) => false,
+        (Handler::Health | Handler::Readyz | Handler::Startupz, Get | Head, 503) => true,
+        (_, Get | Head, code) => code == 200,
+        (_, Post | Other, code) => code == 405,
+    }
+}
+
+const fn can_fail(problem: Problem, handler: Handler) -> bool {
+    use Problem as P;
+    match handler {
+        Handler::None => matches!(
+            problem,
+            P::MalformedRequest
+                | P::NotFound
+                | P::RequestTimeout
+                | P::UriTooLong
+                | P::HeaderSectionTooLarge
+                | P::Overloaded
+        ),
+        Handler::Analyze | Handler::Predict => match problem {
+            P::MethodNotAllowed
+            | P::MalformedJson
+            | P::InvalidUtf8
+            | P::RequestTimeout
+            | P::BodyTooLarge
+            | P::UnsupportedMediaType
+            | P::InvalidType
+            | P::MissingField
+            | P::UnknownField
+            | P::DuplicateField
+            | P::Overloaded
+            | P::ModelUnavailable => true,
+            P::EmptyText | P::TextTooLong | P::UnknownModel => matches!(handler, Handler::Analyze),
+            P::WrongLength | P::NumberOutOfRange => matches!(handler, Handler::Predict),
+            _ => false,
+        },
+        _ => matches!(problem, P::MethodNotAllowed),
+    }
+}
+
+const fn request_at(cell: usize) -> Request {
+    let (handler, method) = (cell / (METHODS * STATUSES), cell / STATUSES % METHODS);
+    (Handler::ALL[handler], Method::ALL[method], Status::from_code(Status::ALL[cell % STATUSES]))
+}
+
+const fn error_at(cell: usize) -> (Problem, Handler) {
+    (Problem::ALL[cell / LANES], Handler::ALL[cell % LANES])
+}
+
+const METHODS: usize = Method::ALL.len();
+const STATUSES: usize = Status::ALL.len();
+const REQUEST_CELLS: usize = LANES * METHODS * STATUSES;
+const ERROR_CELLS: usize = Problem::ALL.len() * LANES;
+
+const REQUEST_COUNT: usize = {
+    let (mut cell, mut count) = (0, 1);
+    while cell < REQUEST_CELLS {
+        count += can_answer(request_at(cell)) as usize;
+        cell += 1;
+    }
+    count
+};
+
+static REQUEST_INDEX: [[[u8; STATUSES]; METHODS]; LANES] = {
+    let mut table = [[[REQUEST_OVERFLOW as u8; STATUSES]; METHODS]; LANES];
+    let mut index = 0;
+    while index < REQUEST_OVERFLOW {
+        let (handler, method, status) = REQUESTS[index];
+        table[handler as usize][method as usize][status.index()] = index as u8;
+        index += 1;
+    }
+    table
+};
+
+static ERROR_INDEX: [[u8; LANES]; Problem::ALL.len()] = {
+    let mut table = [[ERROR_OVERFLOW as u8; LANES]; Problem::ALL.len()];
+    let mut index = 0;
+    while index < ERROR_OVERFLOW {
+        let (problem, handler) = ERRORS[index];
+        table[problem as usize][handler as usize] = index as u8;
+        index += 1;
+    }
+    table
+};
+
+const _: () = assert!(REQUEST_COUNT < 256 && ERROR_OVERFLOW < 256, "positions fit the tables' bytes");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_request_series_is_found_at_its_own_position() {
+        for (index, &(handler, method, status)) in REQUESTS.iter().enumerate() {
+            assert_eq!(request_index(handler, method, status), index);
+            assert!(!REQUESTS[..index].contains(&(handler, method, status)));
+        }
+        for (index, &(problem, handler)) in ERRORS.iter().enumerate() {
+            assert_eq!(error_index(problem, handler), index);
+        }
+    }
+
+    #[test]
+    fn what_cannot_occur_is_counted_in_the_overflow() {
+        assert_eq!(request_index(Handler::Livez, Method::Get, Status::from_code(404)), REQUEST_OVERFLOW);
+        assert_eq!(request_index(Handler::Root, Method::Get, Status::from_code(418)), REQUEST_OVERFLOW);
+        assert_eq!(error_index(Problem::WrongLength, Handler::Analyze), ERROR_OVERFLOW);
+        assert_eq!(error_index(Problem::NotFound, Handler::Root), ERROR_OVERFLOW);
+    }
+
+    #[test]
+    fn every_problem_has_an_endpoint_where_it_occurs_with_its_status() {
+        for problem in Problem::ALL {
+            let mut endpoints = Handler::ALL.into_iter().filter(|&handler| can_fail(problem, handler)).peekable();
+            assert!(endpoints.peek().is_some(), "{problem:?}");
+            for handler in endpoints {
+                let status = Status::from_code(problem.status());
+                let answered = Method::ALL.into_iter().any(|method| can_answer((handler, method, status)));
+                assert!(answered, "{problem:?} at {handler:?} answers {status:?}, which has no series");
+            }
+        }
+    }
+
+    #[test]
+    fn a_lane_is_the_route_or_none() {
+        assert_eq!(lane(Handler::Health, Method::Get), Handler::Health as usize);
+        assert_eq!(lane(Handler::Predict, Method::Post), Handler::Predict as usize);
+        for (handler, method) in [
+            (Handler::Health, Method::Head),
+            (Handler::Predict, Method::Get),
+            (Handler::None, Method::Other),
+            (Handler::None, Method::Get),
+        ] {
+            assert_eq!(lane(handler, method), Handler::None as usize);
+        }
+    }
+}

@@ -1,0 +1,319 @@
+//! What one worker records: plain cells that this worker alone writes and every scrape reads.
+//!
+//! A fact costs a load and a store, no lock prefix, no allocation, no system call. The scrape sees a moment that is
+//! not exactly one: a request in flight may be in one family and not yet in another, never twice in any.
+//! Totals that another family implies (a histogram's `_count`, the size summaries' `_count`, successful analyses,
+//! predictions by class) are not stored but derived by the snapshot, so they cannot drift apart.
+
+use super::clients::Clients;
+use super::counter::Counter;
+use super::family::INFERENCE;
+use super::histogram::{COARSE, FINE};
+use super::labels::{Handler, IRIS_CLASSES, Method, Status, ToxicityModel};
+use super::series::{ERROR_OVERFLOW, LANES, REQUEST_OVERFLOW, REQUESTS, error_index, lane, request_index};
+use crate::metrics::catalog::{CONFIDENCE_BOUNDS, SCORE_BOUNDS};
+use crate::problem::Problem;
+
+/// One worker's cells, about 57 KiB, zero at start. Written by ONE thread; see [`Counter`].
+#[derive(Debug)]
+#[repr(align(128))] // two cache lines: the adjacent-line prefetcher must not pull a neighbour's shard
+pub struct Shard {
+    pub(super) requests: [Counter; REQUESTS.len()],
+    pub(super) errors: [Counter; ERROR_OVERFLOW + 1],
+    pub(super) in_progress: [Counter; LANES],
+    pub(super) request_bytes: [Counter; LANES],
+    pub(super) response_bytes: [Counter; LANES],
+    pub(super) durations: Durations,
+    pub(super) scores: [Counter; SCORE_BOUNDS.len()],
+    pub(super) score_sum: Counter,
+    pub(super) processing: [[Counter; COARSE.buckets()]; ToxicityModel::ALL.len()],
+    pub(super) processing_ns: [Counter; ToxicityModel::ALL.len()],
+    pub(super) analyses_failed: [Counter; ToxicityModel::ALL.len()],
+    pub(super) confidences: [[Counter; CONFIDENCE_BOUNDS.len()]; IRIS_CLASSES.len()],
+    pub(super) confidence_percent: [Counter; IRIS_CLASSES.len()],
+    pub(super) connections_opened: Counter,
+    pub(super) connections_closed: Counter,
+    pub(super) requests_shed: Counter,
+    pub(super) requests_timed_out: Counter,
+    pub(super) slots_used_max: Counter,
+    pub(super) slot_fallbacks: Counter,
+    pub(super) heap_allocations: Counter,
+    pub(super) heap_bytes: Counter,
+    pub(super) clients: Clients,
+}
+
+/// Durations by lane: the routes that run a model in the fine geometry, the others in the coarse one.
+#[derive(Debug)]
+pub(super) struct Durations {
+    pub(super) sum_ns: [Counter; LANES],
+    pub(super) coarse: [[Counter; COARSE.buckets()]; LANES - INFERENCE.len()],
+    pub(super) fine: [[Counter; FINE.buckets()]; INFERENCE.len()],
+}
+
+/// Where a lane's buckets are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Buckets {
+    Coarse(usize),
+    Fine(usize),
+}
+
+/// One answer, as the HTTP families count it.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer {
+    /// The status sent.
+    pub status: Status,
+    /// The problem that the answer reports, if any.
+    pub error: Option<Problem>,
+    /// From the request's head read to the answer handed to the connection, in ns.
+    pub duration_ns: u64,
+    /// Body bytes received.
+    pub request_bytes: u64,
+    /// Body bytes sent.
+    pub response_bytes: u64,
+}
+
+impl Shard {
+    /// A shard in which nothing has happened. The one allocation of its life.
+    pub fn new() -> Box<Self> {
+        Box::new(Self {
+            requests: [const { Counter::ZERO }; _],
+            errors: [const { Counter::ZERO }; _],
+            in_progress: [const { Counter::ZERO }; _],
+            request_bytes: [const { Counter::ZERO }; _],
+            response_bytes: [const { Counter::ZERO }; _],
+            durations: Durations {
+                sum_ns: [const { Counter::ZERO }; _],
+                coarse: [const { [const { Counter::ZERO }; _] }; _],
+                fine: [const { [const { Counter::ZERO }; _] }; _],
+            },
+            scores: [const { Counter::ZERO }; _],
+            score_sum: Counter::ZERO,
+            processing: [const { [const { Counter::ZERO }; _] }; _],
+            processing_ns: [const { Counter::ZERO }; _],
+            analyses_failed: [const { Counter::ZERO }; _],
+            confidences: [const { [const { Counter::ZERO }; _] }; _],
+            confidence_percent: [const { Counter::ZERO }; _],
+            connections_opened: Counter::ZERO,
+            connections_closed: Counter::ZERO,
+            requests_shed: Counter::ZERO,
+            requests_timed_out: Counter::ZERO,
+            slots_used_max: Counter::ZERO,
+            slot_fallbacks: Counter::ZERO,
+            heap_allocations: Counter::ZERO,
+            heap_bytes: Counter::ZERO,
+            clients: Clients::new(),
+        })
+    }
+
+    /// Counts an answer to a request that no [`InProgress`](super::InProgress) stood for: what the connection refuses
+    /// before there is a request (400, 408, 414, 431), or sheds (503). `handler` is `none` unless the route is known.
+    /// `duration_ns` is 0 where nothing was timed.
+    #[inline]
+    pub fn error(&self, problem: Problem, handler: Handler, duration_ns: u64, response_bytes: u64) {
+        let status = Status::from_code(problem.status());
+        let answer = Answer { status, error: Some(problem), duration_ns, request_bytes: 0, response_bytes };
+        let method = handler.main_method();
+        self.answered(handler, method, &answer);
+    }
+
+    /// Counts a toxicity analysis that gave a score: `score_percent` 0 to 100 (more counts as 100), `processing_ns`
+    /// from text to score.
+    #[inline]
+    pub fn analyzed(&self, model: ToxicityModel, score_percent: u8, processing_ns: u64) {
+        let score = score_percent.min(100);
+        self.scores[usize::from(SCORE_BUCKET[usize::from(score)])].add(1);
+        self.score_sum.add(u64::from(score));
+        self.processing[model as usize][COARSE.index(processing_ns)].add(1);
+        self.processing_ns[model as usize].add(processing_ns);
+    }
+
+    /// Counts a toxicity analysis that gave no score: `toxicity_api_requests_total{status="error"}`.
+    #[inline]
+    pub fn analysis_failed(&self, model: ToxicityModel) {
+        self.analyses_failed[model as usize].add(1);
+    }
+
+    /// Counts an iris classified as class `class` (0 to 2) with `confidence_percent` 0 to 100 (more counts as 100).
+    /// A class that does not exist is not counted.
+    #[inline]
+    pub fn predicted(&self, class: usize, confidence_percent: u8) {
+        debug_assert!(class < IRIS_CLASSES.len(), "iris has no class {class}");
+        let confidence = confidence_percent.min(100);
+        if let (Some(buckets), Some(sum)) = (self.confidences.get(class), self.confidence_percent.get(class)) {
+            buckets[usize::from(CONFIDENCE_BUCKET[usize::from(confidence)])].add(1);
+            sum.add(u64::from(confidence));
+        }
+    }
+
+    /// A call to `/analyze` by the client that hashes to `hash` (of the authenticated subject, else the address), at
+    /// `now_seconds` of uptime, the clock of [`LiveFacts`](super::LiveFacts).
+    #[inline]
+    pub fn client_seen(&self, hash: u64, now_seconds: u64) {
+        self.clients.seen(hash, now_seconds);
+    }
+
+    /// A connection was accepted.
+    #[inline]
+    pub fn connection_opened(&self) {
+        self.connections_opened.add(1);
+    }
+
+    /// A connection that was accepted is gone.
+    #[inline]
+    pub fn connection_closed(&self) {
+        self.connections_closed.add(1);
+    }
+
+    /// A request was refused for want of a slot.
+    #[inline]
+    pub fn shed(&self) {
+        self.requests_shed.add(1);
+    }
+
+    /// A request did not arrive in time.
+    #[inline]
+    pub fn timed_out(&self) {
+        self.requests_timed_out.add(1);
+    }
+
+    /// `slots` of this worker are in use now.
+    #[inline]
+    pub fn slots_used(&self, slots: u64) {
+        self.slots_used_max.raise(slots);
+    }
+
+    /// A request was served without a preallocated slot.
+    #[inline]
+    pub fn slot_fallback(&self) {
+        self.slot_fallbacks.add(1);
+    }
+
+    /// The allocations of this worker's thread since it started, and their bytes.
+    #[inline]
+    pub fn set_heap(&self, allocations: u64, bytes: u64) {
+        self.heap_allocations.set(allocations);
+        self.heap_bytes.set(bytes);
+    }
+
+    #[inline]
+    pub(super) fn answered(&self, handler: Handler, method: Method, answer: &Answer) {
+        let index = request_index(handler, method, answer.status);
+        self.requests[index].add(1);
+        // The summaries' counts are the requests of a handler, and the overflow belongs to `none`.
+        let sizes = if index == REQUEST_OVERFLOW { Handler::None as usize } else { handler as usize };
+        self.request_bytes[sizes].add(answer.request_bytes);
+        self.response_bytes[sizes].add(answer.response_bytes);
+        self.durations.record(lane(handler, method), answer.duration_ns);
+        if let Some(problem) = answer.error {
+            self.errors[error_index(problem, handler)].add(1);
+        }
+    }
+}
+
+impl Durations {
+    #[inline]
+    fn record(&self, lane: usize, duration_ns: u64) {
+        self.sum_ns[lane].add(duration_ns);
+        match Buckets::of(lane) {
+            Buckets::Coarse(row) => self.coarse[row][COARSE.index(duration_ns)].add(1),
+            Buckets::Fine(row) => self.fine[row][FINE.index(duration_ns)].add(1),
+        }
+    }
+}
+
+impl Buckets {
+    #[inline]
+    pub(super) const fn of(lane: usize) -> Self {
+        const FIRST: usize = INFERENCE[0] as usize;
+        match lane {
+            FIRST.. if lane < FIRST + INFERENCE.len() => Self::Fine(lane - FIRST),
+            FIRST.. => Self::Coarse(lane - INFERENCE.len()),
+            _ => Self::Coarse(lane),
+        }
+    }
+}
+
+const SCORE_BUCKET: [u8; 101] = bucket_of(&SCORE_BOUNDS);
+const CONFIDENCE_BUCKET: [u8; 101] = bucket_of(&CONFIDENCE_BOUNDS);
+
+/// For each whole number up to 100, the first of `bounds` that is not below it.
+const fn bucket_of(bounds: &[u64]) -> [u8; 101] {
+    let mut table = [0; 101];
+    let mut value = 0;
+    while value <= 100 {
+        let mut bucket = 0;
+        while bounds[bucket] < value as u64 {
+            bucket += 1;
+        }
+        table[value] = bucket as u8;
+        value += 1;
+    }
+    table
+}
+
+const _: () = {
+    assert!(size_of::<Shard>() <= 64 * 1024, "a worker's cells fit 64 KiB");
+    assert!(INFERENCE[1] as usize == INFERENCE[0] as usize + 1, "the fine lanes are neighbours");
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    #[test]
+    fn a_shard_starts_on_a_small_stack() {
+        let thread = std::thread::Builder::new().stack_size(256 * 1024);
+        let requests = thread.spawn(|| Shard::new().requests[0].get()).expect("a thread").join();
+        assert_eq!(requests.expect("no overflow"), 0);
+    }
+
+    #[test]
+    fn every_lane_has_buckets_of_its_own() {
+        let places: Vec<_> = (0..LANES).map(Buckets::of).collect();
+        for (lane, place) in places.iter().enumerate() {
+            assert!(!places[..lane].contains(place));
+            assert_eq!(INFERENCE.iter().any(|handler| *handler as usize == lane), matches!(place, Buckets::Fine(_)));
+        }
+    }
+
+    #[test]
+    fn scores_and_confidences_fall_into_the_bucket_whose_bound_includes_them() {
+        for value in 0..=100_u8 {
+            let bound = SCORE_BOUNDS.iter().position(|&bound| u64::from(value) <= bound);
+            assert_eq!(Some(usize::from(SCORE_BUCKET[usize::from(value)])), bound);
+            let bound = CONFIDENCE_BOUNDS.iter().position(|&bound| u64::from(value) <= bound);
+            assert_eq!(Some(usize::from(CONFIDENCE_BUCKET[usize::from(value)])), bound);
+        }
+    }
+
+    #[test]
+    fn one_writer_and_one_reader_never_see_a_counter_go_back() {
+        let (shard, done) = (Shard::new(), AtomicBool::new(false));
+        let answers = 200_000;
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                let (mut last, mut distinct) = ((0, 0, 0), 0_u64);
+                while !done.load(Ordering::Acquire) {
+                    let index = request_index(Handler::Predict, Method::Post, Status::from_code(200));
+                    let sum = shard.durations.sum_ns[Handler::Predict as usize].get();
+                    let bucket = shard.durations.fine[1][FINE.index(5_000)].get();
+                    let now = (shard.requests[index].get(), sum, bucket);
+                    assert!(now.0 >= last.0 && now.1 >= last.1 && now.2 >= last.2, "{last:?} then {now:?}");
+                    distinct += u64::from(now != last);
+                    last = now;
+                }
+                distinct
+            });
+            let status = Status::from_code(200);
+            let answer = Answer { status, error: None, duration_ns: 5_000, request_bytes: 30, response_bytes: 90 };
+            for _ in 0..answers {
+                shard.answered(Handler::Predict, Method::Post, &answer);
+            }
+            done.store(true, Ordering::Release);
+            reader.join().expect("the reader's assertions hold");
+        });
+        assert_eq!(shard.durations.sum_ns[Handler::Predict as usize].get(), answers * 5_000);
+        assert_eq!(shard.request_bytes[Handler::Predict as usize].get(), answers * 30);
+    }
+}

@@ -1,0 +1,343 @@
+//! The cold side of the shards: relaxed reads of all workers, merged into one plain array of sample values in the
+//! order of the catalog. Everything is allocated once and used again.
+
+use std::sync::Arc;
+
+use hdrhistogram::Histogram;
+
+use super::catalog::{CONFIDENCE_BOUNDS, DURATION_BOUNDS, FAMILIES, PROCESSING_BOUNDS, SAMPLES, SCORE_BOUNDS};
+use super::clients;
+use super::counter::Counter;
+use super::family::{INFERENCE, Id};
+use super::histogram::{COARSE, FINE, Geometry};
+use super::labels::{Handler, IRIS_CLASSES, Phase, ToxicityModel};
+use super::process::ProcessFigures;
+use super::series::{ERROR_OVERFLOW, LANES, REQUEST_OVERFLOW, REQUESTS};
+use super::shard::{Buckets, Shard};
+
+/// What is true at a scrape and is in no shard.
+#[derive(Clone, Copy, Debug)]
+pub struct LiveFacts {
+    /// The phase of life.
+    pub phase: Phase,
+    /// The uptime, in seconds: the clock of [`Shard::client_seen`].
+    pub now_seconds: u64,
+}
+
+/// Sample values, one a line, in the order of [`FAMILIES`] without the fixed ones.
+#[derive(Debug)]
+pub struct Snapshot {
+    samples: Box<[u64; SAMPLES]>,
+    len: usize,
+    requests: [u64; REQUESTS.len()],
+    quantiles: Histogram<u64>,
+    p99_ns: [u64; INFERENCE.len()],
+}
+
+impl Snapshot {
+    /// An empty snapshot, with all the memory it will ever need.
+    pub fn new() -> Self {
+        let greatest = FINE.upper(FINE.buckets() - 1);
+        let mut quantiles = Histogram::new_with_bounds(1, greatest, 2).expect("constants within the crate's limits");
+        quantiles.auto(false);
+        Self {
+            samples: Box::new([0; SAMPLES]),
+            len: 0,
+            requests: [0; REQUESTS.len()],
+            quantiles,
+            p99_ns: [0; INFERENCE.len()],
+        }
+    }
+
+    /// The values collected last.
+    pub fn samples(&self) -> &[u64] {
+        &self.samples[..self.len]
+    }
+
+    /// Reads every shard. No allocation.
+    pub fn collect(&mut self, shards: &[Arc<Shard>], live: &LiveFacts, process: &ProcessFigures) {
+        self.len = 0;
+        for (index, total) in self.requests.iter_mut().enumerate() {
+            *total = sum(shards, |shard| &shard.requests[index]);
+        }
+        for family in FAMILIES.iter().filter(|family| !family.fixed) {
+            let before = self.len;
+            self.collect_family(family.id, shards, live, process);
+            debug_assert_eq!(self.len - before, family.lines(), "{}", family.name);
+        }
+    }
+
+    fn collect_family(&mut self, id: Id, shards: &[Arc<Shard>], live: &LiveFacts, process: &ProcessFigures) {
+        match id {
+            Id::HttpRequests => (0..REQUESTS.len()).for_each(|index| self.push(self.requests[index])),
+            Id::HttpDuration => (0..LANES).for_each(|lane| self.push_duration(shards, lane)),
+            Id::HttpInProgress => self.push_each(shards, LANES, |shard, lane| &shard.in_progress[lane]),
+            Id::HttpRequestSize => self.push_sizes(shards, |shard, handler| &shard.request_bytes[handler]),
+            Id::HttpResponseSize => self.push_sizes(shards, |shard, handler| &shard.response_bytes[handler]),
+            Id::ToxicityRequests => {
+                for model in 0..ToxicityModel::ALL.len() {
+                    self.push(
+                        (0..COARSE.buckets()).map(|index| sum(shards, |shard| &shard.processing[model][index])).sum(),
+                    );
+                    self.push(sum(shards, |shard| &shard.analyses_failed[model]));
+                }
+            }
+            Id::ToxicityScore => {
+                let total = sum(shards, |shard| &shard.score_sum);
+                self.push_buckets(shards, SCORE_BOUNDS.len(), total, |shard| &shard.scores);
+            }
+            Id::ToxicityProcessing => {
+                for model in 0..ToxicityModel::ALL.len() {
+                    let total = sum(shards, |shard| &shard.processing_ns[model]);
+                    self.fold(shards, COARSE, &PROCESSING_BOUNDS, total, |shard| &shard.processing[model]);
+                }
+            }
+            Id::ToxicityActiveUsers => {
+                self.push(clients::estimate(shards.iter().map(|shard| &shard.clients), live.now_seconds));
+            }
+            Id::ModelPredictions => {
+                for class in 0..IRIS_CLASSES.len() {
+                    self.push(
+                        (0..CONFIDENCE_BOUNDS.len())
+                            .map(|index| sum(shards, |shard| &shard.confidences[class][index]))
+                            .sum(),
+                    );
+                }
+            }
+            Id::ModelConfidence => {
+                for class in 0..IRIS_CLASSES.len() {
+                    let total = sum(shards, |shard| &shard.confidence_percent[class]);
+                    self.push_buckets(shards, CONFIDENCE_BOUNDS.len(), total, |shard| &shard.confidences[class]);
+                }
+            }
+            Id::ApiErrors => self.push_each(shards, ERROR_OVERFLOW + 1, |shard, index| &shard.errors[index]),
+            Id::ProcessCpu => self.push(process.cpu_ns),
+            Id::ProcessResident => self.push(process.resident_bytes),
+            Id::ProcessVirtual => self.push(process.virtual_bytes),
+            Id::ProcessOpenFds => self.push(process.open_descriptors),
+            Id::ProcessMaxFds => self.push(process.max_descriptors),
+            Id::ProcessStart => self.push(process.start_ns),
+            Id::Phase => Phase::ALL.iter().for_each(|phase| self.push(u64::from(*phase == live.phase))),
+            Id::DurationP99 => self.p99_ns.into_iter().for_each(|p99| self.push(p99)),
+            Id::ConnectionsOpen => {
+                // Closed first: a connection that comes and goes in between is not open twice.
+                let closed = sum(shards, |shard| &shard.connections_closed);
+                self.push(sum(shards, |shard| &shard.connections_opened).saturating_sub(closed));
+            }
+            Id::ConnectionsAccepted => self.push(sum(shards, |shard| &shard.connections_opened)),
+            Id::RequestsShed => self.push(sum(shards, |shard| &shard.requests_shed)),
+            Id::RequestsTimedOut => self.push(sum(shards, |shard| &shard.requests_timed_out)),
+            Id::SlotsHighWater => self.push(sum(shards, |shard| &shard.slots_used_max)),
+            Id::SlotFallbacks => self.push(sum(shards, |shard| &shard.slot_fallbacks)),
+            Id::HeapAllocations => self.push(sum(shards, |shard| &shard.heap_allocations)),
+            Id::HeapBytes => self.push(sum(shards, |shard| &shard.heap_bytes)),
+            Id::ScrapeDuration => self.push(0),
+            // Fixed: rendered once, at start.
+            Id::ModelLoad
+            | Id::ModelLoaded
+            | Id::Build
+            | Id::CpuPath
+            | Id::Digests
+            | Id::Workers
+            | Id::SlotsCapacity => {}
+        }
+    }
+
+    fn push(&mut self, value: u64) {
+        self.samples[self.len] = value;
+        self.len += 1;
+    }
+
+    fn push_each(&mut self, shards: &[Arc<Shard>], count: usize, cell: impl Fn(&Shard, usize) -> &Counter) {
+        (0..count).for_each(|index| self.push(sum(shards, |shard| cell(shard, index))));
+    }
+
+    /// `_sum` and `_count` of each handler; the count is that of the handler's requests.
+    fn push_sizes(&mut self, shards: &[Arc<Shard>], cell: impl Fn(&Shard, usize) -> &Counter) {
+        let mut answered = [0; LANES];
+        for (index, &(handler, ..)) in REQUESTS.iter().enumerate() {
+            answered[if index == REQUEST_OVERFLOW { Handler::None } else { handler } as usize] += self.requests[index];
+        }
+        for (handler, count) in answered.into_iter().enumerate() {
+            self.push(sum(shards, |shard| cell(shard, handler)));
+            self.push(count);
+        }
+    }
+
+    fn push_duration(&mut self, shards: &[Arc<Shard>], lane: usize) {
+        let total = sum(shards, |shard| &shard.durations.sum_ns[lane]);
+        match Buckets::of(lane) {
+            Buckets::Coarse(row) => {
+                self.fold(shards, COARSE, &DURATION_BOUNDS, total, |shard| &shard.durations.coarse[row]);
+            }
+            Buckets::Fine(row) => {
+                self.quantiles.reset();
+                self.fold(shards, FINE, &DURATION_BOUNDS, total, |shard| &shard.durations.fine[row]);
+                self.p99_ns[row] = if self.quantiles.is_empty() { 0 } else { self.quantiles.value_at_quantile(0.99) };
+            }
+        }
+    }
+
+    /// A histogram whose buckets are those of `geometry`: cumulative counts up to each bound and in all, sum, count.
+    fn fold<'a>(
+        &mut self,
+        shards: &'a [Arc<Shard>],
+        geometry: Geometry,
+        bounds: &[u64],
+        total: u64,
+        row: impl Fn(&'a Shard) -> &'a [Counter],
+    ) {
+        let (mut bounds, mut count) = (bounds.iter(), 0);
+        let mut end = bounds.next().and_then(|&bound| geometry.buckets_up_to(bound));
+        for index in 0..geometry.buckets() {
+            let here = sum(shards, |shard| &row(shard)[index]);
+            if here != 0 && geometry == FINE {
+                self.quantiles.saturating_record_n(geometry.upper(index), here);
+            }
+            count += here;
+            if end == Some(index + 1) {
+                self.push(count);
+                end = bounds.next().and_then(|&bound| geometry.buckets_up_to(bound));
+            }
+        }
+        self.push(count);
+        self.push(total);
+        self.push(count);
+    }
+
+    /// A histogram that has one bucket a bound; the last bound is the greatest value that occurs.
+    fn push_buckets<'a>(
+        &mut self,
+        shards: &'a [Arc<Shard>],
+        bounds: usize,
+        total: u64,
+        row: impl Fn(&'a Shard) -> &'a [Counter],
+    ) {
+        let mut count = 0;
+        for index in 0..bounds {
+            count += sum(shards, |shard| &row(shard)[index]);
+            self.push(count);
+        }
+        self.push(count);
+        self.push(total);
+        self.push(count);
+    }
+}
+
+impl Default for Snapshot {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn sum<'a>(shards: &'a [Arc<Shard>], cell: impl Fn(&'a Shard) -> &'a Counter) -> u64 {
+    shards.iter().map(|shard| cell(shard).get()).fold(0, u64::wrapping_add)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::family::Family;
+    use crate::metrics::labels::{Method, Status};
+    use crate::metrics::process::ProcessReader;
+    use crate::metrics::shard::Answer;
+    use proptest::prelude::*;
+
+    const LIVE: LiveFacts = LiveFacts { phase: Phase::Ready, now_seconds: 1 };
+
+    fn shards(count: usize) -> Vec<Arc<Shard>> {
+        (0..count).map(|_| Arc::from(Shard::new())).collect()
+    }
+
+    fn predict(shard: &Shard, duration_ns: u64) {
+        let status = Status::from_code(200);
+        let answer = Answer { status, error: None, duration_ns, request_bytes: 1, response_bytes: 1 };
+        shard.answered(Handler::Predict, Method::Post, &answer);
+    }
+
+    fn collect(snapshot: &mut Snapshot, shards: &[Arc<Shard>]) {
+        let process = ProcessReader::open().read();
+        snapshot.collect(shards, &LIVE, &process);
+    }
+
+    /// The lines of label set `index` of a family.
+    fn lines(snapshot: &Snapshot, id: Id, index: usize) -> &[u64] {
+        let before: usize = FAMILIES.iter().take(id as usize).filter(|family| !family.fixed).map(Family::lines).sum();
+        let each = FAMILIES[id as usize].lines_each();
+        &snapshot.samples()[before + index * each..][..each]
+    }
+
+    #[test]
+    fn without_traffic_every_value_but_those_of_the_process_and_the_phase_is_zero() {
+        let mut snapshot = Snapshot::new();
+        collect(&mut snapshot, &shards(2));
+        assert_eq!(snapshot.samples().len(), SAMPLES);
+        for family in FAMILIES.iter().filter(|family| !family.fixed && !family.name.starts_with("process_")) {
+            for index in 0..family.series.count() {
+                let expected = u64::from(family.id == Id::Phase && index == Phase::Ready as usize);
+                assert!(lines(&snapshot, family.id, index).iter().all(|&value| value == expected), "{}", family.name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_snapshot_used_again_keeps_nothing_of_the_last_one() {
+        let (mut snapshot, busy, idle) = (Snapshot::new(), shards(1), shards(1));
+        predict(&busy[0], 5_000_000);
+        collect(&mut snapshot, &busy);
+        assert!(lines(&snapshot, Id::DurationP99, 1)[0] > 0);
+        collect(&mut snapshot, &idle);
+        assert_eq!(lines(&snapshot, Id::DurationP99, 1), [0]);
+        assert_eq!(lines(&snapshot, Id::HttpDuration, Handler::Predict as usize), [0; DURATION_BOUNDS.len() + 3]);
+    }
+
+    proptest! {
+        #[test]
+        fn merged_buckets_sum_and_quantile_are_those_of_the_durations(
+            durations in prop::collection::vec((0_u64..=1 << 34, 0_u32..34, 0_usize..3), 1..200)
+        ) {
+            let shards = shards(3);
+            let mut all = Vec::new();
+            for (duration, shift, worker) in durations {
+                predict(&shards[worker], duration >> shift);
+                all.push(duration >> shift);
+            }
+            all.sort_unstable();
+            let mut snapshot = Snapshot::new();
+            collect(&mut snapshot, &shards);
+            let lines = |id, index| lines(&snapshot, id, index);
+            let histogram = lines(Id::HttpDuration, Handler::Predict as usize);
+            for (bound, cumulative) in DURATION_BOUNDS.iter().zip(histogram) {
+                prop_assert_eq!(all.iter().filter(|&duration| duration <= bound).count() as u64, *cumulative);
+            }
+            let totals = [all.len() as u64, all.iter().sum(), all.len() as u64];
+            prop_assert_eq!(&histogram[DURATION_BOUNDS.len()..], &totals);
+            prop_assert_eq!(lines(Id::HttpRequestSize, Handler::Predict as usize), [all.len() as u64; 2]);
+
+            let p99 = lines(Id::DurationP99, 1)[0];
+            let exact = all[(all.len() * 99).div_ceil(100) - 1].max(1);
+            prop_assert!(exact <= p99 && p99 as f64 <= exact as f64 * 1.024 + 1.0, "{} for {}", p99, exact);
+        }
+
+        #[test]
+        fn scores_and_confidences_sum_exactly(scores in prop::collection::vec((0_u8..=120, 0_u64..1 << 30), 0..100)) {
+            let shards = shards(2);
+            for (index, &(score, processing_ns)) in scores.iter().enumerate() {
+                shards[index % 2].analyzed(ToxicityModel::Simple, score, processing_ns);
+                shards[index % 2].predicted(index % 3, score);
+            }
+            let mut snapshot = Snapshot::new();
+            collect(&mut snapshot, &shards);
+            let count = scores.len() as u64;
+            let total: u64 = scores.iter().map(|&(score, _)| u64::from(score.min(100))).sum();
+            prop_assert_eq!(&lines(&snapshot, Id::ToxicityScore, 0)[SCORE_BOUNDS.len()..], &[count, total, count]);
+            let processing: u64 = scores.iter().map(|&(_, processing_ns)| processing_ns).sum();
+            prop_assert_eq!(&lines(&snapshot, Id::ToxicityProcessing, 0)[PROCESSING_BOUNDS.len()..], &[count, processing, count]);
+            prop_assert_eq!(lines(&snapshot, Id::ToxicityRequests, 0), [count]);
+            let sums = (0..3).map(|class| lines(&snapshot, Id::ModelConfidence, class)[CONFIDENCE_BOUNDS.len() + 1]);
+            prop_assert_eq!(sums.sum::<u64>(), total);
+            let predictions = (0..3).map(|class| lines(&snapshot, Id::ModelPredictions, class)[0]);
+            prop_assert_eq!(predictions.sum::<u64>(), count);
+        }
+    }
+}

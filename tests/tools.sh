@@ -1,0 +1,125 @@
+#!/usr/bin/env bash
+# Installs what the tests judge and load the daemon with, into .tools (or $TAMIS_TOOLS):
+#   venv/bin/python     Python with the packages of tests/judges/requirements.txt
+#   bin/promtool, bin/prometheus, bin/wrk
+# Nothing is installed on the machine itself: Debian packages are unpacked, not configured. Needs Python 3.11 or newer
+# with venv, and apt. Does nothing where all is there; run it again after a failure.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+tools=${TAMIS_TOOLS:-$root/.tools}
+requirements=$root/tests/judges/requirements.txt
+mkdir -p "$tools/bin"
+tools=$(cd "$tools" && pwd)
+
+say() { printf 'tools: %s\n' "$*"; }
+
+install_python() {
+    local stamp=$tools/venv/requirements.txt
+    if cmp -s "$requirements" "$stamp" && "$tools/venv/bin/python" -c '' 2>/dev/null; then
+        say "python packages are there"
+        return
+    fi
+    say "installing python packages into $tools/venv"
+    python3 -m venv "$tools/venv"
+    "$tools/venv/bin/pip" install --quiet --disable-pip-version-check -r "$requirements"
+    cp "$requirements" "$stamp"
+}
+
+# The machine's own Debian mirror, from either format of apt's source lists.
+mirror() {
+    local lists=(/etc/apt/sources.list /etc/apt/sources.list.d/*.sources /etc/apt/sources.list.d/*.list)
+    sed -n -E 's#^URIs:[[:space:]]*([^[:space:]]+/debian)/?([[:space:]].*)?$#\1#p
+        s#^deb[[:space:]]+(\[[^]]*\][[:space:]]+)?([^[:space:]]+/debian)/?[[:space:]].*$#\2#p' "${lists[@]}" 2>/dev/null |
+        sed -n 1p
+}
+
+# Chooses this machine's own packages for `unpack`.
+own_apt() {
+    apt_options=(-qq -o APT::Sandbox::User=root)
+    apt-get "${apt_options[@]}" update || say "apt-get update failed; trying with the lists as they are"
+}
+
+# Chooses the packages of another suite, with lists, cache and status of our own, so that the machine's stay as they
+# are. Fails where the suite cannot be had.
+suite_apt() {
+    local suite=$1 uri directory keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+    uri=$(mirror)
+    [[ -n $uri && -r $keyring ]] || return 1
+    directory=$tools/apt-$suite
+    mkdir -p "$directory"/{lists/partial,cache/archives/partial,empty.d}
+    : >"$directory/status"
+    printf 'deb [signed-by=%s] %s %s main\n' "$keyring" "$uri" "$suite" >"$directory/sources.list"
+    apt_options=(-qq
+        -o "Dir::Etc::SourceList=$directory/sources.list" -o "Dir::Etc::SourceParts=$directory/empty.d"
+        -o "Dir::State::Lists=$directory/lists" -o "Dir::State::Status=$directory/status"
+        -o "Dir::Cache=$directory/cache" -o APT::Sandbox::User=root -o APT::Update::Error-Mode=any)
+    apt-get "${apt_options[@]}" update
+}
+
+# unpack DIRECTORY PACKAGE...: downloads with the apt chosen last and unpacks below DIRECTORY.
+unpack() {
+    local directory=$1 download
+    shift
+    download=$(mktemp -d "$tools/download.XXXXXX")
+    if ! (cd "$download" && apt-get "${apt_options[@]}" download "$@"); then
+        rm -rf "$download"
+        return 1
+    fi
+    mkdir -p "$directory"
+    for package in "$download"/*.deb; do
+        dpkg-deb -x "$package" "$directory"
+    done
+    rm -rf "$download"
+}
+
+install_prometheus() {
+    if "$tools/bin/prometheus" --version >/dev/null 2>&1 && "$tools/bin/promtool" --version >/dev/null 2>&1; then
+        say "prometheus and promtool are there"
+        return
+    fi
+    say "unpacking prometheus"
+    # trixie has 2.53 or newer, and promtool in a package of its own; in bookworm it is part of prometheus.
+    if ! { suite_apt trixie && unpack "$tools/root" prometheus promtool; }; then
+        say "trixie cannot be had: taking this machine's own suite"
+        own_apt
+        unpack "$tools/root" prometheus
+    fi
+    ln -sfn "$tools/root/usr/bin/prometheus" "$tools/bin/prometheus"
+    ln -sfn "$tools/root/usr/bin/promtool" "$tools/bin/promtool"
+    "$tools/bin/promtool" --version 2>&1 | sed -n '1s/^/tools: /p'
+}
+
+# `wrk -v` prints its version and fails.
+wrk_runs() {
+    [[ $("$tools/bin/wrk" -v 2>&1 || true) == wrk* ]]
+}
+
+install_wrk() {
+    if wrk_runs; then
+        say "wrk is there"
+        return
+    fi
+    local own
+    if own=$(type -P wrk); then
+        say "wrk is this machine's own"
+        ln -sfn "$own" "$tools/bin/wrk"
+        wrk_runs
+        return
+    fi
+    say "unpacking wrk"
+    own_apt
+    unpack "$tools/wrk" wrk libluajit-5.1-2 libluajit-5.1-common
+    rm -f "$tools/bin/wrk"
+    cat >"$tools/bin/wrk" <<WRAPPER
+#!/bin/sh
+LD_LIBRARY_PATH="\$(echo $tools/wrk/usr/lib/*-linux-gnu)\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}" exec $tools/wrk/usr/bin/wrk "\$@"
+WRAPPER
+    chmod +x "$tools/bin/wrk"
+    wrk_runs
+}
+
+install_python
+install_prometheus
+install_wrk
+say "all in $tools"
