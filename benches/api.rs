@@ -7,11 +7,11 @@ use std::time::Instant;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tamis::api::health::SharedPhase;
 use tamis::api::route::{Surface, route};
+use tamis::api::scrape::Scrape;
 use tamis::api::{Limits, Request, SMALL_REPLY, Worker, fault};
 use tamis::json::read::Reader;
-use tamis::metrics::export::Exporter;
+use tamis::metrics::Shard;
 use tamis::metrics::labels::{Handler, Method};
-use tamis::metrics::shard::Shard;
 use tamis::model::Models;
 use tamis::model::toxicity::EngineChoice;
 use tamis::problem::{Fault, Problem};
@@ -44,12 +44,12 @@ fn parsing(criterion: &mut Criterion) {
 
 fn answering(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("answer");
-    let shards: Arc<[Arc<Shard>]> = Arc::new([Shard::new()]);
+    let shards: Arc<[Arc<Shard>]> = Arc::new([Arc::from(Shard::new())]);
     let models = Arc::new(OnceLock::new());
     let loaded = Models::load(None, EngineChoice::Auto).expect("the embedded models");
     assert!(models.set(loaded).is_ok());
-    let exporter = Exporter::new(Arc::clone(&shards));
-    let mut worker = Worker::new(Arc::clone(&shards[0]), models, exporter, LIMITS, SharedPhase::new(), Instant::now());
+    let scrape = Scrape::new(&shards, 1);
+    let mut worker = Worker::new(Arc::clone(&shards[0]), models, scrape, LIMITS, SharedPhase::new(), Instant::now());
     let mut out = [0; SMALL_REPLY];
     for (name, handler, body) in [("predict", Handler::Predict, PREDICT), ("analyze", Handler::Analyze, ANALYZE)] {
         let request = Request { handler, method: Method::Post, body, received: Instant::now(), client: 1 };

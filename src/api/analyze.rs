@@ -3,7 +3,7 @@
 use super::{Request, Worker};
 use crate::json::read::Value;
 use crate::json::write::Writer;
-use crate::metrics::labels::Model;
+use crate::metrics::labels::ToxicityModel;
 use crate::model::Models;
 use crate::model::toxicity::{LABELS, Scores};
 use crate::problem::{Fault, Problem};
@@ -25,12 +25,12 @@ pub fn answer(worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Res
     match scored {
         Ok((scores, level)) => {
             let nanoseconds = u64::try_from(request.received.elapsed().as_nanos()).unwrap_or(u64::MAX);
-            worker.shard.analyzed(Model::Simple, scores.score(), nanoseconds);
+            worker.shard.analyzed(ToxicityModel::Simple, scores.score(), nanoseconds);
             worker.shard.client_seen(request.client, worker.started.elapsed().as_secs());
             Ok((200, render(&scores, level, nanoseconds, out)))
         }
         Err(fault) => {
-            worker.shard.analysis_failed(Model::Simple);
+            worker.shard.analysis_failed(ToxicityModel::Simple);
             Err(fault)
         }
     }

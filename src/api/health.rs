@@ -5,37 +5,9 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use super::Worker;
 use crate::json::write::Writer;
+use crate::metrics::labels::Phase;
 
-/// The life of the process, in order; it never goes back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum Phase {
-    /// Listening, models not loaded yet.
-    Starting,
-    /// Answering.
-    Ready,
-    /// Answering what is under way, asking for no more.
-    Draining,
-    /// Gone.
-    Stopped,
-}
-
-impl Phase {
-    /// Every phase, in order.
-    pub const ALL: [Self; 4] = [Self::Starting, Self::Ready, Self::Draining, Self::Stopped];
-
-    /// The name in answers and metrics.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Starting => "starting",
-            Self::Ready => "ready",
-            Self::Draining => "draining",
-            Self::Stopped => "stopped",
-        }
-    }
-}
-
-/// The phase as all threads see it.
+/// The phase as all threads see it; it never goes back.
 #[derive(Clone, Debug)]
 pub struct SharedPhase(Arc<AtomicU8>);
 
@@ -92,7 +64,7 @@ pub fn readyz(worker: &Worker, out: &mut [u8]) -> (u16, usize) {
 
 /// Start-up is over: 503 until the models are there, 200 ever after.
 pub fn startupz(worker: &Worker, out: &mut [u8]) -> (u16, usize) {
-    let started = worker.phase.get() > Phase::Starting;
+    let started = worker.phase.get() != Phase::Starting;
     status(started, if started { "started" } else { "starting" }, out)
 }
 

@@ -14,13 +14,13 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use crate::json::read::Reader;
-use crate::metrics::export::Exporter;
+use crate::metrics::Shard;
 use crate::metrics::labels::{Handler, Method};
-use crate::metrics::shard::Shard;
 use crate::model::Models;
 use crate::problem::{Fault, Problem};
 use crate::text::Scratch;
 use health::SharedPhase;
+use scrape::Scrape;
 
 /// Replies of every handler but the large ones fit in this many bytes.
 pub const SMALL_REPLY: usize = 512;
@@ -40,7 +40,7 @@ pub struct Limits {
 pub struct Worker {
     shard: Arc<Shard>,
     models: Arc<OnceLock<Models>>,
-    exporter: Exporter,
+    scrape: Scrape,
     reader: Reader,
     text: Scratch,
     limits: Limits,
@@ -91,14 +91,14 @@ impl Worker {
     pub fn new(
         shard: Arc<Shard>,
         models: Arc<OnceLock<Models>>,
-        exporter: Exporter,
+        scrape: Scrape,
         limits: Limits,
         phase: SharedPhase,
         started: Instant,
     ) -> Self {
         let reader = Reader::new(limits.body);
         let text = Scratch::new(limits.text);
-        Self { shard, models, exporter, reader, text, limits, phase, started }
+        Self { shard, models, scrape, reader, text, limits, phase, started }
     }
 
     /// The counters of this worker.
@@ -106,12 +106,18 @@ impl Worker {
         &self.shard
     }
 
-    /// Answers `request` into `out`, which holds [`reply_capacity`] bytes.
+    /// Bytes that the longest answer takes.
+    pub fn max_reply(&self) -> usize {
+        self.scrape.max_len().max(model_info::MAX_LEN).max(predict::max_len(self.limits.rows))
+    }
+
+    /// Answers `request` into `out`, which holds [`SMALL_REPLY`] bytes or, if the answer [`is_large`],
+    /// [`Worker::max_reply`].
     pub fn answer(&mut self, request: &Request<'_>, out: &mut [u8]) -> Outcome {
         let answered = match request.handler {
             Handler::Analyze => analyze::answer(self, request, out),
             Handler::Predict => predict::answer(self, request, out),
-            Handler::Metrics => return scrape::answer(self, request, out),
+            Handler::Metrics => return scrape::answer(self, out),
             Handler::Root => Ok(root::answer(out)),
             Handler::Health => Ok(health::health(self, out)),
             Handler::Livez => Ok(health::livez(out)),
@@ -127,13 +133,12 @@ impl Worker {
     }
 }
 
-/// How many bytes the answer to a request of `handler` with `body` bytes may take under `limits`.
-pub fn reply_capacity(handler: Handler, body: usize, limits: Limits) -> usize {
+/// Whether the answer to a request of `handler` with `body` bytes may take more than [`SMALL_REPLY`].
+pub const fn is_large(handler: Handler, body: usize) -> bool {
     match handler {
-        Handler::Metrics => scrape::max_len(),
-        Handler::ModelInfo => model_info::MAX_LEN,
-        // A row of four numbers takes ten bytes at least, so short bodies have short answers.
-        Handler::Predict if body > predict::SMALL_BODY => predict::max_len(limits.rows),
-        _ => SMALL_REPLY,
+        Handler::Metrics | Handler::ModelInfo => true,
+        // A row takes ten bytes at least, so short bodies have short answers.
+        Handler::Predict => body > predict::SMALL_BODY,
+        _ => false,
     }
 }

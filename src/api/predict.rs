@@ -3,7 +3,7 @@
 use super::{Request, Worker};
 use crate::json::read::{Reader, Value};
 use crate::json::write::Writer;
-use crate::metrics::shard::Shard;
+use crate::metrics::Shard;
 use crate::model::iris::{self, CLASSES, FEATURE_NAMES, FEATURES, Prediction};
 use crate::problem::{Fault, Problem};
 

@@ -1,16 +1,55 @@
 //! `GET /metrics`: what Prometheus reads.
 
-use super::{Content, Outcome, Request, Worker};
-use crate::metrics::export::{self, Live};
+use std::sync::Arc;
 
-/// Bytes that the answer takes at most.
-pub fn max_len() -> usize {
-    export::max_len()
+use super::{Content, Outcome, Worker};
+use crate::kernel;
+use crate::metrics::{Exporter, LiveFacts, LoadedModel, Shard, StaticFacts};
+
+/// The exporter of one worker, and whether it knows the models yet.
+pub struct Scrape {
+    exporter: Exporter,
+    shards: Arc<[Arc<Shard>]>,
+    facts: StaticFacts,
+}
+
+impl Scrape {
+    /// An exporter of all workers' `shards`, each worker having `slots` body slots.
+    pub fn new(shards: &Arc<[Arc<Shard>]>, slots: usize) -> Self {
+        let facts = StaticFacts {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            cpu_path: kernel::path_name().to_owned(),
+            workers: shards.len() as u64,
+            slots_capacity: (shards.len() * slots) as u64,
+            models: Vec::new(),
+        };
+        Self { exporter: Exporter::new(shards.to_vec(), &facts), shards: Arc::clone(shards), facts }
+    }
+
+    /// Bytes that a scrape takes at most, before and after the models are there.
+    pub fn max_len(&self) -> usize {
+        self.exporter.max_len() + LABELS_OF_MODELS
+    }
+
+    /// Takes the models into the constant part of every scrape, once.
+    fn learn(&mut self, models: &[LoadedModel]) {
+        if self.facts.models.is_empty() {
+            self.facts.models = models.to_vec();
+            self.exporter = Exporter::new(self.shards.to_vec(), &self.facts);
+        }
+    }
 }
 
 /// Renders every family into `out`.
-pub fn answer(worker: &mut Worker, _request: &Request<'_>, out: &mut [u8]) -> Outcome {
-    let live = Live { phase: worker.phase.get().as_str(), models_loaded: worker.models.get().is_some() };
-    let length = worker.exporter.render(&live, out).unwrap_or_default();
+pub fn answer(worker: &mut Worker, out: &mut [u8]) -> Outcome {
+    if let Some(models) = worker.models.get() {
+        worker.scrape.learn(&models.loaded);
+    }
+    let live = LiveFacts { phase: worker.phase.get(), now_seconds: worker.started.elapsed().as_secs() };
+    // `max_reply` makes room for all of it; what did not fit would be an empty answer, which Prometheus reports.
+    let length = worker.scrape.exporter.render(&live, out).unwrap_or_default();
     Outcome { status: 200, content: Content::Metrics, length, problem: None }
 }
+
+/// Room for the digests and load times that loading adds.
+const LABELS_OF_MODELS: usize = 4096;

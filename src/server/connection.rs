@@ -20,6 +20,7 @@ use super::refusal;
 use super::station::{Seat, Station};
 use super::wire::{Awaiting, Wire};
 use crate::api::route::Surface;
+use crate::problem::Problem;
 
 /// The longest header section that is read, in bytes, request line included.
 pub const MAX_HEADER_SECTION: usize = 16 * 1024;
@@ -158,7 +159,7 @@ impl Watch {
     async fn time_out(&self, socket: &mut TcpStream) {
         let Some(mut slot) = self.station.replies.borrow() else { return };
         let Some(length) = refusal::timeout(slot.bytes_mut()) else { return };
-        self.station.count_refusal(408);
+        self.station.count_refusal(Problem::RequestTimeout);
         // A client that takes nothing either has had its answer: whatever fits the socket's buffer.
         if socket.writable().await.is_ok() {
             let _ = socket.try_write(&slot.bytes()[..length]);

@@ -17,6 +17,7 @@ use super::wire::Wire;
 use crate::api::route::{Action, Route, Surface, allow, route};
 use crate::api::{self, Content, Outcome, fault};
 use crate::metrics::labels::{Method, Status};
+use crate::metrics::{Answer, CONTENT_TYPE as METRICS_TYPE, InProgress, Shard};
 use crate::problem::{Fault, Problem};
 
 /// hyper's door to a connection.
@@ -47,13 +48,13 @@ impl hyper::service::Service<Request<Incoming>> for Service {
         connection.wire.request_begins(started);
         let (head, incoming) = request.into_parts();
         let route = route(connection.surface, head.method.as_str(), head.uri.path());
-        connection.station.shard.request_started(route.handler);
+        let in_progress = InProgress::start(OwnShard(Rc::clone(connection)), route.handler, route.method);
         let mut headers = head.headers;
         let stage = connection.stage(route.action, &headers, incoming);
         // hyper hands the map's memory to the next request, so a response in it costs no allocation; what the
         // request's values point to must go before hyper reads again.
         headers.clear();
-        Exchange { connection: Rc::clone(connection), route, started, headers, stage, received_bytes: 0 }
+        Exchange { connection: Rc::clone(connection), in_progress: Some(in_progress), route, started, headers, stage, received_bytes: 0 }
     }
 }
 
@@ -69,7 +70,7 @@ impl Connection {
                     Stage::Refuse(Fault::new(Problem::UnsupportedMediaType))
                 } else if incoming.size_hint().lower() > limit as u64 {
                     Stage::Refuse(Fault::new(Problem::BodyTooLarge).count(0, limit))
-                } else if let Some(slot) = self.station.bodies.borrow() {
+                } else if let Some(slot) = self.station.borrow_body() {
                     Stage::Read(incoming, slot)
                 } else {
                     Stage::Refuse(Fault::new(Problem::Overloaded))
@@ -79,9 +80,21 @@ impl Connection {
     }
 }
 
+/// The worker's shard, reached through the connection.
+struct OwnShard(Rc<Connection>);
+
+impl std::ops::Deref for OwnShard {
+    type Target = Shard;
+
+    fn deref(&self) -> &Shard {
+        &self.0.station.shard
+    }
+}
+
 /// A request under way.
 pub struct Exchange {
     connection: Rc<Connection>,
+    in_progress: Option<InProgress<OwnShard>>,
     route: Route,
     started: Instant,
     headers: HeaderMap,
@@ -190,7 +203,7 @@ impl Exchange {
             let outcome = station.api.borrow_mut().answer(&request, out);
             (outcome.length, outcome)
         };
-        if api::reply_capacity(request.handler, self.received_bytes, station.limits) <= api::SMALL_REPLY {
+        if !api::is_large(request.handler, self.received_bytes) {
             return Reply::inline(write);
         }
         match station.replies.borrow() {
@@ -199,19 +212,24 @@ impl Exchange {
         }
     }
 
-    fn count(&self, outcome: &Outcome, reply: &Reply, ended: Instant) {
+    fn count(&mut self, outcome: &Outcome, reply: &Reply, ended: Instant) {
         let station = &self.connection.station;
         let sent = if self.route.method == Method::Head { 0 } else { reply.len() };
         let nanoseconds = u64::try_from((ended - self.started).as_nanos()).unwrap_or(u64::MAX);
-        station.shard.request_finished(
-            self.route.handler,
-            self.route.method,
-            Status::from_code(outcome.status),
-            outcome.problem,
-            nanoseconds,
-            self.received_bytes as u64,
-            sent as u64,
-        );
+        if let Some(in_progress) = self.in_progress.take() {
+            in_progress.finish(&Answer {
+                status: Status::from_code(outcome.status),
+                error: outcome.problem,
+                duration_ns: nanoseconds,
+                request_bytes: self.received_bytes as u64,
+                response_bytes: sent as u64,
+            });
+        }
+        match outcome.problem {
+            Some(Problem::Overloaded) => station.shard.shed(),
+            Some(Problem::RequestTimeout) => station.shard.timed_out(),
+            _ => {}
+        }
         station.publish_heap();
         if station.access_log {
             tracing::info!(
@@ -256,10 +274,9 @@ impl Exchange {
 }
 
 impl Drop for Exchange {
-    /// A request given up by its client before it was answered leaves the gauges as it found them.
+    /// The connection goes on after a request that its client gave up.
     fn drop(&mut self) {
         if !matches!(self.stage, Stage::Answered) {
-            self.connection.station.shard.request_abandoned(self.route.handler);
             self.connection.wire.request_ends(self.started);
         }
     }
@@ -290,6 +307,6 @@ fn content_type(content: Content) -> HeaderValue {
     HeaderValue::from_static(match content {
         Content::Json => "application/json",
         Content::Problem => "application/problem+json",
-        Content::Metrics => crate::metrics::export::CONTENT_TYPE,
+        Content::Metrics => METRICS_TYPE,
     })
 }

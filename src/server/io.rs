@@ -84,7 +84,7 @@ impl Io {
             });
         };
         self.outbox.push(|room| refusal::rewrite(status, bytes, room))?;
-        self.station.count_refusal(status);
+        self.station.count_refusal(refusal::problem(status));
         Some(())
     }
 }

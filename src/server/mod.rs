@@ -29,11 +29,12 @@ use parking_lot::{Condvar, Mutex};
 use tokio::sync::watch;
 
 use crate::api;
-use crate::api::health::{Phase, SharedPhase};
+use crate::api::scrape::Scrape;
+use crate::api::health::SharedPhase;
 use crate::api::route::Surface;
 use crate::config::Flags;
-use crate::metrics::export::Exporter;
-use crate::metrics::shard::Shard;
+use crate::metrics::Shard;
+use crate::metrics::labels::Phase;
 use crate::model::Models;
 use station::Station;
 use worker::Order;
@@ -77,7 +78,7 @@ impl Server {
         let (orders, _) = watch::channel(Order::Serve);
         let mut server =
             Self { addresses, phase: SharedPhase::new(), models: Arc::default(), orders, workers: Vec::new(), running };
-        let shards: Arc<[Arc<Shard>]> = (0..count).map(|_| Shard::new()).collect();
+        let shards: Arc<[Arc<Shard>]> = (0..count).map(|_| Arc::from(Shard::new())).collect();
         let started = Instant::now();
         for (index, listeners) in listeners.into_iter().enumerate() {
             let worker = server.spawn(index, listeners, &shards, flags.clone(), started)?;
@@ -100,10 +101,9 @@ impl Server {
             let _ended = EndOfWorker(running);
             worker::run(listeners, orders, || {
                 let shard = Arc::clone(&shards[index]);
-                let exporter = Exporter::new(shards);
-                let limits = flags.limits();
-                let api = api::Worker::new(Arc::clone(&shard), models, exporter, limits, phase, started);
-                Station::new(api, shard, limits, flags.timeouts(), flags.max_connections, flags.access_log)
+                let scrape = Scrape::new(&shards, flags.max_connections);
+                let api = api::Worker::new(Arc::clone(&shard), models, scrape, flags.limits(), phase, started);
+                Station::new(api, shard, &flags)
             })
         })
     }
@@ -133,7 +133,6 @@ impl Server {
         let _ = self.orders.send(Order::Finish);
         let gentle = self.running.wait(timeout);
         let _ = self.orders.send(Order::Abort);
-        self.phase.advance(Phase::Stopped);
         for worker in self.workers {
             // A worker's panic ends the process where it happens.
             worker.join().unwrap_or(Ok(()))?;

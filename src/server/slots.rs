@@ -12,9 +12,7 @@ pub struct Slots(Rc<Arena>);
 
 struct Arena {
     free: RefCell<Vec<BytesMut>>,
-    capacity: usize,
     lent: Cell<usize>,
-    most_lent: Cell<usize>,
 }
 
 /// A borrowed buffer; dropping it gives it back.
@@ -31,25 +29,19 @@ impl Slots {
         // Pushed from the far end: the first one lent is the first in memory.
         let mut free: Vec<_> = (0..count).map(|_| memory.split_to(size)).collect();
         free.reverse();
-        Self(Rc::new(Arena { free: RefCell::new(free), capacity: count, lent: Cell::new(0), most_lent: Cell::new(0) }))
+        Self(Rc::new(Arena { free: RefCell::new(free), lent: Cell::new(0) }))
     }
 
     /// A buffer with whatever its last borrower left in it, or `None` if all are lent.
     pub fn borrow(&self) -> Option<Slot> {
         let buffer = self.0.free.borrow_mut().pop()?;
         self.0.lent.set(self.0.lent.get() + 1);
-        self.0.most_lent.set(self.0.most_lent.get().max(self.0.lent.get()));
         Some(Slot { buffer, home: self.clone() })
     }
 
-    /// How many buffers there are.
-    pub fn capacity(&self) -> usize {
-        self.0.capacity
-    }
-
-    /// How many were lent at once at most.
-    pub fn most_lent(&self) -> usize {
-        self.0.most_lent.get()
+    /// How many are lent.
+    pub fn lent(&self) -> usize {
+        self.0.lent.get()
     }
 }
 
@@ -87,6 +79,6 @@ mod tests {
         drop(first);
         assert_eq!(slots.borrow().expect("given back").bytes()[0], 7);
         drop(second);
-        assert_eq!((slots.0.lent.get(), slots.most_lent(), slots.capacity()), (0, 2, 2));
+        assert_eq!(slots.lent(), 0);
     }
 }

@@ -6,14 +6,16 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-use super::slots::Slots;
+use super::outbox;
+use super::slots::{Slot, Slots};
 use super::wire::Timeouts;
-use super::{outbox, refusal};
 use crate::alloc;
 use crate::api::route::Surface;
 use crate::api::{self, Limits};
-use crate::metrics::labels::{Handler, Method, Status};
-use crate::metrics::shard::Shard;
+use crate::config::Flags;
+use crate::metrics::Shard;
+use crate::metrics::labels::Handler;
+use crate::problem::Problem;
 
 /// One worker's slots, counters and handlers. Lives on the worker's thread.
 pub struct Station {
@@ -47,27 +49,18 @@ pub struct Station {
 pub struct Seat(Rc<Station>);
 
 impl Station {
-    /// A worker's state; `max_connections` is how many may be open at once.
-    pub fn new(
-        api: api::Worker,
-        shard: Arc<Shard>,
-        limits: Limits,
-        timeouts: Timeouts,
-        max_connections: usize,
-        access_log: bool,
-    ) -> Rc<Self> {
-        let reply = [Handler::Metrics, Handler::ModelInfo, Handler::Predict]
-            .map(|handler| api::reply_capacity(handler, limits.body, limits));
-        let reply = reply.into_iter().fold(0, usize::max);
+    /// A worker's state, all of its memory allocated.
+    pub fn new(api: api::Worker, shard: Arc<Shard>, flags: &Flags) -> Rc<Self> {
+        let (limits, max_connections) = (flags.limits(), flags.max_connections);
         Rc::new(Self {
-            api: RefCell::new(api),
             shard,
             bodies: Slots::new(max_connections, limits.body),
-            replies: Slots::new(LARGE_REPLIES, reply),
+            replies: Slots::new(LARGE_REPLIES, api.max_reply()),
             outgoing: Slots::new(OUTBOXES, outbox::CAPACITY),
+            api: RefCell::new(api),
             limits,
-            timeouts,
-            access_log,
+            timeouts: flags.timeouts(),
+            access_log: flags.access_log,
             draining: Cell::new(false),
             drain: Notify::new(),
             closed: Notify::new(),
@@ -93,18 +86,29 @@ impl Station {
         self.connections.get()
     }
 
-    /// Makes this thread's allocator figures and arena marks visible to the scrape.
+    /// Makes this thread's allocator figures visible to the scrape.
     #[inline]
     pub fn publish_heap(&self) {
         let heap = alloc::of_this_thread();
         self.shard.set_heap(heap.allocations, heap.bytes);
-        self.shard.set_slots_used(self.bodies.most_lent() as u64);
+    }
+
+    /// Borrows a slot for a body.
+    pub fn borrow_body(&self) -> Option<Slot> {
+        let slot = self.bodies.borrow();
+        self.shard.slots_used(self.bodies.lent() as u64);
+        slot
     }
 
     /// Counts a request that never became one.
-    pub fn count_refusal(&self, status: u16) {
-        let problem = refusal::problem(status);
-        self.shard.protocol_refused(Method::Other, Status::from_code(status), problem);
+    pub fn count_refusal(&self, problem: Problem) {
+        self.shard.error(problem, Handler::None, 0, 0);
+        if problem == Problem::RequestTimeout {
+            self.shard.timed_out();
+        }
+        if self.access_log {
+            tracing::info!(status = problem.status(), error_type = problem.error_type(), "refused");
+        }
     }
 }
 

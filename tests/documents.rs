@@ -1,0 +1,27 @@
+//! The README's tables are the code's own.
+
+use std::path::Path;
+
+use tamis::{config, metrics};
+
+#[test]
+fn the_tables_in_the_readme_are_current() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = std::fs::read_to_string(&path).expect("a README");
+    let mut metrics = Vec::new();
+    metrics::write_markdown(&mut metrics).expect("a vector takes all");
+    let metrics = String::from_utf8(metrics).expect("text");
+    let mut current = readme.clone();
+    for (name, table) in [("config", config::markdown()), ("metrics", metrics)] {
+        let (start, end) = (format!("<!-- {name}: "), format!("<!-- /{name} -->"));
+        let from = current.find(&start).expect("a mark");
+        let from = from + current[from..].find("-->\n").expect("a mark") + 4;
+        let to = from + current[from..].find(&end).expect("a mark");
+        current.replace_range(from..to, &table);
+    }
+    if current != readme {
+        // The mended file is the shortest way to see what differs.
+        std::fs::write(&path, &current).expect("a writable README");
+        panic!("README.md was not current and has been rewritten: look at the difference and commit it");
+    }
+}
