@@ -1,1 +1,3 @@
-//! (in construction)
+//! The subcommands.
+
+pub mod features;
