@@ -8,7 +8,7 @@ use std::io::{BufRead as _, Result, Write as _, stdin, stdout};
 use std::process::ExitCode;
 
 use crate::config::{self, Command, Flags};
-use crate::metrics::catalog;
+use crate::metrics;
 use crate::model::Models;
 use crate::text::Scratch;
 
@@ -23,7 +23,7 @@ pub fn run(command: &Command, flags: &Flags) -> Result<ExitCode> {
         Command::Check => check(flags)?,
         Command::Score => score(flags)?,
         Command::Features => features::run(stdin().lock(), stdout().lock())?,
-        Command::PrintMetrics => print!("{}", catalog::markdown()),
+        Command::PrintMetrics => metrics::write_markdown(&mut stdout().lock())?,
         Command::PrintConfig => print!("{}", config::markdown()),
         Command::Healthcheck => return Ok(healthcheck::run(flags)),
     }
@@ -37,7 +37,7 @@ fn load(flags: &Flags) -> Result<Models> {
 /// Loading compares every model with its golden answers; a difference is an error.
 fn check(flags: &Flags) -> Result<()> {
     let models = load(flags)?;
-    println!("iris: {} golden rows agree", crate::model::iris::golden_rows());
+    println!("iris: {} golden rows agree", crate::model::iris::info().golden_rows);
     println!("simple: {} golden rows agree, served by {}", models.toxicity.golden_rows(), models.toxicity.engine_name());
     Ok(())
 }

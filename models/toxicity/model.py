@@ -1,0 +1,79 @@
+"""The model: an embedding bag of int8 weights.
+
+    logit = scale * sum(table[ids]) / sqrt(max(count, 1)) + bias,    count = how many of the ids occur in the training
+
+One logistic regression per label, on features weighted by their rarity and divided by the root of their number. Both
+weightings are folded into the table, so that serving only adds up rows.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.linear_model import LogisticRegression
+
+from data import LABELS
+
+COLUMNS = 8
+COUNT = len(LABELS)
+FLOOR = 1.0
+PENALTY = 3.0
+RARITY_POWER = 1.5
+
+
+@dataclass
+class Bag:
+    """`table` int8 [2^k, 8]: six labels, 1 for a known feature, padding. `scale` float32 [8], `bias` float32 [6]."""
+
+    table: np.ndarray
+    scale: np.ndarray
+    bias: np.ndarray
+
+    def logits(self, features: sp.csr_matrix) -> np.ndarray:
+        """[rows, 6] float64."""
+        sums = (features @ self.table.astype(np.float32)).astype(np.float64) * self.scale
+        return sums[:, :COUNT] / np.sqrt(np.maximum(sums[:, COUNT : COUNT + 1], FLOOR)) + self.bias
+
+    def probabilities(self, features: sp.csr_matrix) -> np.ndarray:
+        """[rows, 6] float64."""
+        return 1 / (1 + np.exp(-self.logits(features)))
+
+    def calibrated(self, slopes: np.ndarray, intercepts: np.ndarray) -> "Bag":
+        """The bag whose logits are `slopes * logits + intercepts`."""
+        scale = self.scale.copy()
+        scale[:COUNT] *= slopes
+        return Bag(self.table, scale.astype(np.float32), (self.bias * slopes + intercepts).astype(np.float32))
+
+
+def train(features: sp.csr_matrix, labels: np.ndarray, workers: int) -> Bag:
+    """Fits the six regressions (liblinear's dual coordinate descent) and quantizes them."""
+    frequency = np.bincount(features.indices, minlength=features.shape[1])
+    rarity = np.log((1 + features.shape[0]) / (1 + frequency)) + 1
+    weight = ((rarity / 5) ** RARITY_POWER * 5).astype(np.float32)
+    known = (frequency > 0).astype(np.int8)
+
+    weighted = features.copy()
+    counts = np.maximum(np.diff(features.indptr), 1)
+    weighted.data = weight[features.indices] / np.repeat(np.sqrt(counts).astype(np.float32), np.diff(features.indptr))
+
+    def fit(label: int) -> tuple[np.ndarray, float]:
+        regression = LogisticRegression(solver="liblinear", dual=True, C=PENALTY, tol=0.1, max_iter=100, random_state=0)
+        regression.fit(weighted, labels[:, label])
+        return regression.coef_[0] * weight, regression.intercept_[0]
+
+    with ThreadPoolExecutor(workers) as pool:
+        fitted = list(pool.map(fit, range(COUNT)))
+    return _quantize(np.stack([coefficients for coefficients, _ in fitted], axis=1), known, [bias for _, bias in fitted])
+
+
+def _quantize(weights: np.ndarray, known: np.ndarray, bias: list[float]) -> Bag:
+    # Each label's largest weight is 127: the heaviest n-grams decide, and clipping them costs more than a coarser step.
+    step = np.abs(weights).max(axis=0) / 127
+    step[step == 0] = 1
+    table = np.zeros((len(weights), COLUMNS), np.int8)
+    table[:, :COUNT] = np.rint(weights / step)
+    table[:, COUNT] = known
+    scale = np.ones(COLUMNS, np.float32)
+    scale[:COUNT] = step
+    return Bag(table, scale, np.array(bias, np.float32))

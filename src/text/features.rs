@@ -1,0 +1,275 @@
+//! Hashed n-grams of a normalised text.
+//!
+//! - Characters: every 3, 4 and 5 bytes in a row that lie within one word and the two spaces at its edges, so `" yo"`
+//!   is how a word begins. A space-to-space word may hold punctuation.
+//! - Words: every run of letters and digits (and bytes outside ASCII), and every two such runs that follow one another.
+//!
+//! Hash (multiplicative, Knuth, The Art of Computer Programming 3, section 6.4): an n-gram's bytes as a little-endian
+//! number, times an odd constant, the top [`HASH_BITS`] bits of the low 64 bits of the product. Bytes are never zero,
+//! so n-grams of different lengths are different numbers. A word is folded eight bytes at a time into one such number.
+//!
+//! Each id is kept once: whether an n-gram occurs says more about toxicity than how often it does, and a text that
+//! repeats one harmless word cannot drown the rest.
+
+/// The number of bits of an id.
+pub const HASH_BITS: u32 = 18;
+
+/// The most ids that a byte of normalised text can give: three n-grams start there, and at most every other byte starts
+/// a word, which gives two.
+pub const MAX_FEATURES_PER_BYTE: usize = 4;
+
+/// The set of ids already written: one bit for each possible id, all clear between texts.
+pub struct Seen(Box<[u64]>);
+
+/// Where the ids go.
+struct Sink<'a> {
+    ids: &'a mut [u32],
+    seen: &'a mut [u64; SEEN_WORDS],
+    count: usize,
+}
+
+impl Seen {
+    /// An empty set, of 2^[`HASH_BITS`] bits.
+    pub fn new() -> Self {
+        Self(vec![0; SEEN_WORDS].into())
+    }
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Sink<'_> {
+    /// Writes the id of `number` unless it was written before or `ids` is full.
+    #[inline(always)]
+    fn put(&mut self, number: u64) {
+        let id = (number.wrapping_mul(MULTIPLIER) >> (u64::BITS - HASH_BITS)) as u32;
+        let Some(slot) = self.ids.get_mut(self.count) else { return };
+        *slot = id;
+        let word = &mut self.seen[id as usize >> 6];
+        let bit = 1_u64 << (id & 63);
+        self.count += usize::from(*word & bit == 0);
+        *word |= bit;
+    }
+}
+
+/// Writes the distinct ids of `normalized` (as [`normalize`](super::normalize::normalize) leaves it: empty, or between
+/// two spaces) into `ids` in the order of their first occurrence and returns how many there are.
+///
+/// [`MAX_FEATURES_PER_BYTE`] ids per byte always suffice; what does not fit is left out.
+pub fn extract(normalized: &[u8], ids: &mut [u32], seen: &mut Seen) -> usize {
+    let Some(seen) = seen.0.as_mut_array::<SEEN_WORDS>() else { return 0 };
+    let mut sink = Sink { ids, seen, count: 0 };
+    let mut previous_word = 0;
+    let mut start = 0;
+    while let Some(length) = word_length(normalized, start + 1) {
+        let end = start + 1 + length;
+        characters(normalized, start, end, &mut sink);
+        previous_word = words(normalized, start + 1, end, previous_word, &mut sink);
+        start = end;
+    }
+    let count = sink.count;
+    for &id in &ids[..count] {
+        seen[id as usize >> 6] = 0;
+    }
+    count
+}
+
+/// The number of bytes from `start` to the next space, or `None` where no word starts.
+#[inline(always)]
+fn word_length(text: &[u8], start: usize) -> Option<usize> {
+    let mut length = 0;
+    loop {
+        let bytes = load(text, start + length);
+        if length == 0 && bytes == 0 {
+            return None;
+        }
+        // A zero byte of `gaps` is a space; the lowest is found exactly (Warren, Hacker's Delight, section 6-1).
+        let gaps = bytes ^ (ONES * b' ' as u64);
+        let found = gaps.wrapping_sub(ONES) & !gaps & (ONES << 7);
+        if found != 0 {
+            return Some(length + (found.trailing_zeros() / 8) as usize);
+        }
+        if start + length + 8 > text.len() {
+            return None;
+        }
+        length += 8;
+    }
+}
+
+/// The character n-grams of `text[first..=last]`, a word with the spaces at its edges.
+#[inline(always)]
+fn characters(text: &[u8], first: usize, last: usize, sink: &mut Sink) {
+    let length = last - first + 1;
+    for at in first..first + length.saturating_sub(4) {
+        let bytes = load(text, at);
+        sink.put(bytes & THREE);
+        sink.put(bytes & FOUR);
+        sink.put(bytes & FIVE);
+    }
+    if length >= 4 {
+        let bytes = load(text, last - 3);
+        sink.put(bytes & THREE);
+        sink.put(bytes & FOUR);
+    }
+    if length >= 3 {
+        sink.put(load(text, last - 2) & THREE);
+    }
+}
+
+/// The words of `text[start..end]`, each alone and with the one before it. Takes and returns the previous word's number
+/// (0 before the first).
+#[inline(always)]
+fn words(text: &[u8], start: usize, end: usize, mut previous: u64, sink: &mut Sink) -> u64 {
+    let mut at = start;
+    while at < end {
+        let mut stop = at;
+        while stop < end && IN_WORD[usize::from(text[stop])] {
+            stop += 1;
+        }
+        if stop > at {
+            let word = number(text, at, stop);
+            sink.put(word);
+            if previous != 0 {
+                sink.put(previous.rotate_left(25).wrapping_mul(MULTIPLIER) ^ word);
+            }
+            previous = word;
+        }
+        at = stop + 1;
+    }
+    previous
+}
+
+/// `text[start..stop]` folded into one number.
+#[inline(always)]
+fn number(text: &[u8], start: usize, stop: usize) -> u64 {
+    let mut number = WORD_SEED;
+    for at in (start..stop).step_by(8) {
+        let bytes = load(text, at);
+        let unused = 8_usize.saturating_sub(stop - at) as u32 * 8;
+        number = (number ^ (bytes & (u64::MAX >> unused))).wrapping_mul(MULTIPLIER);
+        number ^= number >> 29;
+    }
+    number
+}
+
+/// The eight bytes at `at` as a little-endian number; bytes past the end are zero.
+#[inline(always)]
+fn load(text: &[u8], at: usize) -> u64 {
+    match text.get(at..).and_then(<[u8]>::first_chunk) {
+        Some(bytes) => u64::from_le_bytes(*bytes),
+        None => load_end(text, at),
+    }
+}
+
+#[cold]
+fn load_end(text: &[u8], at: usize) -> u64 {
+    text.get(at..).unwrap_or_default().iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte))
+}
+
+/// 2^64 divided by the golden ratio, made odd.
+const MULTIPLIER: u64 = 0x9E37_79B9_7F4A_7C15;
+/// Sets words apart from character n-grams of the same bytes.
+const WORD_SEED: u64 = 0x5DEE_CE66_D1A4_F87D;
+const THREE: u64 = 0xFF_FFFF;
+const FOUR: u64 = 0xFFFF_FFFF;
+const FIVE: u64 = 0xFF_FFFF_FFFF;
+const ONES: u64 = 0x0101_0101_0101_0101;
+const SEEN_WORDS: usize = 1 << (HASH_BITS - 6);
+
+/// Which bytes make words: ASCII letters and digits, and all of UTF-8 outside ASCII.
+const IN_WORD: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = byte >= 0x80 || (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    table
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    fn ids(normalized: &str) -> Vec<u32> {
+        let mut ids = vec![0; normalized.len() * MAX_FEATURES_PER_BYTE];
+        let count = extract(normalized.as_bytes(), &mut ids, &mut Seen::new());
+        ids.truncate(count);
+        ids
+    }
+
+    fn id(number: u64) -> u32 {
+        (number.wrapping_mul(MULTIPLIER) >> (64 - HASH_BITS)) as u32
+    }
+
+    /// What the module's documentation says, written the slow way.
+    fn reference(normalized: &str) -> Vec<u32> {
+        let value = |gram: &[u8]| gram.iter().rev().fold(0_u64, |number, &byte| number * 256 + u64::from(byte));
+        let (mut all, mut previous) = (Vec::new(), 0_u64);
+        for word in normalized.split(' ').filter(|word| !word.is_empty()) {
+            let padded = format!(" {word} ");
+            let bytes = padded.as_bytes();
+            for at in 0..bytes.len() {
+                for n in 3..=5 {
+                    all.extend(bytes.get(at..at + n).map(|gram| id(value(gram))));
+                }
+            }
+            for run in word.split(|c: char| c.is_ascii() && !c.is_ascii_alphanumeric()).filter(|run| !run.is_empty()) {
+                let mut number = WORD_SEED;
+                for chunk in run.as_bytes().chunks(8) {
+                    number = (number ^ value(chunk)).wrapping_mul(MULTIPLIER);
+                    number ^= number >> 29;
+                }
+                all.push(id(number));
+                if previous != 0 {
+                    all.push(id(previous.rotate_left(25).wrapping_mul(MULTIPLIER) ^ number));
+                }
+                previous = number;
+            }
+        }
+        let mut kept = HashSet::new();
+        all.retain(|&id| kept.insert(id));
+        all
+    }
+
+    #[test]
+    fn ids_are_those_of_the_documented_definition() {
+        for text in ["", " a ", " ab ", " abc ", " abcdefg ", " abcdefgh ", " you, and i! ", " don't f*** . it's a-b ", " déjà-vu encyclopaedia x "] {
+            assert_eq!(ids(text), reference(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_full_slice_ends_the_list() {
+        let text = b" some words of a text ";
+        let whole = ids(" some words of a text ");
+        for room in 0..whole.len() {
+            let mut few = vec![0; room];
+            let mut seen = Seen::new();
+            assert_eq!(extract(text, &mut few, &mut seen), room);
+            assert_eq!(few, whole[..room]);
+            assert!(seen.0.iter().all(|&word| word == 0), "the set is left empty");
+        }
+    }
+
+    #[test]
+    fn the_hash_collides_no_more_than_chance() {
+        // Every three-letter word gives 17,576 distinct trigrams and as many words.
+        let mut trigrams = HashSet::new();
+        let mut words = HashSet::new();
+        for number in 0..26_u64.pow(3) {
+            let letters = [number / 676, number / 26 % 26, number % 26].map(|letter| b'a' + letter as u8);
+            trigrams.insert(id(u64::from_le_bytes([letters[0], letters[1], letters[2], 0, 0, 0, 0, 0])));
+            let text = [b' ', letters[0], letters[1], letters[2], b' '];
+            words.insert(id(super::number(&text, 1, 4)));
+        }
+        // Expected for a random function: 2^18 * (1 - exp(-17576 / 2^18)) = 17,000 distinct ids.
+        for distinct in [trigrams.len(), words.len()] {
+            assert!(distinct > 16_800, "{distinct} distinct ids");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Folding of one character outside ASCII to the characters that the model reads.
+//!
+//! Compatibility decomposition (Unicode Standard Annex 15, NFKD) with the combining marks dropped, lower case, and a
+//! short list of letters that Unicode does not decompose or that are drawn like a Latin letter (Unicode Technical
+//! Standard 39, confusables): writers who hide a word use them in the place of the plain letter.
+
+use unicode_normalization::char::{decompose_compatible, is_combining_mark};
+
+/// Hands each character of `character`'s folded form to `emit`: none, one, or up to eighteen (U+FDFA).
+///
+/// Folding a folded character again changes nothing. White space comes out as `' '`; control characters, combining
+/// marks and characters that draw nothing come out as nothing.
+pub fn fold(character: char, mut emit: impl FnMut(char)) {
+    if is_invisible(character) {
+        return;
+    }
+    decompose_compatible(character, |part| {
+        for lower in part.to_lowercase() {
+            // Lower-casing may give a composed letter again; only U+0130 does, and its mark falls away here.
+            if is_combining_mark(lower) || is_invisible(lower) {
+                continue;
+            }
+            if lower.is_whitespace() {
+                emit(' ');
+            } else if lower.is_ascii() {
+                emit(lower);
+            } else {
+                match latin(lower) {
+                    Some(letters) => letters.chars().for_each(&mut emit),
+                    None => emit(lower),
+                }
+            }
+        }
+    });
+}
+
+/// Control characters that are not white space, and characters whose only purpose is to change how others are drawn or
+/// joined (the default-ignorable ones that occur in text; Unicode Standard, section 5.21).
+fn is_invisible(character: char) -> bool {
+    match character {
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}' => true,
+        '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' => true,
+        '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{fffd}' => true,
+        '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}' => true,
+        _ => character.is_control() && !character.is_whitespace(),
+    }
+}
+
+/// The ASCII that stands for a lower-case letter or mark without a decomposition.
+const fn latin(character: char) -> Option<&'static str> {
+    Some(match character {
+        'а' | 'α' | 'ɑ' => "a",
+        'æ' => "ae",
+        'ь' | 'ƅ' => "b",
+        'с' | 'ϲ' => "c",
+        'ԁ' | 'đ' | 'ð' => "d",
+        'е' | 'ҽ' | 'ə' => "e",
+        'ɡ' => "g",
+        'һ' | 'ħ' => "h",
+        'і' | 'ı' | 'ι' | 'ɩ' => "i",
+        'ј' | 'ȷ' => "j",
+        'к' | 'κ' => "k",
+        'ł' | 'ӏ' => "l",
+        'о' | 'ο' | 'ø' | 'σ' => "o",
+        'œ' => "oe",
+        'р' | 'ρ' => "p",
+        'ѕ' => "s",
+        'ß' => "ss",
+        'т' | 'τ' => "t",
+        'þ' => "th",
+        'υ' | 'ʋ' => "u",
+        'ν' | 'ѵ' => "v",
+        'ѡ' | 'ԝ' => "w",
+        'х' | 'χ' => "x",
+        'у' | 'γ' => "y",
+        '‘' | '’' | '‛' | '′' | 'ʹ' | 'ʼ' | '`' | '´' => "'",
+        '“' | '”' | '„' | '«' | '»' => "\"",
+        '‐'..='―' | '−' => "-",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folded(text: &str) -> String {
+        let mut out = String::new();
+        text.chars().for_each(|character| fold(character, |part| out.push(part)));
+        out
+    }
+
+    #[test]
+    fn accents_ligatures_and_widths_fold_to_ascii() {
+        assert_eq!(folded("Éàçœuvre ﬁn Ｆｕｌｌ ① ß Ł İ"), "eacoeuvre fin full 1 ss l i");
+    }
+
+    #[test]
+    fn look_alikes_fold_to_latin() {
+        assert_eq!(folded("сосоа"), "cocoa");
+    }
+
+    #[test]
+    fn invisible_characters_vanish_and_spaces_are_one_kind() {
+        assert_eq!(folded("a\u{200b}b\u{ad}c\u{301}d\u{a0}e\u{2028}f\u{85}g\u{feff}"), "abcd e f g");
+    }
+
+    #[test]
+    fn folding_every_character_twice_changes_nothing() {
+        for character in '\u{80}'..=char::MAX {
+            let (mut once, mut count) = (String::new(), 0);
+            fold(character, |part| {
+                once.push(part);
+                count += 1;
+            });
+            assert!(count <= 18, "U+{:04X} folds to {count} characters", character as u32);
+            let ascii_lower = once.to_ascii_lowercase();
+            assert_eq!(once, ascii_lower, "U+{:04X}", character as u32);
+            let twice: String = once.chars().map(|c| if c.is_ascii() { c.to_string() } else { folded(&c.to_string()) }).collect();
+            assert_eq!(once, twice, "U+{:04X}", character as u32);
+        }
+    }
+}
