@@ -50,7 +50,7 @@ fn serve(flags: &Flags, started: Instant) -> std::io::Result<ExitCode> {
         listen = ?server.addresses(),
         workers = flags.workers(),
         simple = models.toxicity.engine_name(),
-        kernel = tamis::kernel::path_name(),
+        kernel = tamis::kernel::bag::path_name(),
         milliseconds = started.elapsed().as_secs_f64() * 1e3,
         "ready"
     );

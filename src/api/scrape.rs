@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Content, Outcome, Worker};
-use crate::kernel;
+use crate::kernel::bag;
 use crate::metrics::{Exporter, LiveFacts, LoadedModel, Shard, StaticFacts};
 
 /// The exporter of one worker, and whether it knows the models yet.
@@ -18,7 +18,7 @@ impl Scrape {
     pub fn new(shards: &Arc<[Arc<Shard>]>, slots: usize) -> Self {
         let facts = StaticFacts {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            cpu_path: kernel::path_name().to_owned(),
+            cpu_path: bag::path_name().to_owned(),
             workers: shards.len() as u64,
             slots_capacity: (shards.len() * slots) as u64,
             models: Vec::new(),
