@@ -30,6 +30,7 @@ pub struct Snapshot {
     samples: Box<[u64; SAMPLES]>,
     len: usize,
     requests: [u64; REQUESTS.len()],
+    merged: Box<[u64; FINE.buckets()]>,
     quantiles: Histogram<u64>,
     p99_ns: [u64; INFERENCE.len()],
 }
@@ -44,6 +45,7 @@ impl Snapshot {
             samples: Box::new([0; SAMPLES]),
             len: 0,
             requests: [0; REQUESTS.len()],
+            merged: Box::new([0; FINE.buckets()]),
             quantiles,
             p99_ns: [0; INFERENCE.len()],
         }
@@ -171,14 +173,14 @@ impl Snapshot {
                 self.fold(shards, COARSE, &DURATION_BOUNDS, total, |shard| &shard.durations.coarse[row]);
             }
             Buckets::Fine(row) => {
-                self.quantiles.reset();
                 self.fold(shards, FINE, &DURATION_BOUNDS, total, |shard| &shard.durations.fine[row]);
-                self.p99_ns[row] = if self.quantiles.is_empty() { 0 } else { self.quantiles.value_at_quantile(0.99) };
+                self.p99_ns[row] = self.merged_p99_ns();
             }
         }
     }
 
     /// A histogram whose buckets are those of `geometry`: cumulative counts up to each bound and in all, sum, count.
+    /// Leaves the merged buckets in `self.merged`.
     fn fold<'a>(
         &mut self,
         shards: &'a [Arc<Shard>],
@@ -187,22 +189,35 @@ impl Snapshot {
         total: u64,
         row: impl Fn(&'a Shard) -> &'a [Counter],
     ) {
-        let (mut bounds, mut count) = (bounds.iter(), 0);
-        let mut end = bounds.next().and_then(|&bound| geometry.buckets_up_to(bound));
-        for index in 0..geometry.buckets() {
-            let here = sum(shards, |shard| &row(shard)[index]);
-            if here != 0 && geometry == FINE {
-                self.quantiles.saturating_record_n(geometry.upper(index), here);
-            }
-            count += here;
-            if end == Some(index + 1) {
-                self.push(count);
-                end = bounds.next().and_then(|&bound| geometry.buckets_up_to(bound));
+        let buckets = geometry.buckets();
+        self.merged[..buckets].fill(0);
+        for shard in shards {
+            for (merged, cell) in self.merged.iter_mut().zip(row(shard)) {
+                *merged = merged.wrapping_add(cell.get());
             }
         }
+        let (mut start, mut count) = (0, 0);
+        for &bound in bounds {
+            let end = geometry.buckets_up_to(bound).unwrap_or(buckets);
+            count += self.merged[start..end].iter().sum::<u64>();
+            self.push(count);
+            start = end;
+        }
+        count += self.merged[start..buckets].iter().sum::<u64>();
         self.push(count);
         self.push(total);
         self.push(count);
+    }
+
+    /// The 99th percentile of what was folded last, from the fine geometry: each bucket counts as its upper edge.
+    fn merged_p99_ns(&mut self) -> u64 {
+        self.quantiles.reset();
+        for (index, &count) in self.merged.iter().enumerate() {
+            if count != 0 {
+                self.quantiles.saturating_record_n(FINE.upper(index), count);
+            }
+        }
+        if self.quantiles.is_empty() { 0 } else { self.quantiles.value_at_quantile(0.99) }
     }
 
     /// A histogram that has one bucket a bound; the last bound is the greatest value that occurs.
