@@ -181,7 +181,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn merging_is_the_same_as_one_worker_seeing_all(calls in prop::collection::vec((0_u64..500, 0_u64..600, 0_usize..3), 0..200)) {
+        fn merging_is_the_same_as_one_worker_seeing_all(
+            calls in prop::collection::vec((0_u64..500, 0_u64..600, 0_usize..3), 0..200)
+        ) {
             let one = Box::new(Clients::new());
             let many = [Box::new(Clients::new()), Box::new(Clients::new()), Box::new(Clients::new())];
             let mut calls = calls;

@@ -37,6 +37,7 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// An empty snapshot, with all the memory it will ever need.
+    #[expect(clippy::missing_panics_doc, reason = "the histogram's bounds are constants that it accepts")]
     pub fn new() -> Self {
         let greatest = FINE.upper(FINE.buckets() - 1);
         let mut quantiles = Histogram::new_with_bounds(1, greatest, 2).expect("constants within the crate's limits");
@@ -51,9 +52,9 @@ impl Snapshot {
         }
     }
 
-    /// The values collected last.
-    pub fn samples(&self) -> &[u64] {
-        &self.samples[..self.len]
+    /// The values collected last; the last of them, the time that the scrape takes, is 0.
+    pub fn samples(&self) -> &[u64; SAMPLES] {
+        &self.samples
     }
 
     /// Reads every shard. No allocation.
@@ -67,6 +68,7 @@ impl Snapshot {
             self.collect_family(family.id, shards, live, process);
             debug_assert_eq!(self.len - before, family.lines(), "{}", family.name);
         }
+        debug_assert_eq!(self.len, SAMPLES);
     }
 
     fn collect_family(&mut self, id: Id, shards: &[Arc<Shard>], live: &LiveFacts, process: &ProcessFigures) {
@@ -286,7 +288,6 @@ mod tests {
     fn without_traffic_every_value_but_those_of_the_process_and_the_phase_is_zero() {
         let mut snapshot = Snapshot::new();
         collect(&mut snapshot, &shards(2));
-        assert_eq!(snapshot.samples().len(), SAMPLES);
         for family in FAMILIES.iter().filter(|family| !family.fixed && !family.name.starts_with("process_")) {
             for index in 0..family.series.count() {
                 let expected = u64::from(family.id == Id::Phase && index == Phase::Ready as usize);
@@ -347,7 +348,8 @@ mod tests {
             let total: u64 = scores.iter().map(|&(score, _)| u64::from(score.min(100))).sum();
             prop_assert_eq!(&lines(&snapshot, Id::ToxicityScore, 0)[SCORE_BOUNDS.len()..], &[count, total, count]);
             let processing: u64 = scores.iter().map(|&(_, processing_ns)| processing_ns).sum();
-            prop_assert_eq!(&lines(&snapshot, Id::ToxicityProcessing, 0)[PROCESSING_BOUNDS.len()..], &[count, processing, count]);
+            let totals = [count, processing, count];
+            prop_assert_eq!(&lines(&snapshot, Id::ToxicityProcessing, 0)[PROCESSING_BOUNDS.len()..], &totals);
             prop_assert_eq!(lines(&snapshot, Id::ToxicityRequests, 0), [count]);
             let sums = (0..3).map(|class| lines(&snapshot, Id::ModelConfidence, class)[CONFIDENCE_BOUNDS.len() + 1]);
             prop_assert_eq!(sums.sum::<u64>(), total);
