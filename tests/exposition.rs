@@ -195,6 +195,20 @@ fn every_request_and_error_is_counted_exactly_once() {
 }
 
 #[test]
+fn what_should_never_be_answered_is_counted_with_its_sizes_at_the_overflow() {
+    let shards = two_shards();
+    InProgress::start(&*shards[0], Handler::Livez, Method::Get).finish(&answer(422, None, 3_000));
+    let samples = read(&render(&shards, &LIVE));
+    assert_eq!(value(&samples, "http_requests_total{method=\"other\",handler=\"none\",status=\"500\"}"), 1);
+    for (family, bytes) in [("http_request_size_bytes", 10), ("http_response_size_bytes", 100)] {
+        for (handler, count, sum) in [("none", 1, bytes), ("/livez", 0, 0)] {
+            assert_eq!(value(&samples, &format!("{family}_count{{handler=\"{handler}\"}}")), count);
+            assert_eq!(value(&samples, &format!("{family}_sum{{handler=\"{handler}\"}}")), sum);
+        }
+    }
+}
+
+#[test]
 fn counters_merge_over_workers() {
     let shards = two_shards();
     for (shard, times) in shards.iter().zip([3, 4]) {
