@@ -113,7 +113,7 @@ install_wrk() {
     rm -f "$tools/bin/wrk"
     cat >"$tools/bin/wrk" <<WRAPPER
 #!/bin/sh
-LD_LIBRARY_PATH="\$(echo $tools/wrk/usr/lib/*-linux-gnu)\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}" exec $tools/wrk/usr/bin/wrk "\$@"
+LD_LIBRARY_PATH=\$(echo "$tools"/wrk/usr/lib/*-linux-gnu) exec "$tools/wrk/usr/bin/wrk" "\$@"
 WRAPPER
     chmod +x "$tools/bin/wrk"
     wrk_runs

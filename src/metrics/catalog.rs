@@ -3,8 +3,8 @@
 use super::family::{Family, Id, Scale, Series};
 use super::histogram::{COARSE, FINE};
 
-/// `le` of `http_request_duration_seconds`, in ns: 2 us to 2.1 s by steps of four, and of eight between 33 us and 2.1 ms,
-/// where answers are rare: those of a model take less, those that wait for a client more.
+/// `le` of `http_request_duration_seconds`, in ns: 2 us to 2.1 s by steps of four, and of eight between 33 us and
+/// 2.1 ms, where answers are rare: those of a model take less, those that wait for a client more.
 pub const DURATION_BOUNDS: [u64; 10] =
     [1 << 11, 1 << 13, 1 << 15, 1 << 18, 1 << 21, 1 << 23, 1 << 25, 1 << 27, 1 << 29, 1 << 31];
 
@@ -24,9 +24,9 @@ pub const CONFIDENCE_BOUNDS: [u64; 7] = [0, 50, 70, 80, 90, 95, 100];
 #[rustfmt::skip] // one row a family
 pub const FAMILIES: [Family; 36] = [
     Family::counter(Id::HttpRequests, "http_requests_total", Series::Requests,
-        "HTTP requests answered. method=\"other\", handler=\"none\", status=\"500\" counts combinations that the daemon should never produce."),
+        "HTTP requests answered. Status 500 of handler \"none\" counts what should never be answered."),
     Family::histogram(Id::HttpDuration, "http_request_duration_seconds", Series::Lanes, Scale::Nanoseconds, &DURATION_BOUNDS,
-        "Time from a request's head read to its answer handed to the connection. handler=\"none\" takes what no route's handler answered, and HEAD."),
+        "Time from request head to answer. Handler \"none\" takes what no route answered, and HEAD."),
     Family::gauge(Id::HttpInProgress, "http_requests_inprogress", Series::Lanes,
         "HTTP requests being answered."),
     Family::summary(Id::HttpRequestSize, "http_request_size_bytes", Series::Handlers,
@@ -50,7 +50,7 @@ pub const FAMILIES: [Family; 36] = [
     Family::gauge(Id::ModelLoaded, "model_loaded", Series::Models,
         "Whether the model is loaded.").fixed(),
     Family::counter(Id::ApiErrors, "api_errors_total", Series::Errors,
-        "Error answers by problem and route. error_type=\"other\" counts combinations that the daemon should never produce."),
+        "Error answers by problem and route. Type \"other\" counts what should never be answered."),
     Family::counter(Id::ProcessCpu, "process_cpu_seconds_total", Series::Single,
         "Total user and system CPU time spent in seconds.").scaled(Scale::Nanoseconds),
     Family::gauge(Id::ProcessResident, "process_resident_memory_bytes", Series::Single,
@@ -74,7 +74,7 @@ pub const FAMILIES: [Family; 36] = [
     Family::gauge(Id::Workers, "tamis_workers", Series::Single,
         "Worker threads, each with its own listener and connections.").fixed(),
     Family::gauge(Id::DurationP99, "tamis_http_request_duration_p99_seconds", Series::Inference,
-        "99th percentile of POST durations since start, within 2.4 % above; 0 before the first. For a window use the histogram.").scaled(Scale::Nanoseconds),
+        "99th percentile of POST durations since start, at most 2.4 % too high; 0 before the first.").scaled(Scale::Nanoseconds),
     Family::gauge(Id::ConnectionsOpen, "tamis_connections_open", Series::Single,
         "Connections open."),
     Family::counter(Id::ConnectionsAccepted, "tamis_connections_accepted_total", Series::Single,

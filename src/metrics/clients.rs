@@ -56,16 +56,23 @@ impl Default for Clients {
 /// rounded to a whole number.
 pub fn estimate<'a>(shards: impl Iterator<Item = &'a Clients> + Clone, now_seconds: u64) -> u64 {
     let oldest = stamp(now_seconds.saturating_sub(WINDOW_SECONDS - 1));
-    let empty = count_empty(shards.clone().map(|shard| &shard.all[..]), CELLS, oldest);
+    let empty = count_empty(shards.clone().map(|shard| &shard.all), oldest);
     if empty >= LEAST_EMPTY {
         return linear_count(CELLS, empty).round() as u64;
     }
-    let empty = count_empty(shards.map(|shard| &shard.sampled[..]), SAMPLED_CELLS, oldest);
+    let empty = count_empty(shards.map(|shard| &shard.sampled), oldest);
     (linear_count(SAMPLED_CELLS, empty.max(1)) * SAMPLE as f64).round() as u64
 }
 
-fn count_empty<'a>(banks: impl Iterator<Item = &'a [AtomicU32]> + Clone, cells: usize, oldest: u32) -> usize {
-    (0..cells).filter(|&cell| !banks.clone().any(|bank| bank[cell].load(Relaxed) >= oldest)).count()
+/// The cells that no bank has hit at `oldest` or later.
+fn count_empty<'a, const N: usize>(banks: impl Iterator<Item = &'a [AtomicU32; N]>, oldest: u32) -> usize {
+    let mut latest = [NEVER; N];
+    for bank in banks {
+        for (latest, cell) in latest.iter_mut().zip(bank) {
+            *latest = cell.load(Relaxed).max(*latest);
+        }
+    }
+    latest.iter().filter(|&&latest| latest < oldest).count()
 }
 
 /// The most likely number of clients behind `empty` of `cells` cells.
@@ -174,7 +181,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn merging_is_the_same_as_one_worker_seeing_all(calls in prop::collection::vec((0_u64..500, 0_u64..600, 0_usize..3), 0..200)) {
+        fn merging_is_the_same_as_one_worker_seeing_all(
+            calls in prop::collection::vec((0_u64..500, 0_u64..600, 0_usize..3), 0..200)
+        ) {
             let one = Box::new(Clients::new());
             let many = [Box::new(Clients::new()), Box::new(Clients::new()), Box::new(Clients::new())];
             let mut calls = calls;

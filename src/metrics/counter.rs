@@ -12,9 +12,11 @@ pub struct Counter(AtomicU64);
 
 impl Counter {
     /// A zero.
-    pub const ZERO: Self = Self(AtomicU64::new(0));
+    pub const fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
 
-    /// Adds `amount`, wrapping at 2^64 (PromQL's `rate` takes that for a restart).
+    /// Adds `amount`, wrapping at 2^64 (the `rate` of a query takes that for a restart).
     #[inline]
     pub fn add(&self, amount: u64) {
         self.0.store(self.get().wrapping_add(amount), Relaxed);

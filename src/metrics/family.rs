@@ -6,7 +6,7 @@ use super::series::{ERROR_OVERFLOW, ERRORS, LANES, REQUESTS};
 /// One metric family.
 #[derive(Clone, Copy, Debug)]
 pub struct Family {
-    /// Which family; the position in [`FAMILIES`].
+    /// Which family; the position in [`FAMILIES`](super::catalog::FAMILIES).
     pub id: Id,
     /// The full name, with unit and suffix as the Prometheus naming practices ask.
     pub name: &'static str,

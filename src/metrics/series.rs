@@ -78,19 +78,28 @@ pub const LANES: usize = Handler::ALL.len();
 
 const fn can_answer((handler, method, status): Request) -> bool {
     use Method::{Get, Head, Options, Other, Post};
-    match (handler, method, status.code()) {
-        (Handler::None, Other, 400 | 404 | 408 | 414 | 431 | 503)
-        | (Handler::None, Get | Head | Post, 404)
-        | (Handler::None, Options, 204 | 404) => true,
-        (Handler::None, ..) => false,
-        (_, Options, code) => code == 204,
-        (Handler::Analyze | Handler::Predict, Post, 200 | 400 | 408 | 413 | 415 | 422 | 503)
-        | (Handler::Analyze | Handler::Predict, Get | Head | Other, 405) => true,
-        (Handler::Analyze | Handler::Predict, ..) => false,
-        (Handler::Health | Handler::Readyz | Handler::Startupz, Get | Head, 503) => true,
-        (_, Get | Head, code) => code == 200,
-        (_, Post | Other, code) => code == 405,
+    let code = status.code();
+    match handler {
+        Handler::None => match method {
+            Get | Head | Post => code == 404,
+            Options => matches!(code, 204 | 404),
+            Other => matches!(code, 400 | 404 | 408 | 414 | 431 | 503),
+        },
+        Handler::Analyze | Handler::Predict => match method {
+            Post => matches!(code, 200 | 400 | 408 | 413 | 415 | 422 | 503),
+            Options => code == 204,
+            Get | Head | Other => code == 405,
+        },
+        _ => match method {
+            Get | Head => code == 200 || (code == 503 && can_be_unavailable(handler)),
+            Options => code == 204,
+            Post | Other => code == 405,
+        },
     }
+}
+
+const fn can_be_unavailable(handler: Handler) -> bool {
+    matches!(handler, Handler::Health | Handler::Readyz | Handler::Startupz)
 }
 
 const fn can_fail(problem: Problem, handler: Handler) -> bool {

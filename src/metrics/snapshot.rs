@@ -30,12 +30,14 @@ pub struct Snapshot {
     samples: Box<[u64; SAMPLES]>,
     len: usize,
     requests: [u64; REQUESTS.len()],
+    merged: Box<[u64; FINE.buckets()]>,
     quantiles: Histogram<u64>,
     p99_ns: [u64; INFERENCE.len()],
 }
 
 impl Snapshot {
     /// An empty snapshot, with all the memory it will ever need.
+    #[expect(clippy::missing_panics_doc, reason = "the histogram's bounds are constants that it accepts")]
     pub fn new() -> Self {
         let greatest = FINE.upper(FINE.buckets() - 1);
         let mut quantiles = Histogram::new_with_bounds(1, greatest, 2).expect("constants within the crate's limits");
@@ -44,14 +46,15 @@ impl Snapshot {
             samples: Box::new([0; SAMPLES]),
             len: 0,
             requests: [0; REQUESTS.len()],
+            merged: Box::new([0; FINE.buckets()]),
             quantiles,
             p99_ns: [0; INFERENCE.len()],
         }
     }
 
-    /// The values collected last.
-    pub fn samples(&self) -> &[u64] {
-        &self.samples[..self.len]
+    /// The values collected last; the last of them, the time that the scrape takes, is 0.
+    pub fn samples(&self) -> &[u64; SAMPLES] {
+        &self.samples
     }
 
     /// Reads every shard. No allocation.
@@ -65,6 +68,7 @@ impl Snapshot {
             self.collect_family(family.id, shards, live, process);
             debug_assert_eq!(self.len - before, family.lines(), "{}", family.name);
         }
+        debug_assert_eq!(self.len, SAMPLES);
     }
 
     fn collect_family(&mut self, id: Id, shards: &[Arc<Shard>], live: &LiveFacts, process: &ProcessFigures) {
@@ -171,14 +175,14 @@ impl Snapshot {
                 self.fold(shards, COARSE, &DURATION_BOUNDS, total, |shard| &shard.durations.coarse[row]);
             }
             Buckets::Fine(row) => {
-                self.quantiles.reset();
                 self.fold(shards, FINE, &DURATION_BOUNDS, total, |shard| &shard.durations.fine[row]);
-                self.p99_ns[row] = if self.quantiles.is_empty() { 0 } else { self.quantiles.value_at_quantile(0.99) };
+                self.p99_ns[row] = self.merged_p99_ns();
             }
         }
     }
 
     /// A histogram whose buckets are those of `geometry`: cumulative counts up to each bound and in all, sum, count.
+    /// Leaves the merged buckets in `self.merged`.
     fn fold<'a>(
         &mut self,
         shards: &'a [Arc<Shard>],
@@ -187,22 +191,35 @@ impl Snapshot {
         total: u64,
         row: impl Fn(&'a Shard) -> &'a [Counter],
     ) {
-        let (mut bounds, mut count) = (bounds.iter(), 0);
-        let mut end = bounds.next().and_then(|&bound| geometry.buckets_up_to(bound));
-        for index in 0..geometry.buckets() {
-            let here = sum(shards, |shard| &row(shard)[index]);
-            if here != 0 && geometry == FINE {
-                self.quantiles.saturating_record_n(geometry.upper(index), here);
-            }
-            count += here;
-            if end == Some(index + 1) {
-                self.push(count);
-                end = bounds.next().and_then(|&bound| geometry.buckets_up_to(bound));
+        let buckets = geometry.buckets();
+        self.merged[..buckets].fill(0);
+        for shard in shards {
+            for (merged, cell) in self.merged.iter_mut().zip(row(shard)) {
+                *merged = merged.wrapping_add(cell.get());
             }
         }
+        let (mut start, mut count) = (0, 0);
+        for &bound in bounds {
+            let end = geometry.buckets_up_to(bound).unwrap_or(buckets);
+            count += self.merged[start..end].iter().sum::<u64>();
+            self.push(count);
+            start = end;
+        }
+        count += self.merged[start..buckets].iter().sum::<u64>();
         self.push(count);
         self.push(total);
         self.push(count);
+    }
+
+    /// The 99th percentile of what was folded last, from the fine geometry: each bucket counts as its upper edge.
+    fn merged_p99_ns(&mut self) -> u64 {
+        self.quantiles.reset();
+        for (index, &count) in self.merged.iter().enumerate() {
+            if count != 0 {
+                self.quantiles.saturating_record_n(FINE.upper(index), count);
+            }
+        }
+        if self.quantiles.is_empty() { 0 } else { self.quantiles.value_at_quantile(0.99) }
     }
 
     /// A histogram that has one bucket a bound; the last bound is the greatest value that occurs.
@@ -271,7 +288,6 @@ mod tests {
     fn without_traffic_every_value_but_those_of_the_process_and_the_phase_is_zero() {
         let mut snapshot = Snapshot::new();
         collect(&mut snapshot, &shards(2));
-        assert_eq!(snapshot.samples().len(), SAMPLES);
         for family in FAMILIES.iter().filter(|family| !family.fixed && !family.name.starts_with("process_")) {
             for index in 0..family.series.count() {
                 let expected = u64::from(family.id == Id::Phase && index == Phase::Ready as usize);
@@ -332,7 +348,8 @@ mod tests {
             let total: u64 = scores.iter().map(|&(score, _)| u64::from(score.min(100))).sum();
             prop_assert_eq!(&lines(&snapshot, Id::ToxicityScore, 0)[SCORE_BOUNDS.len()..], &[count, total, count]);
             let processing: u64 = scores.iter().map(|&(_, processing_ns)| processing_ns).sum();
-            prop_assert_eq!(&lines(&snapshot, Id::ToxicityProcessing, 0)[PROCESSING_BOUNDS.len()..], &[count, processing, count]);
+            let totals = [count, processing, count];
+            prop_assert_eq!(&lines(&snapshot, Id::ToxicityProcessing, 0)[PROCESSING_BOUNDS.len()..], &totals);
             prop_assert_eq!(lines(&snapshot, Id::ToxicityRequests, 0), [count]);
             let sums = (0..3).map(|class| lines(&snapshot, Id::ModelConfidence, class)[CONFIDENCE_BOUNDS.len() + 1]);
             prop_assert_eq!(sums.sum::<u64>(), total);

@@ -76,6 +76,7 @@ impl Template {
                 template.label_set(family, index, facts);
             }
         }
+        debug_assert_eq!(template.gaps.len(), SAMPLES, "a gap for each sample");
         template.text.shrink_to_fit();
         template
     }
@@ -90,7 +91,12 @@ impl Template {
     ///
     /// # Errors
     /// If `out` is shorter than [`Self::max_len`]; nothing is written then.
-    pub fn render(&self, samples: &[u64], last: impl FnOnce() -> u64, out: &mut [u8]) -> Result<usize, BufferFull> {
+    pub fn render(
+        &self,
+        samples: &[u64; SAMPLES],
+        last: impl FnOnce() -> u64,
+        out: &mut [u8],
+    ) -> Result<usize, BufferFull> {
         let needed = self.max_len();
         if out.len() < needed {
             return Err(BufferFull { needed });

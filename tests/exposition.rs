@@ -1,0 +1,362 @@
+//! Whole bodies of `/metrics`, from the recording calls to the bytes: read by a small strict reader here, by the
+//! reference client's parser and by promtool.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use serde_json::json;
+use tamis::metrics::catalog::{FAMILIES, LINES};
+use tamis::metrics::family::{Family, Kind};
+use tamis::metrics::labels::{Handler, Method, Model, Phase, Status, ToxicityModel};
+use tamis::metrics::{Answer, BufferFull, Exporter, InProgress, LiveFacts, LoadedModel, Shard, StaticFacts};
+use tamis::problem::Problem;
+
+const LIVE: LiveFacts = LiveFacts { phase: Phase::Ready, now_seconds: 60 };
+const NASTY_VERSION: &str = "1.0 \"quoted\" \\ back\nline {a=\"b\"},# \u{e9}\u{1f512} \\n";
+
+/// `name` and `{labels}` as written, and the value as written.
+type Samples = BTreeMap<String, String>;
+
+fn facts() -> StaticFacts {
+    StaticFacts {
+        version: NASTY_VERSION.to_owned(),
+        cpu_path: "avx512".to_owned(),
+        workers: 2,
+        slots_capacity: 512,
+        models: vec![
+            LoadedModel { model: Model::Simple, load_ns: 1_500_000, sha256: "ab".repeat(32) },
+            LoadedModel { model: Model::Iris, load_ns: 1 << 20, sha256: "cd".repeat(32) },
+        ],
+    }
+}
+
+fn two_shards() -> Vec<Arc<Shard>> {
+    (0..2).map(|_| Arc::from(Shard::new())).collect()
+}
+
+fn render(shards: &[Arc<Shard>], live: &LiveFacts) -> String {
+    let mut exporter = Exporter::new(shards.to_vec(), &facts());
+    let mut out = vec![0; exporter.max_len()];
+    let len = exporter.render(live, &mut out).expect("max_len suffices");
+    out.truncate(len);
+    String::from_utf8(out).expect("the text format is UTF-8")
+}
+
+fn answer(status: u16, error: Option<Problem>, duration_ns: u64) -> Answer {
+    Answer { status: Status::from_code(status), error, duration_ns, request_bytes: 10, response_bytes: 100 }
+}
+
+/// Every recording call, with every value of every closed label set.
+fn exercise(shard: &Shard) {
+    for handler in Handler::ALL {
+        for method in Method::ALL {
+            for code in Status::ALL {
+                let request = InProgress::start(shard, handler, method);
+                request.finish(&answer(code, None, 3_000));
+            }
+            // A request that never ends stays in the gauge.
+            std::mem::forget(InProgress::start(shard, handler, method));
+        }
+        for problem in Problem::ALL {
+            shard.error(problem, handler, 1_000, 200);
+        }
+    }
+    for model in ToxicityModel::ALL {
+        shard.analyzed(model, 59, 2_000);
+        shard.analysis_failed(model);
+    }
+    (0..3).for_each(|class| shard.predicted(class, 97));
+    shard.client_seen(7, 60);
+    shard.connection_opened();
+    shard.connection_opened();
+    shard.connection_closed();
+    shard.shed();
+    shard.timed_out();
+    shard.slots_used(3);
+    shard.slot_fallback();
+    shard.set_heap(5, 640);
+}
+
+/// Reads a body strictly: HELP, TYPE, samples, one family after the other in the order of the catalog, nothing else.
+fn read(body: &str) -> Samples {
+    let mut samples = Samples::new();
+    let mut lines = body.strip_suffix('\n').expect("a body ends with a line feed").split('\n');
+    for family in &FAMILIES {
+        let help = lines.next().and_then(|line| line.strip_prefix(&format!("# HELP {} ", family.name)));
+        assert!(help.is_some_and(|help| !help.is_empty()), "HELP of {}", family.name);
+        let kind = lines.next().and_then(|line| line.strip_prefix(&format!("# TYPE {} ", family.name)));
+        assert_eq!(kind, Some(family.kind.as_str()), "TYPE of {}", family.name);
+        for _ in 0..family.lines() {
+            let line = lines.next().expect("as many lines as the catalog says");
+            let (series, value) = line.rsplit_once(' ').expect("a value after the last blank");
+            let name = series.split('{').next().expect("a name");
+            let suffix = name.strip_prefix(family.name).expect("a sample of this family");
+            let suffixes: &[&str] = match family.kind {
+                Kind::Counter | Kind::Gauge => &[""],
+                Kind::Summary => &["_sum", "_count"],
+                Kind::Histogram => &["_bucket", "_sum", "_count"],
+            };
+            assert!(suffixes.contains(&suffix), "{line}");
+            assert_eq!(series.contains('{'), series.ends_with('}'), "{line}");
+            assert!(value.parse::<f64>().is_ok(), "{line}");
+            assert!(samples.insert(series.to_owned(), value.to_owned()).is_none(), "twice: {series}");
+        }
+    }
+    assert_eq!(lines.next(), None, "nothing after the last family");
+    samples
+}
+
+fn value(samples: &Samples, series: &str) -> u64 {
+    samples.get(series).unwrap_or_else(|| panic!("no {series}")).parse().expect("a whole number")
+}
+
+/// The samples of a family, but for a histogram's or a summary's parts.
+fn of_family<'a>(samples: &'a Samples, family: &'a Family) -> impl Iterator<Item = (&'a String, f64)> {
+    let own = move |series: &str| {
+        let name = series.split('{').next().unwrap_or_default();
+        name.strip_prefix(family.name).is_some_and(|suffix| ["", "_sum", "_count", "_bucket"].contains(&suffix))
+    };
+    samples.iter().filter(move |(series, _)| own(series)).map(|(series, value)| (series, value.parse().expect("read")))
+}
+
+#[test]
+fn every_series_is_there_from_the_first_scrape_and_within_the_budget() {
+    let samples = read(&render(&two_shards(), &LIVE));
+    assert_eq!(samples.len(), LINES);
+    const { assert!(LINES <= 400) };
+    assert_eq!(value(&samples, "http_requests_total{method=\"POST\",handler=\"/predict\",status=\"200\"}"), 0);
+    assert_eq!(value(&samples, "toxicity_score_distribution_bucket{le=\"0.0\"}"), 0);
+    assert_eq!(value(&samples, "model_confidence_bucket{predicted_class=\"setosa\",le=\"0.95\"}"), 0);
+    assert_eq!(value(&samples, "model_confidence_bucket{predicted_class=\"setosa\",le=\"1.0\"}"), 0);
+    assert_eq!(value(&samples, "model_load_seconds_bucket{model_type=\"iris\",le=\"0.001048576\"}"), 1);
+    assert_eq!(value(&samples, "model_load_seconds_bucket{model_type=\"simple\",le=\"0.001048576\"}"), 0);
+    assert_eq!(samples["model_load_seconds_sum{model_type=\"simple\"}"], "0.0015");
+}
+
+#[test]
+fn the_body_does_not_grow_with_traffic_or_workers() {
+    let shards: Vec<Arc<Shard>> = (0..16).map(|_| Arc::from(Shard::new())).collect();
+    for shard in &shards {
+        exercise(shard);
+    }
+    let series = |body| read(body).into_keys().collect::<BTreeSet<_>>();
+    assert_eq!(series(&render(&shards, &LIVE)), series(&render(&two_shards(), &LIVE)));
+}
+
+#[test]
+fn every_family_is_fed_by_some_recording_call() {
+    let shards = two_shards();
+    let before = read(&render(&shards, &LIVE));
+    exercise(&shards[1]);
+    let after = read(&render(&shards, &LIVE));
+    for family in &FAMILIES {
+        assert!(of_family(&after, family).any(|(_, value)| value != 0.0), "{} stays 0", family.name);
+        let live = !family.fixed && !family.name.starts_with("process_") && family.name != "tamis_phase";
+        let changed = of_family(&before, family).ne(of_family(&after, family));
+        assert!(changed || !live, "{} is unmoved", family.name);
+    }
+    for (series, value) in &after {
+        let counted =
+            ["http_requests_total", "api_errors_total", "model_predictions_total", "http_requests_inprogress"];
+        if counted.iter().any(|name| series.starts_with(name)) {
+            assert_ne!(value, "0", "{series} can occur and was made to");
+        }
+    }
+}
+
+#[test]
+fn every_request_and_error_is_counted_exactly_once() {
+    let shards = two_shards();
+    exercise(&shards[0]);
+    exercise(&shards[1]);
+    let samples = read(&render(&shards, &LIVE));
+    let total = |prefix: &str| -> u64 {
+        let series = samples.iter().filter(|(series, _)| series.split('{').next() == Some(prefix));
+        series.map(|(_, value)| value.parse::<u64>().expect("a count")).sum()
+    };
+    let errors = 2 * (Problem::ALL.len() * Handler::ALL.len()) as u64;
+    let requests = 2 * (Handler::ALL.len() * Method::ALL.len() * Status::ALL.len()) as u64 + errors;
+    assert_eq!(total("api_errors_total"), errors);
+    for counted in [
+        "http_requests_total",
+        "http_request_duration_seconds_count",
+        "http_request_size_bytes_count",
+        "http_response_size_bytes_count",
+    ] {
+        assert_eq!(total(counted), requests, "{counted}");
+    }
+    assert_eq!(total("http_request_size_bytes_sum"), (requests - errors) * 10);
+    assert_eq!(total("http_response_size_bytes_sum"), (requests - errors) * 100 + errors * 200);
+    assert_eq!(total("http_requests_inprogress"), 2 * (Handler::ALL.len() * Method::ALL.len()) as u64);
+    assert!(value(&samples, "http_requests_total{method=\"other\",handler=\"none\",status=\"500\"}") > 0);
+    assert!(value(&samples, "api_errors_total{error_type=\"other\",endpoint=\"none\"}") > 0);
+}
+
+#[test]
+fn what_should_never_be_answered_is_counted_with_its_sizes_at_the_overflow() {
+    let shards = two_shards();
+    InProgress::start(&*shards[0], Handler::Livez, Method::Get).finish(&answer(422, None, 3_000));
+    let samples = read(&render(&shards, &LIVE));
+    assert_eq!(value(&samples, "http_requests_total{method=\"other\",handler=\"none\",status=\"500\"}"), 1);
+    for (family, bytes) in [("http_request_size_bytes", 10), ("http_response_size_bytes", 100)] {
+        for (handler, count, sum) in [("none", 1, bytes), ("/livez", 0, 0)] {
+            assert_eq!(value(&samples, &format!("{family}_count{{handler=\"{handler}\"}}")), count);
+            assert_eq!(value(&samples, &format!("{family}_sum{{handler=\"{handler}\"}}")), sum);
+        }
+    }
+}
+
+#[test]
+fn counters_merge_over_workers() {
+    let shards = two_shards();
+    for (shard, times) in shards.iter().zip([3, 4]) {
+        for _ in 0..times {
+            InProgress::start(&**shard, Handler::Predict, Method::Post).finish(&answer(200, None, 2_048));
+            shard.predicted(2, 95);
+        }
+    }
+    shards[0].slots_used(5);
+    shards[1].slots_used(9);
+    let samples = read(&render(&shards, &LIVE));
+    let post = "method=\"POST\",handler=\"/predict\"";
+    assert_eq!(value(&samples, &format!("http_requests_total{{{post},status=\"200\"}}")), 7);
+    let bucket = |le| value(&samples, &format!("http_request_duration_seconds_bucket{{{post},le=\"{le}\"}}"));
+    assert_eq!((bucket("0.000002048"), bucket("+Inf")), (7, 7), "an edge is inclusive");
+    assert_eq!(samples[&format!("http_request_duration_seconds_sum{{{post}}}")], "0.000014336");
+    assert_eq!(value(&samples, "model_predictions_total{predicted_class=\"virginica\"}"), 7);
+    assert_eq!(value(&samples, "model_confidence_bucket{predicted_class=\"virginica\",le=\"0.9\"}"), 0);
+    assert_eq!(value(&samples, "model_confidence_bucket{predicted_class=\"virginica\",le=\"0.95\"}"), 7);
+    assert_eq!(samples["model_confidence_sum{predicted_class=\"virginica\"}"], "6.65");
+    assert_eq!(value(&samples, "tamis_slots_used_max"), 14);
+}
+
+#[test]
+fn a_short_buffer_is_refused_untouched_and_the_longest_numbers_fit() {
+    let shards = two_shards();
+    let mut exporter = Exporter::new(shards.clone(), &facts());
+    let needed = exporter.max_len();
+    let mut short = vec![b'#'; needed - 1];
+    assert_eq!(exporter.render(&LIVE, &mut short), Err(BufferFull { needed }));
+    assert!(short.iter().all(|&byte| byte == b'#'));
+    assert_eq!(exporter.render(&LIVE, &mut []), Err(BufferFull { needed }));
+
+    shards[0].set_heap(u64::MAX - 1, u64::MAX - 1);
+    for handler in Handler::ALL {
+        let huge = Answer {
+            status: Status::from_code(200),
+            error: None,
+            duration_ns: u64::MAX - 1,
+            request_bytes: u64::MAX - 1,
+            response_bytes: u64::MAX - 1,
+        };
+        InProgress::start(&*shards[0], handler, handler.main_method()).finish(&huge);
+    }
+    let mut out = vec![0; needed];
+    let len = exporter.render(&LIVE, &mut out).expect("max_len suffices");
+    let samples = read(std::str::from_utf8(&out[..len]).expect("UTF-8"));
+    assert_eq!(samples["tamis_heap_allocations_total"], "18446744073709551614");
+    let series = "http_request_duration_seconds_sum{method=\"GET\",handler=\"/\"}";
+    assert_eq!(samples[series], "18446744073.709551614");
+}
+
+#[test]
+fn clients_leave_after_five_minutes_and_the_phase_moves() {
+    let shards = two_shards();
+    (0..3).for_each(|client| shards[0].client_seen(client, 10));
+    shards[1].client_seen(2, 40);
+    let at = |phase, now_seconds| read(&render(&shards, &LiveFacts { phase, now_seconds }));
+    let ready = at(Phase::Ready, 60);
+    assert_eq!(value(&ready, "toxicity_api_active_users"), 3);
+    assert_eq!(value(&ready, "tamis_phase{phase=\"ready\"}"), 1);
+    let draining = at(Phase::Draining, 320);
+    assert_eq!(value(&draining, "toxicity_api_active_users"), 1);
+    assert_eq!(value(&draining, "tamis_phase{phase=\"ready\"}"), 0);
+    assert_eq!(value(&draining, "tamis_phase{phase=\"draining\"}"), 1);
+    assert_eq!(value(&at(Phase::Draining, 341), "toxicity_api_active_users"), 0);
+}
+
+#[test]
+fn the_reference_parser_reads_what_was_recorded() {
+    let Some(python) = tool("venv/bin/python") else { return };
+    let shards = two_shards();
+    for shard in &shards {
+        exercise(shard);
+    }
+    let body = render(&shards, &LIVE);
+    let types: BTreeMap<_, _> = FAMILIES.iter().map(|family| (family.name, family.kind.as_str())).collect();
+    let none = json!({"method": "other", "handler": "none"});
+    let bucket = |le: &str| json!({"method": "POST", "handler": "/predict", "le": le});
+    let predict_post = 2 * (Status::ALL.len() + Problem::ALL.len());
+    let sample =
+        |name: &str, labels: serde_json::Value, value: &str| json!({"name": name, "labels": labels, "value": value});
+    let expected = json!({
+        "types": types,
+        "count": LINES,
+        "samples": [
+            sample("tamis_build_info", json!({"version": NASTY_VERSION}), "1"),
+            sample("tamis_cpu_path_info", json!({"path": "avx512"}), "1"),
+            sample("tamis_model_info", json!({"model": "iris", "sha256": "cd".repeat(32)}), "1"),
+            sample("tamis_workers", json!({}), "2"),
+            sample("model_load_seconds_sum", json!({"model_type": "iris"}), "0.001048576"),
+            sample("model_load_seconds_bucket", json!({"model_type": "iris", "le": "0.001048576"}), "1"),
+            sample("http_requests_total", json!({"method": "GET", "handler": "/health", "status": "503"}), "6"),
+            sample("http_requests_inprogress", none, &(2 * (4 * 9 + 5)).to_string()),
+            sample("http_request_duration_seconds_bucket", bucket("0.000002048"), &(2 * Problem::ALL.len()).to_string()),
+            sample("http_request_duration_seconds_bucket", bucket("0.000008192"), &predict_post.to_string()),
+            sample("http_request_duration_seconds_bucket", bucket("+Inf"), &predict_post.to_string()),
+            sample("toxicity_api_requests_total", json!({"model_type": "simple", "status": "error"}), "2"),
+            sample("toxicity_score_distribution_bucket", json!({"le": "50.0"}), "0"),
+            sample("toxicity_score_distribution_bucket", json!({"le": "60.0"}), "2"),
+            sample("toxicity_score_distribution_sum", json!({}), "118"),
+            sample("toxicity_processing_seconds_sum", json!({"model_type": "simple"}), "0.000004"),
+            sample("toxicity_api_active_users", json!({}), "1"),
+            sample("model_confidence_sum", json!({"predicted_class": "setosa"}), "1.94"),
+            sample("tamis_connections_open", json!({}), "2"),
+            sample("tamis_connections_accepted_total", json!({}), "4"),
+            sample("tamis_heap_allocated_bytes_total", json!({}), "1280"),
+        ],
+    });
+    let directory = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let (body_file, expected_file) = (directory.join("exposition.txt"), directory.join("exposition.json"));
+    std::fs::write(&body_file, body).expect("a writable target directory");
+    std::fs::write(&expected_file, expected.to_string()).expect("a writable target directory");
+    let judge = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/judges/parse_exposition.py");
+    let output = Command::new(python).arg(judge).args([body_file, expected_file]).output().expect("python starts");
+    let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{said}{complained}");
+}
+
+#[test]
+fn promtool_finds_nothing_to_complain_about() {
+    use std::io::Write;
+    let Some(promtool) = tool("bin/promtool") else { return };
+    let shards = two_shards();
+    exercise(&shards[0]);
+    let body = render(&shards, &LIVE);
+    let mut command = Command::new(promtool);
+    command.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("promtool starts");
+    child.stdin.take().expect("a pipe").write_all(body.as_bytes()).expect("promtool reads it all");
+    let output = child.wait_with_output().expect("promtool ends");
+    let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && said.is_empty() && complained.is_empty(), "{said}{complained}");
+}
+
+/// A tool that `tests/tools.sh` installs, below `$TAMIS_TOOLS` or `.tools`. Without it the test is skipped, unless
+/// `CI=true`, where it fails.
+fn tool(path: &str) -> Option<PathBuf> {
+    let tools = std::env::var_os("TAMIS_TOOLS")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".tools"), PathBuf::from);
+    let tool = tools.join(path);
+    if tool.exists() {
+        return Some(tool);
+    }
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "{} is missing: run tests/tools.sh", tool.display());
+    #[expect(clippy::print_stderr, reason = "a skipped test says so")]
+    {
+        eprintln!("skipped: {} is missing; tests/tools.sh installs it", tool.display());
+    }
+    None
+}
