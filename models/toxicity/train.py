@@ -98,7 +98,7 @@ def run(rows: data.Data, tamis: Path, out: Path, workers: int) -> dict:
     training = {
         "rows": int(extra.shape[0] + natural.shape[0]),
         "files_sha256": rows.files,
-        "form": f"logistic regression, C={model.PENALTY}, rarity^{model.RARITY_POWER}; int8 embedding bag",
+        "form": f"logistic regression, C={model.PENALTY}, inverse document frequency; int8 embedding bag",
         "libraries": {name: version(name) for name in ("numpy", "onnx", "onnxruntime", "scikit-learn", "scipy")},
     }
     manifest = export.manifest(graph, levels, metrics, training)
