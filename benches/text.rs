@@ -1,5 +1,4 @@
 //! Text to toxicity score, whole and step by step: `cargo bench --bench text`.
-#![expect(missing_docs, reason = "criterion's macros make public items")]
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
@@ -57,9 +56,12 @@ fn kernels(criterion: &mut Criterion) {
         let ids = Scratch::new(MAX_NORMALIZED_BYTES).features(&prose(size)).to_vec();
         for path in [Path::detect(), Path::Portable] {
             let Some(table) = Table::new(&bytes).map(|table| table.with_path(path)) else { return };
-            group.bench_function(BenchmarkId::new(path.as_str(), format!("{size} bytes, {} ids", ids.len())), |bencher| {
-                bencher.iter(|| table.sum(black_box(&ids)));
-            });
+            group.bench_function(
+                BenchmarkId::new(path.as_str(), format!("{size} bytes, {} ids", ids.len())),
+                |bencher| {
+                    bencher.iter(|| table.sum(black_box(&ids)));
+                },
+            );
         }
     }
     group.finish();

@@ -26,7 +26,10 @@ fn error(manifest: &[u8], onnx: &[u8], golden: &[u8], choice: EngineChoice) -> L
 fn manifest_of(onnx: &[u8]) -> Vec<u8> {
     let mut manifest: Value = serde_json::from_slice(MANIFEST).expect("JSON");
     manifest["bytes"] = onnx.len().into();
-    manifest["sha256"] = Sha256::digest(onnx).iter().map(|byte| format!("{byte:02x}")).collect::<String>().into();
+    let digest = Sha256::digest(onnx);
+    let digits =
+        digest.iter().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(|digit| char::from_digit(digit.into(), 16));
+    manifest["sha256"] = digits.collect::<String>().into();
     manifest.to_string().into_bytes()
 }
 
@@ -50,7 +53,12 @@ fn every_engine_answers_as_onnx_runtime_did() {
         for model in [&kernel, &tract] {
             let found = model.score_ids(&row.ids).expect("a score").probabilities;
             for (label, (found, expected)) in found.iter().zip(row.probabilities).enumerate() {
-                assert!((found - expected).abs() <= TOLERANCE, "row {at}, {}, {}: {found} {expected}", LABELS[label], model.engine_name());
+                assert!(
+                    (found - expected).abs() <= TOLERANCE,
+                    "row {at}, {}, {}: {found} {expected}",
+                    LABELS[label],
+                    model.engine_name()
+                );
             }
         }
     }
@@ -66,7 +74,7 @@ fn texts_have_the_golden_features_and_scores() {
         assert_eq!(scratch.features(&text), row.ids, "{text:?}");
         let scores = model.score(&text, &mut scratch).expect("the kernel cannot fail").expect("something to score");
         assert!((scores.probabilities[0] - row.probabilities[0]).abs() <= TOLERANCE, "{text:?}");
-        assert_eq!(f32::from(scores.score()), (scores.probabilities[0] * 100.0).round());
+        assert!((f32::from(scores.score()) - scores.probabilities[0] * 100.0).abs() <= 0.5, "{text:?}");
     }
     assert!(texts >= 30, "{texts} rows carry a text");
 }
@@ -75,7 +83,8 @@ fn texts_have_the_golden_features_and_scores() {
 fn the_golden_rows_reach_every_level() {
     let model = load(EngineChoice::Auto);
     for level in [Level::Low, Level::Medium, Level::High] {
-        let reached = rows().iter().any(|row| model.level(model.score_ids(&row.ids).expect("a score").score()) == level);
+        let reached =
+            rows().iter().any(|row| model.level(model.score_ids(&row.ids).expect("a score").score()) == level);
         assert!(reached, "no row is {}", level.as_str());
     }
 }
@@ -83,7 +92,9 @@ fn the_golden_rows_reach_every_level() {
 #[test]
 fn a_friendly_message_is_low_and_an_insult_is_high() {
     let (model, mut scratch) = (load(EngineChoice::Auto), Scratch::new(1000));
-    for (text, expected) in [("This is a friendly test message", Level::Low), ("You are stupid and I hate you!", Level::High)] {
+    for (text, expected) in
+        [("This is a friendly test message", Level::Low), ("You are stupid and I hate you!", Level::High)]
+    {
         let scores = model.score(text, &mut scratch).expect("the kernel cannot fail").expect("something to score");
         assert_eq!(model.level(scores.score()), expected, "{text:?}: {}", scores.score());
     }

@@ -5,7 +5,9 @@ use smallvec::SmallVec;
 use std::fmt;
 use std::sync::Arc;
 use tract_onnx::pb::ModelProto;
-use tract_onnx::prelude::{Framework, InferenceModelExt, IntoRunnable, IntoTValue, TractResult, TypedRunnableModel, tensor1, tvec};
+use tract_onnx::prelude::{
+    Framework, InferenceModelExt, IntoRunnable, IntoTValue, TractResult, TypedRunnableModel, tensor1, tvec,
+};
 
 /// A model's outputs, inline for as many labels as ours have.
 pub type Outputs = SmallVec<[f32; 8]>;

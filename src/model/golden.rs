@@ -69,7 +69,8 @@ struct GoldenFile {
 /// # Errors
 /// [`GoldenError::Malformed`].
 pub fn parse(json: &[u8]) -> Result<Vec<GoldenRow>, GoldenError> {
-    let GoldenFile { rows } = serde_json::from_slice(json).map_err(|error| GoldenError::Malformed(error.to_string()))?;
+    let GoldenFile { rows } =
+        serde_json::from_slice(json).map_err(|error| GoldenError::Malformed(error.to_string()))?;
     if rows.is_empty() || rows.iter().any(|row| row.ids.is_empty()) {
         return Err(GoldenError::Malformed("no rows, or a row without ids".to_owned()));
     }
@@ -135,7 +136,10 @@ impl fmt::Display for GoldenError {
             Self::Engine { engine, row, reason } => write!(formatter, "row {row}: {engine} failed: {reason}"),
             Self::Differs { engine, row, label, found, expected } => {
                 let by = (found - expected).abs();
-                write!(formatter, "row {row}, label {label}: {engine} gives {found}, expected {expected}: off by {by:e}, more than {TOLERANCE:e}")
+                write!(
+                    formatter,
+                    "row {row}, label {label}: {engine} gives {found}, expected {expected}: off by {by:e}, more than {TOLERANCE:e}"
+                )
             }
         }
     }

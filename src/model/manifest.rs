@@ -86,7 +86,11 @@ impl Manifest {
         let manifest: Self = serde_json::from_slice(json).map_err(|error| wrong("", error.to_string()))?;
         let expect = |field, found: &dyn fmt::Debug, expected: &dyn fmt::Debug| {
             let (found, expected) = (format!("{found:?}"), format!("{expected:?}"));
-            if found == expected { Ok(()) } else { Err(wrong(field, format!("is {found}, this build needs {expected}"))) }
+            if found == expected {
+                Ok(())
+            } else {
+                Err(wrong(field, format!("is {found}, this build needs {expected}")))
+            }
         };
         expect("kind", &manifest.kind, &required.kind)?;
         expect("labels", &manifest.labels, &required.labels)?;
@@ -123,7 +127,8 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    const REQUIRED: Requirements = Requirements { kind: "toxicity", labels: &["toxic", "insult"], feature_spec: 1, hash_bits: 18 };
+    const REQUIRED: Requirements =
+        Requirements { kind: "toxicity", labels: &["toxic", "insult"], feature_spec: 1, hash_bits: 18 };
 
     fn good() -> Value {
         json!({

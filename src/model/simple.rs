@@ -45,11 +45,11 @@ impl SimplePlan {
         let add = graph.node(&sigmoid.input[0], "Add", 2)?;
         let bias = graph.floats(&add.input[1])?;
         let div = graph.node(&add.input[0], "Div", 2)?;
-        let logits = graph.slice(&div.input[0], 0, LABEL_COUNT as i64)?;
+        let logits = graph.slice(&div.input[0], 0, LABEL_COUNT)?;
         let sqrt = graph.node(&div.input[1], "Sqrt", 1)?;
         let max = graph.node(&sqrt.input[0], "Max", 2)?;
         let [floor] = graph.floats(&max.input[1])?;
-        let count = graph.slice(&max.input[0], LABEL_COUNT as i64, LABEL_COUNT as i64 + 1)?;
+        let count = graph.slice(&max.input[0], LABEL_COUNT, LABEL_COUNT + 1)?;
         if logits != count {
             return Err(unrecognised("the two Slice nodes read different tensors"));
         }
@@ -66,10 +66,11 @@ impl SimplePlan {
             return Err(unrecognised("Gather does not take the graph's input along axis 0"));
         }
         let table = graph.constant(&gather.input[0], INT8)?;
-        if !matches!(table.dims[..], [_, columns] if columns == COLUMNS as i64) {
+        if !matches!(table.dims[..], [_, columns] if usize::try_from(columns) == Ok(COLUMNS)) {
             return Err(unrecognised("the table has not eight columns"));
         }
-        let table = Table::new(&table.raw_data).ok_or_else(|| unrecognised("the table's rows are not a power of two"))?;
+        let table =
+            Table::new(&table.raw_data).ok_or_else(|| unrecognised("the table's rows are not a power of two"))?;
         let weights = scale.iter().chain(&bias);
         if !weights.copied().all(f32::is_finite) || floor.is_nan() || floor <= 0.0 {
             return Err(unrecognised("a scale, a bias or the floor is not a usable number"));
@@ -120,7 +121,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The input of the Slice node that makes `output` by taking `start..end` of axis 0.
-    fn slice(&self, output: &str, start: i64, end: i64) -> Result<&'a str, Unrecognised> {
+    fn slice(&self, output: &str, start: usize, end: usize) -> Result<&'a str, Unrecognised> {
         let slice = self.node(output, "Slice", 4)?;
         for (input, value) in slice.input[1..].iter().zip([start, end, 0]) {
             self.expect_integer(input, value)?;
@@ -133,7 +134,13 @@ impl<'a> Reader<'a> {
         let tensor = self.0.initializer.iter().find(|tensor| tensor.name == name);
         let tensor = tensor.ok_or_else(|| unrecognised(format!("`{name}` is not an initializer")))?;
         let elements: i64 = tensor.dims.iter().product();
-        let width = if data_type == INT8 { 1 } else if data_type == INT64 { 8 } else { 4 };
+        let width = if data_type == INT8 {
+            1
+        } else if data_type == INT64 {
+            8
+        } else {
+            4
+        };
         if tensor.data_type != data_type || i64::try_from(tensor.raw_data.len()) != Ok(elements.saturating_mul(width)) {
             return Err(unrecognised(format!("`{name}` is not raw data of element type {data_type}")));
         }
@@ -149,8 +156,8 @@ impl<'a> Reader<'a> {
     }
 
     /// Requires an int64 initializer of the one element `expected`.
-    fn expect_integer(&self, name: &str, expected: i64) -> Result<(), Unrecognised> {
-        if self.constant(name, INT64)?.raw_data == expected.to_le_bytes() {
+    fn expect_integer(&self, name: &str, expected: usize) -> Result<(), Unrecognised> {
+        if self.constant(name, INT64)?.raw_data == (expected as u64).to_le_bytes() {
             return Ok(());
         }
         Err(unrecognised(format!("`{name}` is not {expected}")))
@@ -210,7 +217,10 @@ mod tests {
     #[test]
     fn another_graph_is_refused_with_the_reason() {
         let model = ModelProto::default();
-        assert_eq!(SimplePlan::compile(&model).err().map(|reason| reason.to_string()).as_deref(), Some("the model has no graph"));
+        assert_eq!(
+            SimplePlan::compile(&model).err().map(|reason| reason.to_string()).as_deref(),
+            Some("the model has no graph")
+        );
         let model = ModelProto { graph: Some(GraphProto::default()), ..Default::default() };
         assert!(SimplePlan::compile(&model).is_err());
     }

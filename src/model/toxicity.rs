@@ -105,7 +105,8 @@ impl Toxicity {
 
         let rows = golden::parse(golden).map_err(LoadError::Golden)?;
         golden::check_features(&rows).map_err(LoadError::Golden)?;
-        golden::check_engine("tract", &rows, |ids| engine.run(ids).map_err(|error| error.to_string())).map_err(LoadError::Golden)?;
+        golden::check_engine("tract", &rows, |ids| engine.run(ids).map_err(|error| error.to_string()))
+            .map_err(LoadError::Golden)?;
         if let Ok(plan) = &plan {
             golden::check_engine("kernel", &rows, |ids| Ok(plan.probabilities(ids))).map_err(LoadError::Golden)?;
         }

@@ -234,7 +234,10 @@ mod tests {
             ("Hello,  WORLD\r\n\tx", " hello, world x "),
             ("nooooo!!!! 1112", " noo!! 000 "),
             ("in 2024, 42 of 192.168.10.1", " in 000, 42 of 000.000.10.1 "),
-            ("see http://Example.org/a?b=1 and (https://b.example) or [www.c.example]!", " see url and (url) or [url]! "),
+            (
+                "see http://Example.org/a?b=1 and (https://b.example) or [www.c.example]!",
+                " see url and (url) or [url]! ",
+            ),
             ("Caf\u{e9} \u{201c}na\u{ef}ve\u{201d} \u{2014} \u{fb01}n", " cafe \"naive\" - fin "),
             ("a\u{200b}b\u{0}c \u{200d} d", " abc d "),
             ("日日日日本", " 日日本 "),
