@@ -37,6 +37,9 @@ impl Trace for [u32] {
 struct Writer<'a, T: Trace + ?Sized> {
     out: &'a mut [u8],
     len: usize,
+    /// The last byte written and the one before it, kept out of memory: every byte is compared with them.
+    last: u8,
+    previous: u8,
     /// Inside a link: bytes vanish until it ends.
     in_link: bool,
     trace: &'a mut T,
@@ -56,7 +59,7 @@ pub fn normalize_traced<T: Trace + ?Sized>(text: &str, out: &mut [u8], trace: &m
         return 0;
     }
     out[0] = b' ';
-    let mut writer = Writer { out, len: 1, in_link: false, trace };
+    let mut writer = Writer { out, len: 1, last: b' ', previous: b' ', in_link: false, trace };
     let bytes = text.as_bytes();
     let mut at = 0;
     while at < bytes.len() {
@@ -90,7 +93,7 @@ impl<T: Trace + ?Sized> Writer<'_, T> {
             }
             self.in_link = false;
         }
-        let (last, previous) = (self.out[self.len - 1], self.out[self.len.saturating_sub(2)]);
+        let (last, previous) = (self.last, self.previous);
         match byte {
             b' ' if last == b' ' => return true,
             b'0'..=b'9' if last.is_ascii_digit() => return self.digit(byte, input),
@@ -106,7 +109,7 @@ impl<T: Trace + ?Sized> Writer<'_, T> {
         match self.out[..self.len] {
             [.., a, b, _] if a.is_ascii_digit() && b.is_ascii_digit() => true,
             [.., ref mut a, ref mut b] if a.is_ascii_digit() => {
-                (*a, *b) = (b'0', b'0');
+                (*a, *b, self.last) = (b'0', b'0', b'0');
                 self.push(b'0', input)
             }
             _ => self.push(byte, input),
@@ -124,6 +127,7 @@ impl<T: Trace + ?Sized> Writer<'_, T> {
             _ => return false,
         };
         self.len -= head;
+        self.last = self.out[self.len - 1];
         for &letter in b"url" {
             if !self.push(letter, input) {
                 break;
@@ -171,6 +175,7 @@ impl<T: Trace + ?Sized> Writer<'_, T> {
         self.out[self.len] = byte;
         self.trace.wrote(self.len, input);
         self.len += 1;
+        (self.previous, self.last) = (self.last, byte);
         true
     }
 
@@ -179,7 +184,7 @@ impl<T: Trace + ?Sized> Writer<'_, T> {
         if self.len == 1 {
             return 0;
         }
-        if self.out[self.len - 1] == b' ' {
+        if self.last == b' ' {
             return if self.len == 2 { 0 } else { self.len };
         }
         self.out[self.len] = b' ';
@@ -219,7 +224,7 @@ mod tests {
     fn by_the_general_path(text: &str) -> String {
         let mut out = vec![0; text.len() * 11 + 3];
         out[0] = b' ';
-        let mut writer = Writer { out: &mut out, len: 1, in_link: false, trace: &mut () };
+        let mut writer = Writer { out: &mut out, len: 1, last: b' ', previous: b' ', in_link: false, trace: &mut () };
         for (at, character) in text.char_indices() {
             assert!(writer.wide(character, at));
         }
