@@ -7,12 +7,10 @@ weightings are folded into the table, so that serving only adds up rows.
 """
 
 import multiprocessing
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from data import LABELS
@@ -20,9 +18,10 @@ from data import LABELS
 COLUMNS = 8
 COUNT = len(LABELS)
 FLOOR = 1.0
-PENALTY = 3.0
-# The penalty is weak, so that full convergence is slow and gains nothing; the passes over the rows are part of the model.
-PASSES = 40
+# The inverse of the penalty's weight; rarity is scaled so that a text's features make a vector of length about 1, beside
+# which the intercept's feature, 1, is penalized alike.
+C = 3.0
+RARITY_SCALE = 0.2
 
 
 @dataclass
@@ -52,7 +51,7 @@ class Bag:
 def train(features: sp.csr_matrix, labels: np.ndarray, workers: int) -> Bag:
     """Fits the six regressions (liblinear's dual coordinate descent) and quantizes them."""
     frequency = np.bincount(features.indices, minlength=features.shape[1])
-    weight = (np.log((1 + features.shape[0]) / (1 + frequency)) + 1).astype(np.float32)
+    weight = (RARITY_SCALE * (np.log((1 + features.shape[0]) / (1 + frequency)) + 1)).astype(np.float32)
     known = (frequency > 0).astype(np.int8)
 
     weighted = features.copy()
@@ -72,12 +71,8 @@ _shared: dict = {}
 
 
 def _fit(label: int) -> tuple[np.ndarray, float]:
-    regression = LogisticRegression(
-        solver="liblinear", dual=True, C=PENALTY, tol=0.1, max_iter=PASSES, random_state=0
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        regression.fit(_shared["features"], _shared["labels"][:, label])
+    regression = LogisticRegression(solver="liblinear", dual=True, C=C, tol=0.1, max_iter=100, random_state=0)
+    regression.fit(_shared["features"], _shared["labels"][:, label])
     return regression.coef_[0], regression.intercept_[0]
 
 

@@ -63,7 +63,8 @@ pub fn normalize_traced<T: Trace + ?Sized>(text: &str, out: &mut [u8], trace: &m
     let bytes = text.as_bytes();
     let mut at = 0;
     while at < bytes.len() {
-        let byte = bytes[at];
+        at = writer.plain(bytes, at);
+        let Some(&byte) = bytes.get(at) else { break };
         if byte < 0x80 {
             if !writer.ascii(ASCII[usize::from(byte)], at) {
                 break;
@@ -81,6 +82,29 @@ pub fn normalize_traced<T: Trace + ?Sized>(text: &str, out: &mut [u8], trace: &m
 }
 
 impl<T: Trace + ?Sized> Writer<'_, T> {
+    /// Takes the bytes from `at` that no rule but folding, spacing and squeezing concerns, and returns where they end:
+    /// what [`Self::ascii`] would do with them, with the state in registers. Takes nothing where `out` is full.
+    #[inline(always)]
+    fn plain(&mut self, bytes: &[u8], mut at: usize) -> usize {
+        let (mut len, mut last, mut previous) = (self.len, self.last, self.previous);
+        let room = self.out.len() - 1;
+        while !self.in_link && len < room && at < bytes.len() {
+            let byte = PLAIN[usize::from(bytes[at])];
+            if byte == 0 {
+                break;
+            }
+            if byte != last || (byte != previous && byte != b' ') {
+                self.out[len] = byte;
+                self.trace.wrote(len, at);
+                len += 1;
+                (previous, last) = (last, byte);
+            }
+            at += 1;
+        }
+        (self.len, self.last, self.previous) = (len, last, previous);
+        at
+    }
+
     /// Appends a folded ASCII byte (0 for one that vanishes). False when `out` is full.
     #[inline(always)]
     fn ascii(&mut self, byte: u8, input: usize) -> bool {
@@ -204,6 +228,19 @@ const ASCII: [u8; 128] = {
             control if control.is_ascii_control() => 0,
             other => other.to_ascii_lowercase(),
         };
+        byte += 1;
+    }
+    table
+};
+
+/// As [`ASCII`], with 0 for every byte that needs more than folding, spacing and squeezing.
+const PLAIN: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        if !matches!(byte as u8, b'0'..=b'9' | b'/' | b'.') {
+            table[byte] = ASCII[byte];
+        }
         byte += 1;
     }
     table
