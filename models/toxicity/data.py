@@ -11,12 +11,20 @@ LABELS = ["toxic", "severe_toxic", "obscene", "threat", "insult", "identity_hate
 
 NATURAL = "jigsaw/train_rows_00000-09999.csv.xz"
 EXTRA = "jigsaw/train_extra.csv.xz"
-FRENCH = "jigsaw-fr/jigsaw_fr_en.csv.xz"
+
+# Sets that no row is trained on: name, file, text column, and which rows are toxic there.
+ELSEWHERE = [
+    ("french_machine_translated", "jigsaw-fr/jigsaw_fr_en.csv.xz", "text_fr", lambda frame: frame.toxic == 1),
+    ("french_tweets", "mlma/fr_dataset.csv.xz", "tweet", lambda frame: frame.sentiment != "normal"),
+    ("english_tweets", "davidson/labeled_data.csv.xz", "tweet", lambda frame: frame["class"] < 2),
+    ("identity_templates", "madlibs/bias_madlibs_77k.csv.xz", "Text", lambda frame: frame.Label == "BAD"),
+    ("talk_comments", "wiki-context/gn.csv.xz", "text", lambda frame: frame.label >= 0.5),
+]
 
 
 @dataclass
 class Rows:
-    """Texts with their labels: `labels` is [rows, 6], 0 or 1."""
+    """Texts with their labels: `labels` is [rows, 6], 0 or 1; [rows, 1] where only `toxic` is known."""
 
     texts: list[str]
     labels: np.ndarray
@@ -24,11 +32,12 @@ class Rows:
 
 @dataclass
 class Data:
-    """`natural` has the label rates of the source and is what metrics are measured on; `extra` only trains."""
+    """`natural` has the label rates of the source and is what metrics are measured on; `extra` only trains; `elsewhere`
+    holds other sets by name, to see how far the model carries."""
 
     natural: Rows
     extra: Rows
-    french: Rows | None
+    elsewhere: dict[str, Rows]
     dropped: int
     files: dict[str, str]
 
@@ -39,11 +48,7 @@ def load(directory: Path) -> Data:
     known = set(natural.comment_text.map(_key))
     repeated = extra.id.isin(set(natural.id)) | extra.comment_text.map(_key).isin(known)
     files = {name: _sha256(directory / name) for name in (NATURAL, EXTRA)}
-    french = None
-    if (directory / FRENCH).exists():
-        frame = pd.read_csv(directory / FRENCH)
-        french = Rows(frame.text_fr.tolist(), frame[LABELS].to_numpy(np.float32))
-    return Data(_rows(natural), _rows(extra[~repeated]), french, int(repeated.sum()), files)
+    return Data(_rows(natural), _rows(extra[~repeated]), _elsewhere(directory), int(repeated.sum()), files)
 
 
 def synthetic(seed: int = 0) -> Data:
@@ -62,11 +67,21 @@ def synthetic(seed: int = 0) -> Data:
             texts.append(" ".join(random.permutation(words)))
         return Rows(texts, labels)
 
-    return Data(rows(400, 0.1), rows(400, 0.3), None, 0, {})
+    return Data(rows(400, 0.1), rows(400, 0.3), {"again": rows(50, 0.3)}, 0, {})
 
 
 def _rows(frame: pd.DataFrame) -> Rows:
     return Rows(frame.comment_text.tolist(), frame[LABELS].to_numpy(np.float32))
+
+
+def _elsewhere(directory: Path) -> dict[str, Rows]:
+    found = {}
+    for name, file, column, toxic in ELSEWHERE:
+        if (directory / file).exists():
+            frame = pd.read_csv(directory / file)
+            frame = frame[frame[column].notna()]
+            found[name] = Rows(frame[column].tolist(), toxic(frame).to_numpy(np.float32)[:, None])
+    return found
 
 
 def _key(text: str) -> str:

@@ -6,7 +6,7 @@ One logistic regression per label, on features weighted by their rarity and divi
 weightings are folded into the table, so that serving only adds up rows.
 """
 
-from concurrent.futures import ThreadPoolExecutor
+import multiprocessing
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,8 +18,10 @@ from data import LABELS
 COLUMNS = 8
 COUNT = len(LABELS)
 FLOOR = 1.0
-PENALTY = 3.0
-RARITY_POWER = 1.5
+# The inverse of the penalty's weight; rarity is scaled so that a text's features make a vector of length about 1, beside
+# which the intercept's feature, 1, is penalized alike.
+C = 3.0
+RARITY_SCALE = 0.2
 
 
 @dataclass
@@ -49,22 +51,29 @@ class Bag:
 def train(features: sp.csr_matrix, labels: np.ndarray, workers: int) -> Bag:
     """Fits the six regressions (liblinear's dual coordinate descent) and quantizes them."""
     frequency = np.bincount(features.indices, minlength=features.shape[1])
-    rarity = np.log((1 + features.shape[0]) / (1 + frequency)) + 1
-    weight = ((rarity / 5) ** RARITY_POWER * 5).astype(np.float32)
+    weight = (RARITY_SCALE * (np.log((1 + features.shape[0]) / (1 + frequency)) + 1)).astype(np.float32)
     known = (frequency > 0).astype(np.int8)
 
     weighted = features.copy()
     counts = np.maximum(np.diff(features.indptr), 1)
     weighted.data = weight[features.indices] / np.repeat(np.sqrt(counts).astype(np.float32), np.diff(features.indptr))
 
-    def fit(label: int) -> tuple[np.ndarray, float]:
-        regression = LogisticRegression(solver="liblinear", dual=True, C=PENALTY, tol=0.1, max_iter=100, random_state=0)
-        regression.fit(weighted, labels[:, label])
-        return regression.coef_[0] * weight, regression.intercept_[0]
+    # Processes, not threads: liblinear's random state is one per process, and results must not depend on scheduling.
+    _shared.update(features=weighted, labels=labels)
+    with multiprocessing.get_context("fork").Pool(workers) as pool:
+        fitted = pool.map(_fit, range(COUNT), chunksize=1)
+    _shared.clear()
+    weights = np.stack([coefficients * weight for coefficients, _ in fitted], axis=1)
+    return _quantize(weights, known, [bias for _, bias in fitted])
 
-    with ThreadPoolExecutor(workers) as pool:
-        fitted = list(pool.map(fit, range(COUNT)))
-    return _quantize(np.stack([coefficients for coefficients, _ in fitted], axis=1), known, [bias for _, bias in fitted])
+
+_shared: dict = {}
+
+
+def _fit(label: int) -> tuple[np.ndarray, float]:
+    regression = LogisticRegression(solver="liblinear", dual=True, C=C, tol=0.1, max_iter=100, random_state=0)
+    regression.fit(_shared["features"], _shared["labels"][:, label])
+    return regression.coef_[0], regression.intercept_[0]
 
 
 def _quantize(weights: np.ndarray, known: np.ndarray, bias: list[float]) -> Bag:

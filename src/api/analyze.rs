@@ -47,7 +47,11 @@ fn score(worker: &mut Worker, request: &Request<'_>) -> Result<(Scores, &'static
         }
         let Models { toxicity, .. } =
             models.get().ok_or(Fault::new(Problem::ModelUnavailable).expected("it will be in a moment", ""))?;
-        let scores = toxicity.score(text, scratch).ok_or(Fault::new(Problem::EmptyText).field("text"))?;
+        let scored = toxicity.score(text, scratch).map_err(|error| {
+            tracing::error!(%error, "the model failed");
+            Fault::new(Problem::ModelUnavailable).expected("it failed; see the log", "")
+        })?;
+        let scores = scored.ok_or(Fault::new(Problem::EmptyText).field("text"))?;
         let level = toxicity.level(scores.score()).as_str();
         Ok((scores, level))
     })

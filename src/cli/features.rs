@@ -48,7 +48,7 @@ mod tests {
         for text in ["Hello, you", "", "caf\u{e9}\n"] {
             let ids = scratch.features(text);
             expected.extend_from_slice(&(ids.len() as u32).to_le_bytes());
-            ids.iter().for_each(|id| expected.extend_from_slice(&id.to_le_bytes()));
+            expected.extend(ids.iter().flat_map(|id| id.to_le_bytes()));
         }
         assert_eq!(output, expected);
     }

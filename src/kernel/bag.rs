@@ -127,7 +127,8 @@ fn portable(rows: &[Row], ids: &[u32]) -> [i32; COLUMNS] {
 unsafe fn avx2(rows: &[Row], ids: &[u32]) -> [i32; COLUMNS] {
     use std::arch::x86_64::{
         __m256i, _mm_loadl_epi64, _mm_unpacklo_epi64, _mm256_add_epi16, _mm256_add_epi32, _mm256_castsi256_si128,
-        _mm256_cvtepi8_epi16, _mm256_cvtepi16_epi32, _mm256_extracti128_si256, _mm256_setzero_si256, _mm256_storeu_si256,
+        _mm256_cvtepi8_epi16, _mm256_cvtepi16_epi32, _mm256_extracti128_si256, _mm256_setzero_si256,
+        _mm256_storeu_si256,
     };
 
     let mask = rows.len() - 1;
@@ -203,8 +204,8 @@ mod tests {
     fn extremes_do_not_overflow_within_a_block() {
         for (byte, weight) in [(0x80_u8, -128_i32), (0x7f, 127)] {
             for count in [1, 7, 8, 255, 256, 2047, 2048, 2049, 70_001] {
-                let sums = table(&[byte; 8]).sum(&vec![u32::MAX; count]);
-                assert_eq!(sums, [weight * count as i32; 8], "{count} rows of {weight}");
+                let sums = table(&[byte; 8]).sum(&vec![u32::MAX; count as usize]);
+                assert_eq!(sums, [weight * count; 8], "{count} rows of {weight}");
             }
         }
     }

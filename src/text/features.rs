@@ -87,7 +87,7 @@ fn word_length(text: &[u8], start: usize) -> Option<usize> {
             return None;
         }
         // A zero byte of `gaps` is a space; the lowest is found exactly (Warren, Hacker's Delight, section 6-1).
-        let gaps = bytes ^ (ONES * b' ' as u64);
+        let gaps = bytes ^ (ONES * u64::from(b' '));
         let found = gaps.wrapping_sub(ONES) & !gaps & (ONES << 7);
         if found != 0 {
             return Some(length + (found.trailing_zeros() / 8) as usize);
@@ -238,7 +238,17 @@ mod tests {
 
     #[test]
     fn ids_are_those_of_the_documented_definition() {
-        for text in ["", " a ", " ab ", " abc ", " abcdefg ", " abcdefgh ", " you, and i! ", " don't f*** . it's a-b ", " déjà-vu encyclopaedia x "] {
+        for text in [
+            "",
+            " a ",
+            " ab ",
+            " abc ",
+            " abcdefg ",
+            " abcdefgh ",
+            " you, and i! ",
+            " don't f*** . it's a-b ",
+            " déjà-vu encyclopaedia x ",
+        ] {
             assert_eq!(ids(text), reference(text), "{text:?}");
         }
     }

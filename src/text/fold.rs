@@ -37,13 +37,12 @@ pub fn fold(character: char, mut emit: impl FnMut(char)) {
 /// Control characters that are not white space, and characters whose only purpose is to change how others are drawn or
 /// joined (the default-ignorable ones that occur in text; Unicode Standard, section 5.21).
 fn is_invisible(character: char) -> bool {
-    match character {
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}' => true,
-        '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' => true,
-        '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{fffd}' => true,
-        '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}' => true,
-        _ => character.is_control() && !character.is_whitespace(),
-    }
+    matches!(character,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{fffd}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
+    ) || (character.is_control() && !character.is_whitespace())
 }
 
 /// The ASCII that stands for a lower-case letter or mark without a decomposition.
@@ -116,7 +115,8 @@ mod tests {
             assert!(count <= 18, "U+{:04X} folds to {count} characters", character as u32);
             let ascii_lower = once.to_ascii_lowercase();
             assert_eq!(once, ascii_lower, "U+{:04X}", character as u32);
-            let twice: String = once.chars().map(|c| if c.is_ascii() { c.to_string() } else { folded(&c.to_string()) }).collect();
+            let twice: String =
+                once.chars().map(|c| if c.is_ascii() { c.to_string() } else { folded(&c.to_string()) }).collect();
             assert_eq!(once, twice, "U+{:04X}", character as u32);
         }
     }

@@ -37,6 +37,9 @@ impl Trace for [u32] {
 struct Writer<'a, T: Trace + ?Sized> {
     out: &'a mut [u8],
     len: usize,
+    /// The last byte written and the one before it, kept out of memory: every byte is compared with them.
+    last: u8,
+    previous: u8,
     /// Inside a link: bytes vanish until it ends.
     in_link: bool,
     trace: &'a mut T,
@@ -56,11 +59,12 @@ pub fn normalize_traced<T: Trace + ?Sized>(text: &str, out: &mut [u8], trace: &m
         return 0;
     }
     out[0] = b' ';
-    let mut writer = Writer { out, len: 1, in_link: false, trace };
+    let mut writer = Writer { out, len: 1, last: b' ', previous: b' ', in_link: false, trace };
     let bytes = text.as_bytes();
     let mut at = 0;
     while at < bytes.len() {
-        let byte = bytes[at];
+        at = writer.plain(bytes, at);
+        let Some(&byte) = bytes.get(at) else { break };
         if byte < 0x80 {
             if !writer.ascii(ASCII[usize::from(byte)], at) {
                 break;
@@ -78,6 +82,29 @@ pub fn normalize_traced<T: Trace + ?Sized>(text: &str, out: &mut [u8], trace: &m
 }
 
 impl<T: Trace + ?Sized> Writer<'_, T> {
+    /// Takes the bytes from `at` that no rule but folding, spacing and squeezing concerns, and returns where they end:
+    /// what [`Self::ascii`] would do with them, with the state in registers. Takes nothing where `out` is full.
+    #[inline(always)]
+    fn plain(&mut self, bytes: &[u8], mut at: usize) -> usize {
+        let (mut len, mut last, mut previous) = (self.len, self.last, self.previous);
+        let room = self.out.len() - 1;
+        while !self.in_link && len < room && at < bytes.len() {
+            let byte = PLAIN[usize::from(bytes[at])];
+            if byte == 0 {
+                break;
+            }
+            if byte != last || (byte != previous && byte != b' ') {
+                self.out[len] = byte;
+                self.trace.wrote(len, at);
+                len += 1;
+                (previous, last) = (last, byte);
+            }
+            at += 1;
+        }
+        (self.len, self.last, self.previous) = (len, last, previous);
+        at
+    }
+
     /// Appends a folded ASCII byte (0 for one that vanishes). False when `out` is full.
     #[inline(always)]
     fn ascii(&mut self, byte: u8, input: usize) -> bool {
@@ -90,7 +117,7 @@ impl<T: Trace + ?Sized> Writer<'_, T> {
             }
             self.in_link = false;
         }
-        let (last, previous) = (self.out[self.len - 1], self.out[self.len.saturating_sub(2)]);
+        let (last, previous) = (self.last, self.previous);
         match byte {
             b' ' if last == b' ' => return true,
             b'0'..=b'9' if last.is_ascii_digit() => return self.digit(byte, input),
@@ -106,7 +133,7 @@ impl<T: Trace + ?Sized> Writer<'_, T> {
         match self.out[..self.len] {
             [.., a, b, _] if a.is_ascii_digit() && b.is_ascii_digit() => true,
             [.., ref mut a, ref mut b] if a.is_ascii_digit() => {
-                (*a, *b) = (b'0', b'0');
+                (*a, *b, self.last) = (b'0', b'0', b'0');
                 self.push(b'0', input)
             }
             _ => self.push(byte, input),
@@ -124,6 +151,7 @@ impl<T: Trace + ?Sized> Writer<'_, T> {
             _ => return false,
         };
         self.len -= head;
+        self.last = self.out[self.len - 1];
         for &letter in b"url" {
             if !self.push(letter, input) {
                 break;
@@ -171,6 +199,7 @@ impl<T: Trace + ?Sized> Writer<'_, T> {
         self.out[self.len] = byte;
         self.trace.wrote(self.len, input);
         self.len += 1;
+        (self.previous, self.last) = (self.last, byte);
         true
     }
 
@@ -179,7 +208,7 @@ impl<T: Trace + ?Sized> Writer<'_, T> {
         if self.len == 1 {
             return 0;
         }
-        if self.out[self.len - 1] == b' ' {
+        if self.last == b' ' {
             return if self.len == 2 { 0 } else { self.len };
         }
         self.out[self.len] = b' ';
@@ -204,6 +233,19 @@ const ASCII: [u8; 128] = {
     table
 };
 
+/// As [`ASCII`], with 0 for every byte that needs more than folding, spacing and squeezing.
+const PLAIN: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        if !matches!(byte as u8, b'0'..=b'9' | b'/' | b'.') {
+            table[byte] = ASCII[byte];
+        }
+        byte += 1;
+    }
+    table
+};
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -219,7 +261,7 @@ mod tests {
     fn by_the_general_path(text: &str) -> String {
         let mut out = vec![0; text.len() * 11 + 3];
         out[0] = b' ';
-        let mut writer = Writer { out: &mut out, len: 1, in_link: false, trace: &mut () };
+        let mut writer = Writer { out: &mut out, len: 1, last: b' ', previous: b' ', in_link: false, trace: &mut () };
         for (at, character) in text.char_indices() {
             assert!(writer.wide(character, at));
         }
@@ -234,7 +276,10 @@ mod tests {
             ("Hello,  WORLD\r\n\tx", " hello, world x "),
             ("nooooo!!!! 1112", " noo!! 000 "),
             ("in 2024, 42 of 192.168.10.1", " in 000, 42 of 000.000.10.1 "),
-            ("see http://Example.org/a?b=1 and (https://b.example) or [www.c.example]!", " see url and (url) or [url]! "),
+            (
+                "see http://Example.org/a?b=1 and (https://b.example) or [www.c.example]!",
+                " see url and (url) or [url]! ",
+            ),
             ("Caf\u{e9} \u{201c}na\u{ef}ve\u{201d} \u{2014} \u{fb01}n", " cafe \"naive\" - fin "),
             ("a\u{200b}b\u{0}c \u{200d} d", " abc d "),
             ("日日日日本", " 日日本 "),

@@ -1,0 +1,135 @@
+//! Every model of the daemon, loaded together, checked against its golden answers, and described.
+
+use std::fmt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::iris::{self, CLASSES, FEATURE_NAMES};
+use super::toxicity::{EngineChoice, LoadError, Toxicity};
+use crate::metrics::LoadedModel;
+use crate::metrics::labels::Model;
+
+/// All models, read by every worker and written by none.
+pub struct Models {
+    /// The toxicity model `simple`.
+    pub toxicity: Toxicity,
+    /// What the metrics say of each model.
+    pub loaded: Vec<LoadedModel>,
+    /// The answer of `GET /model-info`.
+    pub info: Box<[u8]>,
+}
+
+/// Why a model is not fit to serve.
+#[derive(Debug)]
+pub enum ModelsError {
+    /// The toxicity model.
+    Toxicity(LoadError),
+    /// The iris table departs from scikit-learn's recorded answers.
+    Iris(iris::Mismatch),
+}
+
+impl Models {
+    /// Loads and checks all models: embedded ones, or the toxicity model from `directory`.
+    ///
+    /// # Errors
+    /// The first model that cannot be read or departs from its golden answers.
+    pub fn load(directory: Option<&Path>, engine: EngineChoice) -> Result<Self, ModelsError> {
+        let start = Instant::now();
+        iris::verify().map_err(ModelsError::Iris)?;
+        let iris_time = start.elapsed();
+        let start = Instant::now();
+        let toxicity = Toxicity::load(directory, engine).map_err(ModelsError::Toxicity)?;
+        let toxicity_time = start.elapsed();
+        if let Some(reason) = toxicity.fallback_reason() {
+            tracing::warn!(reason, "the graph of 'simple' is not the kernel's: tract serves it, and allocates");
+        }
+        let loaded = |model, time: Duration, sha256: &str| LoadedModel {
+            model,
+            load_ns: u64::try_from(time.as_nanos()).unwrap_or(u64::MAX),
+            sha256: sha256.to_owned(),
+        };
+        let description = json!({ "models": [describe_toxicity(&toxicity, toxicity_time), describe_iris(iris_time)] });
+        Ok(Self {
+            loaded: vec![
+                loaded(Model::Simple, toxicity_time, &toxicity.manifest().sha256),
+                loaded(Model::Iris, iris_time, iris::info().sha256),
+            ],
+            info: description.to_string().into_bytes().into(),
+            toxicity,
+        })
+    }
+}
+
+impl fmt::Display for ModelsError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Toxicity(error) => error.fmt(formatter),
+            Self::Iris(mismatch) => mismatch.fmt(formatter),
+        }
+    }
+}
+
+impl std::error::Error for ModelsError {}
+
+/// The manifest, with what loading added.
+fn describe_toxicity(toxicity: &Toxicity, time: Duration) -> Value {
+    /// The manifest's fields come first.
+    #[derive(Serialize)]
+    struct Described<'a> {
+        #[serde(flatten)]
+        manifest: &'a super::manifest::Manifest,
+        engine: &'static str,
+        load_seconds: f64,
+    }
+    let described =
+        Described { manifest: toxicity.manifest(), engine: toxicity.engine_name(), load_seconds: time.as_secs_f64() };
+    // A structure of strings and numbers always has a JSON form.
+    serde_json::to_value(described).unwrap_or_default()
+}
+
+fn describe_iris(time: Duration) -> Value {
+    let info = iris::info();
+    json!({
+        "name": "iris",
+        "version": "1.0.0",
+        "kind": "classification",
+        "labels": CLASSES,
+        "input": { "name": "features", "type": "float32", "shape": ["N", 4], "fields": FEATURE_NAMES },
+        "sha256": info.sha256,
+        "bytes": info.table_bytes,
+        "license": "Apache-2.0",
+        "metrics": {
+            "training_accuracy": info.training_accuracy,
+            "cross_validated_accuracy": info.cross_validated_accuracy,
+        },
+        "training": {
+            "rows": info.training_rows,
+            "form": "random forest of 100 trees, compiled into a table",
+            "libraries": { "scikit-learn": info.scikit_learn },
+        },
+        "engine": "table",
+        "load_seconds": time.as_secs_f64(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::model_info::MAX_LEN;
+
+    #[test]
+    fn every_model_is_described_by_the_same_fields_within_the_answers_room() {
+        let models = Models::load(None, EngineChoice::Auto).expect("the embedded models");
+        assert!(models.info.len() <= MAX_LEN);
+        let info: Value = serde_json::from_slice(&models.info).expect("JSON");
+        for model in info["models"].as_array().expect("a list") {
+            for field in ["name", "version", "kind", "labels", "input", "sha256", "bytes", "metrics", "training", "load_seconds"] {
+                assert!(!model[field].is_null(), "{} has no {field}", model["name"]);
+            }
+        }
+        assert!(info["models"][0]["levels"]["high"].is_number(), "the cut points are shown");
+    }
+}
