@@ -35,7 +35,7 @@ DENY ?= licenses bans sources
 
 BENCHES := $(filter-out floor,$(basename $(notdir $(wildcard benches/*.rs))))
 
-.PHONY: help test quick fmt $(GATE) check-aarch64 run bench bench-floor train-iris train-toxicity train-smoke clean
+.PHONY: help test quick fmt $(GATE) check-aarch64 documents run bench bench-floor train-iris train-toxicity train-smoke clean
 
 ifneq ($(filter train-toxicity,$(MAKECMDGOALS)),)
 $(if $(DATA),,$(error train-toxicity needs DATA=directory-of-the-Jigsaw-files))
@@ -94,6 +94,9 @@ deny: ## Licences, duplicate versions and sources of the dependencies
 
 check-aarch64: ## Compile for aarch64 without linking; needs the Rust target and aarch64-linux-gnu-gcc
 	$(CARGO) check --locked --target aarch64-unknown-linux-gnu
+
+documents: ## Write the README's tables anew from the code
+	TAMIS_WRITE_DOCUMENTS=1 $(CARGO) test --locked --test documents
 
 run: build ## Serve with the release binary: make run ARGS='--listen 127.0.0.1:8000'
 	$(RELEASE_BIN) $(ARGS)

@@ -19,9 +19,9 @@ fn the_tables_in_the_readme_are_current() {
         let to = from + current[from..].find(&end).expect("a mark");
         current.replace_range(from..to, &table);
     }
-    if current != readme {
-        // The mended file is the shortest way to see what differs.
+    if std::env::var_os("TAMIS_WRITE_DOCUMENTS").is_some() {
         std::fs::write(&path, &current).expect("a writable README");
-        panic!("README.md was not current and has been rewritten: look at the difference and commit it");
+    } else {
+        assert!(current == readme, "README.md is not current: run `make documents` and commit the difference");
     }
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, EXPECT, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use hyper::body::{Body, Incoming};
 
@@ -63,19 +63,30 @@ impl Connection {
         match action {
             Action::Answer => Stage::Answer(None),
             Action::Options => Stage::Options,
-            Action::Refuse(problem) => Stage::Refuse(Fault::new(problem)),
+            Action::Refuse(problem) => self.refusal(headers, incoming, Fault::new(problem)),
             Action::ReadJson => {
                 let limit = self.station.limits.body;
-                if !is_json(headers) {
-                    Stage::Refuse(Fault::new(Problem::UnsupportedMediaType))
-                } else if incoming.size_hint().lower() > limit as u64 {
+                if incoming.size_hint().lower() > limit as u64 {
                     Stage::Refuse(Fault::new(Problem::BodyTooLarge).count(0, limit))
+                } else if !is_json(headers) {
+                    self.refusal(headers, incoming, Fault::new(Problem::UnsupportedMediaType))
                 } else if let Some(slot) = self.station.borrow_body() {
-                    Stage::Read(incoming, slot)
+                    Stage::Read(incoming, Some(slot), None)
                 } else {
                     Stage::Refuse(Fault::new(Problem::Overloaded))
                 }
             }
+        }
+    }
+
+    /// A refusal that leaves the connection fit for the next request: the body that comes with it is read and
+    /// dropped, unless the client waits to be told to send it or announces too much of it.
+    fn refusal(&self, headers: &HeaderMap, incoming: Incoming, fault: Fault) -> Stage {
+        let waits = headers.contains_key(EXPECT);
+        if incoming.is_end_stream() || waits || incoming.size_hint().lower() > self.station.limits.body as u64 {
+            Stage::Refuse(fault)
+        } else {
+            Stage::Read(incoming, None, Some(fault))
         }
     }
 }
@@ -103,8 +114,8 @@ pub struct Exchange {
 }
 
 enum Stage {
-    /// The body is arriving.
-    Read(Incoming, Slot),
+    /// The body is arriving: into the slot, or to be dropped before the fault is told.
+    Read(Incoming, Option<Slot>, Option<Fault>),
     /// The body, if there is one, is here.
     Answer(Option<Slot>),
     Options,
@@ -120,8 +131,8 @@ impl Future for Exchange {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let exchange = &mut *self;
         let mut received = exchange.started;
-        if let Stage::Read(incoming, slot) = &mut exchange.stage {
-            let polled = poll_body(incoming, slot, &mut exchange.received_bytes, exchange.connection.station.limits.body, context);
+        if let Stage::Read(incoming, slot, _) = &mut exchange.stage {
+            let polled = poll_body(incoming, slot.as_mut(), &mut exchange.received_bytes, exchange.connection.station.limits.body, context);
             let read = match polled {
                 Poll::Pending if exchange.connection.wire.is_expired() => Err(Some(Fault::new(Problem::RequestTimeout))),
                 Poll::Pending => {
@@ -134,7 +145,8 @@ impl Future for Exchange {
                 received = Instant::now();
             }
             exchange.stage = match (read, std::mem::replace(&mut exchange.stage, Stage::Answered)) {
-                (Ok(()), Stage::Read(_, slot)) => Stage::Answer(Some(slot)),
+                (Ok(()), Stage::Read(_, slot, None)) => Stage::Answer(slot),
+                (Ok(()), Stage::Read(_, _, Some(fault))) => Stage::Refuse(fault),
                 (Err(Some(fault)), _) => Stage::Refuse(fault),
                 (Err(None) | Ok(()), _) => Stage::Abandoned,
             };
@@ -143,10 +155,10 @@ impl Future for Exchange {
     }
 }
 
-/// Collects the body's frames in `slot`. `Err(None)` means that the client is gone.
+/// Collects the body's frames in `slot`, or drops them. `Err(None)` means that the client is gone.
 fn poll_body(
     incoming: &mut Incoming,
-    slot: &mut Slot,
+    mut slot: Option<&mut Slot>,
     length: &mut usize,
     limit: usize,
     context: &mut Context<'_>,
@@ -165,7 +177,9 @@ fn poll_body(
                 if end > limit {
                     return Poll::Ready(Err(Some(Fault::new(Problem::BodyTooLarge).count(end, limit))));
                 }
-                slot.bytes_mut()[*length..end].copy_from_slice(data);
+                if let Some(slot) = &mut slot {
+                    slot.bytes_mut()[*length..end].copy_from_slice(data);
+                }
                 *length = end;
             }
         }
