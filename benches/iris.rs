@@ -1,13 +1,13 @@
 //! Classifying one flower: the 150 irises, and inputs spread over the whole threshold grid.
 //!
 //! `answered` hands over one input after another, as requests do. `chained` makes each input wait for the answer before
-//! it: the time to one answer, where nothing overlaps.
+//! it: the time to one answer, where nothing overlaps. `verify` is the whole check at start.
 
 use std::{hint::black_box, path::Path, time::Duration};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use serde_json::Value;
-use tamis::model::iris::{FEATURES, predict};
+use tamis::model::iris::{FEATURES, predict, verify};
 
 /// Inputs that are not irises: more than fit with their rows into a first-level cache.
 const SPREAD: usize = 4096;
@@ -33,6 +33,7 @@ fn iris(criterion: &mut Criterion) {
             });
         });
     }
+    group.bench_function("verify", |bencher| bencher.iter(verify));
     group.finish();
 }
 
