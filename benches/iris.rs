@@ -1,13 +1,13 @@
 //! Classifying one flower: the 150 irises, and inputs spread over the whole threshold grid.
 //!
 //! `answered` hands over one input after another, as requests do. `chained` makes each input wait for the answer before
-//! it: the time to one answer, where nothing overlaps.
+//! it: the time to one answer, where nothing overlaps. `verify` is the whole check at start.
 
 use std::{hint::black_box, path::Path, time::Duration};
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main, measurement::WallTime};
 use serde_json::Value;
-use tamis::model::iris::{FEATURES, predict};
+use tamis::model::iris::{FEATURES, predict, verify};
 
 /// Inputs that are not irises: more than fit with their rows into a first-level cache.
 const SPREAD: usize = 4096;
@@ -18,22 +18,42 @@ fn iris(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("iris");
     group.warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(3));
     for (name, rows) in &inputs {
-        group.bench_function(format!("answered/{name}"), |bencher| {
-            let mut next = rows.iter().cycle();
-            bencher.iter(|| next.next().map(|row| predict(black_box(row))));
-        });
-        group.bench_function(format!("chained/{name}"), |bencher| {
-            let mut next = rows.iter().cycle();
-            let mut votes = 0_u32;
-            bencher.iter(|| {
-                let Some(&[a, b, c, d]) = next.next() else { return };
-                // At most 100 votes: shifted out it is 0, which the compiler may not know.
-                let nothing = black_box(votes) >> 8;
-                votes = u32::from(predict(&[a, b, c, f32::from_bits(d.to_bits() + nothing)]).votes()[0]);
-            });
-        });
+        answered(&mut group, name, rows, |row| u32::from(predict(row).votes()[0]));
+        chained(&mut group, name, rows, |row| u32::from(predict(row).votes()[0]));
     }
+    // What handing over costs by itself, to be taken off the others.
+    answered(&mut group, "floor", &inputs[1].1, |row| row[3].to_bits());
+    chained(&mut group, "floor", &inputs[1].1, |row| row[3].to_bits() & 0x7f);
+    group.bench_function("verify", |bencher| bencher.iter(verify));
     group.finish();
+}
+
+/// One input after another.
+fn answered<F>(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, rows: &[[f32; FEATURES]], answer: F)
+where
+    F: Fn(&[f32; FEATURES]) -> u32,
+{
+    group.bench_function(format!("answered/{name}"), |bencher| {
+        let mut next = rows.iter().cycle();
+        bencher.iter(|| next.next().map(|row| answer(black_box(row))));
+    });
+}
+
+/// Each input waits for the answer to the one before it; `answer` must stay below 256.
+fn chained<F>(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, rows: &[[f32; FEATURES]], answer: F)
+where
+    F: Fn(&[f32; FEATURES]) -> u32,
+{
+    group.bench_function(format!("chained/{name}"), |bencher| {
+        let mut next = rows.iter().cycle();
+        let mut last = 0;
+        bencher.iter(|| {
+            let Some(&row) = next.next() else { return };
+            // Always 0, which the compiler may not know.
+            let nothing = black_box(last) >> 8;
+            last = answer(&row.map(|x| f32::from_bits(x.to_bits() + nothing)));
+        });
+    });
 }
 
 /// The training set: the first rows of the golden file.

@@ -12,8 +12,7 @@
 //! ```
 //!
 //! Rows of cells along one feature repeat, so each distinct row is kept once: a third of the size of the plain grid for
-//! one dependent load. An interval is found by bisection in five steps without a branch, which beats comparing with all
-//! thresholds at once, vector instructions or not, and needs none.
+//! one dependent load. An interval is found by bisection: five steps, no branch, no vector instructions.
 //!
 //! Answers equal scikit-learn's `predict_proba` and `predict` for every finite input: `tests/iris_exhaustive.rs`.
 
@@ -173,7 +172,7 @@ pub const fn info() -> Info {
 }
 
 /// Compares [`predict`] with scikit-learn's recorded answers: the training set, every threshold with its two neighbours
-/// in `f32`, extremes and ties. Takes microseconds and allocates nothing, so it also serves as the warm-up.
+/// in `f32`, extremes and ties. Takes microseconds and allocates nothing, so it also serves as a warm-up.
 ///
 /// # Errors
 /// The first input that is answered otherwise.
@@ -209,8 +208,33 @@ fn pair<const N: usize>(bytes: &[u8; N], index: usize) -> [u8; 2] {
 }
 
 /// Compiled from `models/iris/forest.json` and `models/iris/golden.json` by `models/build/iris.rs`.
-#[allow(clippy::unreadable_literal, clippy::wildcard_imports)] // written by a program, read by one
+#[allow(clippy::unreadable_literal)] // written by a program, read by one
 mod table {
     use super::{Aligned, Golden};
     include!(concat!(env!("OUT_DIR"), "/iris.rs"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_the_nearest_f32() {
+        for votes in 0..=table::TREES {
+            let prediction = Prediction { class: 0, votes: [votes, table::TREES - votes, 0] };
+            let share = f64::from(votes) / f64::from(table::TREES);
+            assert_eq!(prediction.probabilities()[0].to_bits(), (share as f32).to_bits(), "{votes} votes");
+        }
+    }
+
+    #[test]
+    fn a_mismatch_says_who_says_what() {
+        let expected = Prediction { class: 2, votes: [0, 1, 99] };
+        let found = Prediction { class: 1, votes: [0, 99, 1] };
+        let mismatch = Mismatch { features: [5.5, 2.5, 4.0, 1.5], expected, found };
+        assert_eq!(
+            mismatch.to_string(),
+            "iris: [5.5, 2.5, 4.0, 1.5] is versicolor by [0, 99, 1] votes, scikit-learn says virginica by [0, 1, 99]"
+        );
+    }
 }
