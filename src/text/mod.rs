@@ -17,7 +17,8 @@ use features::{MAX_FEATURES_PER_BYTE, Seen};
 pub const FEATURE_SPEC: u32 = 1;
 
 /// The most bytes of a normalised text that are read, its two outer spaces included; the rest of a longer text is not
-/// scored. On the evaluation rows, up to 5,000 characters long, reading 2,000 bytes or all of them made no difference.
+/// scored. The evaluation rows reach 5,000 characters, and reading all of them instead of the first 2,000 gained only
+/// 0.0003 of mean ROC-AUC: the bound is one of time, not of quality.
 pub const MAX_NORMALIZED_BYTES: usize = 16 * 1024;
 
 /// The buffers between a text and its ids. One per worker; nothing grows after [`Scratch::new`].
