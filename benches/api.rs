@@ -37,7 +37,9 @@ fn parsing(criterion: &mut Criterion) {
     let mut reader = Reader::new(LIMITS.body);
     for (name, body) in [("predict", PREDICT), ("analyze", ANALYZE), ("malformed", &ANALYZE[..100])] {
         group.throughput(Throughput::Bytes(body.len() as u64));
-        group.bench_function(name, |bencher| bencher.iter(|| reader.read(black_box(body), |root| Ok(root.as_str().is_some()))));
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| reader.read(black_box(body), |root| Ok(root.as_str().is_some())));
+        });
     }
     group.finish();
 }

@@ -51,5 +51,6 @@ fn main() {
     }
 }
 
-const TEXT_100: &str = r#"{"text":"I do not agree with your last edit, but thank you for explaining on the talk page why you made it. "}"#;
+const TEXT_100: &str =
+    r#"{"text":"I do not agree with your last edit, but thank you for explaining on the talk page why you made it. "}"#;
 const TEXT_400: &str = r#"{"text":"I do not agree with your last edit, but thank you for explaining on the talk page why you made it. The source that you cite is from 1998 and has been superseded, so I would rather keep the older wording until we find a better one. If nobody objects within a week I will restore the paragraph and add the two references from the archive. Please let me know what you think about that plan, friend."}"#;

@@ -4,6 +4,12 @@ use tracing::level_filters::LevelFilter;
 
 use crate::config::{LogFormat, LogLevel};
 
+/// Ends the process without unwinding: for a panic, and for an operator who does not want to wait.
+#[expect(clippy::disallowed_methods, reason = "the two ends that must not wait for a drain")]
+pub fn end(code: i32) -> ! {
+    std::process::exit(code)
+}
+
 /// Sets the process's subscriber, and makes a panic in any thread end the process after one line that says
 /// where and why: a daemon that has lost a worker must be restarted, not limp on.
 pub fn start(level: LogLevel, format: LogFormat) {
@@ -23,6 +29,6 @@ pub fn start(level: LogLevel, format: LogFormat) {
         let reason = panic.payload_as_str().unwrap_or("no reason given");
         let thread = std::thread::current();
         tracing::error!(reason, place, thread = thread.name(), "panic");
-        std::process::exit(70);
+        end(70);
     }));
 }

@@ -62,9 +62,11 @@ fn serve(flags: &Flags, started: Instant) -> std::io::Result<ExitCode> {
     // A second signal ends the wait.
     let (delay, timeout) = (flags.drain_delay, flags.drain_timeout);
     std::thread::spawn(move || {
-        runtime.block_on(async { tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} } });
+        runtime.block_on(async {
+            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        });
         tracing::warn!("a second signal: ending at once");
-        std::process::exit(1);
+        log::end(1);
     });
     let gentle = server.drain(delay, timeout)?;
     tracing::info!(gentle, "stopped");

@@ -46,7 +46,9 @@ fn no_route_allocates_more_than_its_budget() {
             let after = send(requests);
             let per_request = ((after.0 - before.0) / requests as f64, (after.1 - before.1) / requests as f64);
             if per_request != budget {
-                worst.push(format!("{name}, {how}: {per_request:?} allocations and bytes per request, budget {budget:?}"));
+                worst.push(format!(
+                    "{name}, {how}: {per_request:?} allocations and bytes per request, budget {budget:?}"
+                ));
             }
         }
     }

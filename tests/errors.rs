@@ -43,7 +43,8 @@ fn check(case: &Case, response: &Response) {
     assert_eq!(body["error_type"], case.error_type, "{name}: {body}");
     assert!(body["detail"].as_str().is_some_and(|detail| detail.contains(case.detail)), "{name}: {body}");
     assert_eq!(body["field"].as_str(), case.field, "{name}: {body}");
-    let allow = (case.status == 405).then_some(if case.handler == "/predict" { "POST, OPTIONS" } else { "GET, HEAD, OPTIONS" });
+    let allow =
+        (case.status == 405).then_some(if case.handler == "/predict" { "POST, OPTIONS" } else { "GET, HEAD, OPTIONS" });
     assert_eq!(response.header("allow"), allow, "{name}");
     assert_eq!(response.header("retry-after"), (case.status == 503).then_some("1"), "{name}");
 }
@@ -103,32 +104,96 @@ fn cases() -> Vec<Case> {
         analyze("twice", br#"{"text":"a","text":"b"}"#, 422, "duplicate_field", "twice", Some("text")),
         analyze("empty", br#"{"text":""}"#, 422, "empty_text", "nothing to score", Some("text")),
         analyze("blank", br#"{"text":" \n\t "}"#, 422, "empty_text", "nothing to score", Some("text")),
-        analyze("too long", long_text.as_bytes(), 422, "text_too_long", "101 bytes long; the limit is 100", Some("text")),
+        analyze(
+            "too long",
+            long_text.as_bytes(),
+            422,
+            "text_too_long",
+            "101 bytes long; the limit is 100",
+            Some("text"),
+        ),
         analyze("no such model", br#"{"text":"a","model":"gpt"}"#, 422, "unknown_model", "'simple'", Some("model")),
         analyze("no bert", br#"{"text":"a","model":"bert"}"#, 503, "model_unavailable", "'simple'", Some("model")),
         analyze("body too long", &[b' '; 1001], 413, "body_too_large", "1000 bytes", None),
         predict("unclosed", br#"{"features":[1"#, 400, "malformed_json", "byte 14", None),
         predict("NaN", br#"{"features":[NaN,1,2,3]}"#, 400, "malformed_json", "byte 13", None),
         predict("no fields", b"{}", 422, "missing_field", "'features'", Some("features")),
-        predict("three names", br#"{"sepal_length":1,"sepal_width":1,"petal_width":1}"#, 422, "missing_field", "missing", Some("petal_length")),
+        predict(
+            "three names",
+            br#"{"sepal_length":1,"sepal_width":1,"petal_width":1}"#,
+            422,
+            "missing_field",
+            "missing",
+            Some("petal_length"),
+        ),
         predict("unknown", br#"{"features":[1,2,3,4],"x":1}"#, 422, "unknown_field", "not known", Some("x")),
-        predict("both shapes", br#"{"features":[1,2,3,4],"sepal_width":1}"#, 422, "unknown_field", "already", Some("sepal_width")),
-        predict("twice", br#"{"features":[1,2,3,4],"features":[1,2,3,4]}"#, 422, "duplicate_field", "twice", Some("features")),
+        predict(
+            "both shapes",
+            br#"{"features":[1,2,3,4],"sepal_width":1}"#,
+            422,
+            "unknown_field",
+            "already",
+            Some("sepal_width"),
+        ),
+        predict(
+            "twice",
+            br#"{"features":[1,2,3,4],"features":[1,2,3,4]}"#,
+            422,
+            "duplicate_field",
+            "twice",
+            Some("features"),
+        ),
         predict("a string", br#"{"features":"1"}"#, 422, "invalid_type", "a list, not a string", Some("features")),
-        predict("a word inside", br#"{"features":[1,2,"a",4]}"#, 422, "invalid_type", "a number, not a string", Some("features[2]")),
-        predict("mixed rows", br#"{"features":[[1,2,3,4],5]}"#, 422, "invalid_type", "a list, not a number", Some("features[1]")),
+        predict(
+            "a word inside",
+            br#"{"features":[1,2,"a",4]}"#,
+            422,
+            "invalid_type",
+            "a number, not a string",
+            Some("features[2]"),
+        ),
+        predict(
+            "mixed rows",
+            br#"{"features":[[1,2,3,4],5]}"#,
+            422,
+            "invalid_type",
+            "a list, not a number",
+            Some("features[1]"),
+        ),
         predict("empty", br#"{"features":[]}"#, 422, "wrong_length", "not 0", Some("features")),
         predict("three", br#"{"features":[1,2,3]}"#, 422, "wrong_length", "4 numbers, not 3", Some("features")),
         predict("short row", br#"{"features":[[1,2,3,4],[1,2]]}"#, 422, "wrong_length", "not 2", Some("features[1]")),
         predict("too many rows", rows(3).as_bytes(), 422, "wrong_length", "not 3", Some("features")),
-        predict("too large", br#"{"features":[1e39,1,2,3]}"#, 422, "number_out_of_range", "finite", Some("features[0]")),
+        predict(
+            "too large",
+            br#"{"features":[1e39,1,2,3]}"#,
+            422,
+            "number_out_of_range",
+            "finite",
+            Some("features[0]"),
+        ),
         predict("far too large", br#"{"features":[1e999,1,2,3]}"#, 422, "number_out_of_range", "byte 13", None),
-        predict("large in a row", br#"{"features":[[1,2,3,-1e300]]}"#, 422, "number_out_of_range", "finite", Some("features[0][3]")),
+        predict(
+            "large in a row",
+            br#"{"features":[[1,2,3,-1e300]]}"#,
+            422,
+            "number_out_of_range",
+            "finite",
+            Some("features[0][3]"),
+        ),
         other("no such path", Request::get("/nope"), 404, "not_found", "GET /", "none", "GET"),
         other("a traversal", Request::get("/../etc/passwd"), 404, "not_found", "GET /", "none", "GET"),
         other("wrong method", Request::get("/predict"), 405, "method_not_allowed", "Allow", "/predict", "GET"),
         other("odd method", Request::new("BREW", "/health"), 405, "method_not_allowed", "Allow", "/health", "other"),
-        other("no type", Request::post("/predict", "{}"), 415, "unsupported_media_type", "application/json", "/predict", "POST"),
+        other(
+            "no type",
+            Request::post("/predict", "{}"),
+            415,
+            "unsupported_media_type",
+            "application/json",
+            "/predict",
+            "POST",
+        ),
         other(
             "a form",
             Request::post("/analyze", "text=a").header("Content-Type", "application/x-www-form-urlencoded"),
@@ -166,14 +231,18 @@ fn bytes_that_are_not_http_get_a_document_too_and_what_came_before_is_answered()
     connection.send(format!("GET / HTTP/1.1\r\nhost: a\r\n{fields}\r\n").as_bytes()).expect("sent");
     assert_eq!(connection.read_response().expect("an answer").status, 431);
     let mut connection = daemon.connect();
-    let head = b"POST /predict HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
+    let head =
+        b"POST /predict HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
     connection.send(&[head.as_slice(), b"zz\r\n"].concat()).expect("sent");
     assert_eq!(connection.read_response().expect("an answer").status, 400);
     let moved = delta(&before, &daemon.scrape());
     let count = |handler, method, status| {
         moved.value("http_requests_total", &[("method", method), ("handler", handler), ("status", status)])
     };
-    assert_eq!((count("none", "other", "400"), count("none", "other", "431"), count("/predict", "POST", "400")), (1.0, 1.0, 1.0));
+    assert_eq!(
+        (count("none", "other", "400"), count("none", "other", "431"), count("/predict", "POST", "400")),
+        (1.0, 1.0, 1.0)
+    );
 }
 
 #[test]
@@ -188,7 +257,8 @@ fn slow_requests_are_timed_out_and_told_so() {
     used.send(b"GET /livez HT").expect("sent");
     // A body that never ends.
     let mut body = daemon.connect();
-    let head = b"POST /analyze HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{\"text\":";
+    let head =
+        b"POST /analyze HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{\"text\":";
     body.send(head).expect("sent");
     for connection in [&mut fresh, &mut used, &mut body] {
         let answer = connection.read_response().expect("an answer");
@@ -214,7 +284,8 @@ fn a_client_that_leaves_mid_body_is_not_counted_and_leaves_no_trace() {
     let before = daemon.scrape();
     for _ in 0..3 {
         let mut connection = daemon.connect();
-        let head = b"POST /analyze HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{";
+        let head =
+            b"POST /analyze HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{";
         connection.send(head).expect("sent");
     }
     std::thread::sleep(Duration::from_millis(300));

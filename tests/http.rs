@@ -8,8 +8,7 @@ use common::daemon::Daemon;
 use common::http::Request;
 
 const IRIS: &str = r#"{"features":[5.1,3.5,1.4,0.2]}"#;
-const SETOSA: &str =
-    r#"{"prediction":"setosa","class_id":0,"confidence":1.0,"probabilities":{"setosa":1.0,"versicolor":0.0,"virginica":0.0}}"#;
+const SETOSA: &str = r#"{"prediction":"setosa","class_id":0,"confidence":1.0,"probabilities":{"setosa":1.0,"versicolor":0.0,"virginica":0.0}}"#;
 
 #[test]
 fn every_shape_of_features_is_answered() {
@@ -60,7 +59,8 @@ fn one_connection_serves_many_requests_pipelined_or_not() {
     ];
     let bytes: Vec<u8> = pipeline.iter().cycle().take(400).flat_map(Request::to_bytes).collect();
     connection.send(&bytes).expect("sent");
-    let statuses: Vec<u16> = connection.read_responses(400).expect("answers").iter().map(|answer| answer.status).collect();
+    let statuses: Vec<u16> =
+        connection.read_responses(400).expect("answers").iter().map(|answer| answer.status).collect();
     assert!(statuses.chunks(4).all(|four| four == [200, 200, 400, 200]));
 }
 
@@ -76,7 +76,8 @@ fn bodies_come_in_any_framing_and_any_segments() {
     }
     let head = "POST /predict HTTP/1.1\r\nhost: a\r\ncontent-type: application/json; charset=utf-8\r\ntransfer-encoding: chunked\r\n\r\n";
     let (first, rest) = IRIS.split_at(9);
-    let chunks = format!("{head}{:x};note=x\r\n{first}\r\n{:x}\r\n{rest}\r\n0\r\nx-trailer: y\r\n\r\n", first.len(), rest.len());
+    let chunks =
+        format!("{head}{:x};note=x\r\n{first}\r\n{:x}\r\n{rest}\r\n0\r\nx-trailer: y\r\n\r\n", first.len(), rest.len());
     for size in [chunks.len(), 3] {
         let segments: Vec<&[u8]> = chunks.as_bytes().chunks(size).collect();
         connection.send_segments(&segments, Duration::from_micros(200)).expect("sent");
@@ -89,7 +90,9 @@ fn expect_continue_is_answered_before_the_body_and_only_if_it_is_wanted() {
     let daemon = Daemon::start(&[]);
     let mut connection = daemon.connect();
     let head = |length: usize| {
-        format!("POST /predict HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n")
+        format!(
+            "POST /predict HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+        )
     };
     connection.send(head(IRIS.len()).as_bytes()).expect("sent");
     assert_eq!(connection.read_response().expect("an interim answer").status, 100);
@@ -107,7 +110,9 @@ fn head_options_and_old_clients_are_served() {
     let head = connection.exchange(&Request::new("HEAD", "/livez")).expect("an answer");
     assert_eq!((head.status, head.header("content-length")), (200, get.header("content-length")));
     assert!(head.body.is_empty());
-    for (target, allow) in [("/predict", "POST, OPTIONS"), ("/metrics", "GET, HEAD, OPTIONS"), ("*", "GET, HEAD, POST, OPTIONS")] {
+    for (target, allow) in
+        [("/predict", "POST, OPTIONS"), ("/metrics", "GET, HEAD, OPTIONS"), ("*", "GET, HEAD, POST, OPTIONS")]
+    {
         let options = connection.exchange(&Request::new("OPTIONS", target)).expect("an answer");
         assert_eq!((options.status, options.header("allow")), (204, Some(allow)));
     }
@@ -136,7 +141,9 @@ fn http2_by_prior_knowledge_is_served_stream_by_stream() {
         let (mut client, connection) = h2::client::handshake(socket).await.expect("HTTP/2");
         let driver = tokio::spawn(connection);
         let mut answers = Vec::new();
-        for (path, body, status) in [("/predict", IRIS, 200), ("/predict", "{", 400), ("/metrics", "", 200), ("/x", "", 404)] {
+        for (path, body, status) in
+            [("/predict", IRIS, 200), ("/predict", "{", 400), ("/metrics", "", 200), ("/x", "", 404)]
+        {
             let method = if body.is_empty() { "GET" } else { "POST" };
             let request = http::Request::builder()
                 .method(method)

@@ -25,7 +25,11 @@ fn before_the_models_are_there_it_lives_and_says_that_it_is_not_ready() {
     assert_eq!(ask(Request::get("/livez")).status, 200);
     assert_eq!(ask(Request::get("/readyz")).status, 503);
     assert_eq!(ask(Request::get("/startupz")).status, 503);
-    for request in [Request::json("/predict", r#"{"features":[1,2,3,4]}"#), Request::json("/analyze", r#"{"text":"a"}"#), Request::get("/model-info")] {
+    for request in [
+        Request::json("/predict", r#"{"features":[1,2,3,4]}"#),
+        Request::json("/analyze", r#"{"text":"a"}"#),
+        Request::get("/model-info"),
+    ] {
         let refused = ask(request);
         assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
         assert!(refused.text().contains("model_unavailable"));
@@ -68,7 +72,9 @@ fn a_signal_drains_answers_what_is_under_way_and_exits_0() {
 fn a_client_that_never_ends_is_left_behind_at_the_deadline() {
     let daemon = Daemon::start(&["--drain-timeout", "200ms"]);
     let mut stuck = daemon.connect();
-    stuck.send(b"POST /predict HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{").expect("sent");
+    stuck
+        .send(b"POST /predict HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{")
+        .expect("sent");
     std::thread::sleep(Duration::from_millis(100));
     daemon.signal("TERM");
     let (status, lines) = daemon.wait(PATIENCE);

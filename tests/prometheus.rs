@@ -67,7 +67,8 @@ struct Prometheus {
 
 impl Prometheus {
     fn start(binary: &PathBuf, target: SocketAddr) -> Self {
-        let address = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr()).expect("a free port");
+        let address =
+            TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr()).expect("a free port");
         let directory = std::env::temp_dir().join(format!("tamis-prometheus-{}", std::process::id()));
         std::fs::create_dir_all(&directory).expect("a writable directory");
         let configuration = format!(

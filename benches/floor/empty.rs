@@ -77,7 +77,10 @@ impl Body for Fixed {
     type Data = &'static [u8];
     type Error = Infallible;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, Infallible>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Infallible>>> {
         let data = std::mem::take(&mut self.0);
         Poll::Ready((!data.is_empty()).then_some(Ok(Frame::data(data))))
     }
@@ -98,7 +101,11 @@ struct Io {
 }
 
 impl hyper::rt::Read for Io {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, mut cursor: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        mut cursor: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
         let Self { socket, buffer } = &mut *self;
         let room = cursor.remaining().min(buffer.len());
         let mut filled = ReadBuf::new(&mut buffer[..room]);

@@ -59,7 +59,8 @@ impl Server {
     }
 
     fn is_ready(&self) -> bool {
-        self.ask("GET /readyz HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").is_some_and(|text| text.starts_with("HTTP/1.1 200"))
+        self.ask("GET /readyz HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+            .is_some_and(|text| text.starts_with("HTTP/1.1 200"))
     }
 
     /// The body with which the server answers `load`.
@@ -127,7 +128,8 @@ pub fn measure(wrk: &PathBuf, server: &Server, load: &Load, seconds: f64) -> Sam
     let cpu = server.cpu_nanoseconds() - before;
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(!text.contains("Non-2xx"), "{}: {text}", load.name);
-    let number = |line: &str, word: usize| line.split_whitespace().nth(word).and_then(|number| number.parse::<f64>().ok());
+    let number =
+        |line: &str, word: usize| line.split_whitespace().nth(word).and_then(|number| number.parse::<f64>().ok());
     let done = text.lines().find_map(|line| line.contains(" requests in ").then(|| number(line, 0))).flatten();
     let rate = text.lines().find_map(|line| line.starts_with("Requests/sec").then(|| number(line, 1))).flatten();
     let done = done.unwrap_or_else(|| panic!("wrk said: {text} {}", String::from_utf8_lossy(&output.stderr)));
@@ -137,7 +139,10 @@ pub fn measure(wrk: &PathBuf, server: &Server, load: &Load, seconds: f64) -> Sam
 fn script(load: &Load) -> PathBuf {
     let mut text = String::new();
     if let Some(body) = load.body {
-        let _ = write!(text, "wrk.method = \"POST\"\nwrk.headers[\"Content-Type\"] = \"application/json\"\nwrk.body = [==[{body}]==]\n");
+        let _ = write!(
+            text,
+            "wrk.method = \"POST\"\nwrk.headers[\"Content-Type\"] = \"application/json\"\nwrk.body = [==[{body}]==]\n"
+        );
     }
     let path = std::env::temp_dir().join(format!("tamis-floor-{}.lua", std::process::id()));
     std::fs::write(&path, text).expect("a writable directory");

@@ -59,15 +59,16 @@ fn score(worker: &mut Worker, request: &Request<'_>) -> Result<(Scores, &'static
 
 /// `{"text": string, "model"?: "simple" | "bert" | "auto" | null}`
 fn parse(root: Value<'_>, max_text: usize) -> Result<(&str, Choice), Fault> {
-    let members =
-        root.as_object().ok_or(Fault::new(Problem::InvalidType).field("body").expected("an object", root.type_name()))?;
+    let members = root
+        .as_object()
+        .ok_or(Fault::new(Problem::InvalidType).field("body").expected("an object", root.type_name()))?;
     let (mut text, mut choice) = (None, None);
     for (key, value) in members {
         match key {
             "text" => {
-                let string = value.as_str().ok_or(
-                    Fault::new(Problem::InvalidType).field("text").expected("a string", value.type_name()),
-                )?;
+                let string = value
+                    .as_str()
+                    .ok_or(Fault::new(Problem::InvalidType).field("text").expected("a string", value.type_name()))?;
                 if text.replace(string).is_some() {
                     return Err(Fault::new(Problem::DuplicateField).field("text"));
                 }
@@ -77,10 +78,15 @@ fn parse(root: Value<'_>, max_text: usize) -> Result<(&str, Choice), Fault> {
                     return Err(Fault::new(Problem::DuplicateField).field("model"));
                 }
             }
-            _ => return Err(Fault::new(Problem::UnknownField).field(key).expected("send 'text' and, at will, 'model'", "")),
+            _ => {
+                return Err(Fault::new(Problem::UnknownField)
+                    .field(key)
+                    .expected("send 'text' and, at will, 'model'", ""));
+            }
         }
     }
-    let text = text.ok_or(Fault::new(Problem::MissingField).field("text").expected("send the text to score as a string", ""))?;
+    let text =
+        text.ok_or(Fault::new(Problem::MissingField).field("text").expected("send the text to score as a string", ""))?;
     if text.len() > max_text {
         return Err(Fault::new(Problem::TextTooLong).field("text").count(text.len(), max_text));
     }

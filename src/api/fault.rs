@@ -89,7 +89,9 @@ fn detail(fault: &Fault, writer: &mut Writer<'_>) {
         Problem::EmptyText => write!(writer, "holds nothing to score; send at least one letter, digit or sign"),
         Problem::TextTooLong => write!(writer, "is {found} bytes long; the limit is {allowed}"),
         Problem::UnknownModel => write!(writer, "must be one of 'simple', 'bert', 'auto'"),
-        Problem::HeaderSectionTooLarge => write!(writer, "the header section is too large; send fewer or shorter headers"),
+        Problem::HeaderSectionTooLarge => {
+            write!(writer, "the header section is too large; send fewer or shorter headers")
+        }
         Problem::Overloaded => write!(writer, "every slot is taken; try again after the Retry-After seconds"),
         Problem::ModelUnavailable => write!(writer, "the model is not loaded; {}", fault.expected),
     };

@@ -65,8 +65,9 @@ enum Rows<'t> {
 
 /// `{"features": [4 numbers]}`, `{"features": [[4 numbers], ...]}` or the four named numbers.
 fn parse(root: Value<'_>) -> Result<Rows<'_>, Fault> {
-    let members =
-        root.as_object().ok_or(Fault::new(Problem::InvalidType).field("body").expected("an object", root.type_name()))?;
+    let members = root
+        .as_object()
+        .ok_or(Fault::new(Problem::InvalidType).field("body").expected("an object", root.type_name()))?;
     let mut features = None;
     let mut named = [None; FEATURES];
     for (key, value) in members {

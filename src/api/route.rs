@@ -85,12 +85,12 @@ pub const fn allow(handler: Handler) -> &'static str {
 }
 
 const fn serves(surface: Surface, handler: Handler) -> bool {
-    match (surface, handler) {
-        (Surface::Whole, _) | (_, Handler::None | Handler::Root) => true,
-        (Surface::Public, Handler::Predict | Handler::Analyze | Handler::ModelInfo) => true,
-        (Surface::Public, _) => false,
-        (Surface::Admin, Handler::Predict | Handler::Analyze) => false,
-        (Surface::Admin, _) => true,
+    let of_models = matches!(handler, Handler::Predict | Handler::Analyze);
+    let of_both = matches!(handler, Handler::Root | Handler::ModelInfo | Handler::None);
+    match surface {
+        Surface::Whole => true,
+        Surface::Public => of_models || of_both,
+        Surface::Admin => !of_models,
     }
 }
 

@@ -40,7 +40,8 @@ fn bad_values_are_refused_by_name() {
 
 #[test]
 fn the_file_beats_the_default_and_the_flag_beats_the_file() {
-    let path = config_file("order", "listen = \"127.0.0.1:1\"\nworkers = 3\naccess-log = true\nidle-timeout = \"9s\"\n");
+    let path =
+        config_file("order", "listen = \"127.0.0.1:1\"\nworkers = 3\naccess-log = true\nidle-timeout = \"9s\"\n");
     let path = path.to_str().expect("a temporary path");
     let flags = read(&["--config", path, "--workers", "2"]).expect("valid");
     assert_eq!((flags.listen.port(), flags.workers(), flags.access_log), (1, 2, true));

@@ -201,7 +201,9 @@ mod tests {
             serde_json::Value::Number(number) => number.as_f64().into(),
             serde_json::Value::Bool(_) => "a boolean".into(),
             serde_json::Value::Array(list) => list.into_iter().map(simplified).collect(),
-            serde_json::Value::Object(members) => members.into_iter().map(|(key, value)| (key, simplified(value))).collect(),
+            serde_json::Value::Object(members) => {
+                members.into_iter().map(|(key, value)| (key, simplified(value))).collect()
+            }
             other => other,
         }
     }

@@ -126,7 +126,9 @@ mod tests {
         assert!(models.info.len() <= MAX_LEN);
         let info: Value = serde_json::from_slice(&models.info).expect("JSON");
         for model in info["models"].as_array().expect("a list") {
-            for field in ["name", "version", "kind", "labels", "input", "sha256", "bytes", "metrics", "training", "load_seconds"] {
+            for field in
+                ["name", "version", "kind", "labels", "input", "sha256", "bytes", "metrics", "training", "load_seconds"]
+            {
                 assert!(!model[field].is_null(), "{} has no {field}", model["name"]);
             }
         }

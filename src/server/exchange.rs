@@ -54,7 +54,15 @@ impl hyper::service::Service<Request<Incoming>> for Service {
         // hyper hands the map's memory to the next request, so a response in it costs no allocation; what the
         // request's values point to must go before hyper reads again.
         headers.clear();
-        Exchange { connection: Rc::clone(connection), in_progress: Some(in_progress), route, started, headers, stage, received_bytes: 0 }
+        Exchange {
+            connection: Rc::clone(connection),
+            in_progress: Some(in_progress),
+            route,
+            started,
+            headers,
+            stage,
+            received_bytes: 0,
+        }
     }
 }
 
@@ -132,9 +140,17 @@ impl Future for Exchange {
         let exchange = &mut *self;
         let mut received = exchange.started;
         if let Stage::Read(incoming, slot, _) = &mut exchange.stage {
-            let polled = poll_body(incoming, slot.as_mut(), &mut exchange.received_bytes, exchange.connection.station.limits.body, context);
+            let polled = poll_body(
+                incoming,
+                slot.as_mut(),
+                &mut exchange.received_bytes,
+                exchange.connection.station.limits.body,
+                context,
+            );
             let read = match polled {
-                Poll::Pending if exchange.connection.wire.is_expired() => Err(Some(Fault::new(Problem::RequestTimeout))),
+                Poll::Pending if exchange.connection.wire.is_expired() => {
+                    Err(Some(Fault::new(Problem::RequestTimeout)))
+                }
                 Poll::Pending => {
                     exchange.connection.wire.body_pending();
                     return Poll::Pending;
@@ -146,8 +162,7 @@ impl Future for Exchange {
             }
             exchange.stage = match (read, std::mem::replace(&mut exchange.stage, Stage::Answered)) {
                 (Ok(()), Stage::Read(_, slot, None)) => Stage::Answer(slot),
-                (Ok(()), Stage::Read(_, _, Some(fault))) => Stage::Refuse(fault),
-                (Err(Some(fault)), _) => Stage::Refuse(fault),
+                (Ok(()), Stage::Read(_, _, Some(fault))) | (Err(Some(fault)), _) => Stage::Refuse(fault),
                 (Err(None) | Ok(()), _) => Stage::Abandoned,
             };
         }
@@ -191,7 +206,9 @@ impl Exchange {
     fn answer(&mut self, received: Instant) -> Response<Reply> {
         let (reply, outcome) = match std::mem::replace(&mut self.stage, Stage::Answered) {
             Stage::Answer(slot) => self.handle(slot.as_ref(), received),
-            Stage::Options => (Reply::empty(), Outcome { status: 204, content: Content::Json, length: 0, problem: None }),
+            Stage::Options => {
+                (Reply::empty(), Outcome { status: 204, content: Content::Json, length: 0, problem: None })
+            }
             Stage::Refuse(fault) => refuse(&fault),
             unanswerable @ (Stage::Abandoned | Stage::Read(..) | Stage::Answered) => {
                 self.stage = unanswerable;
@@ -228,7 +245,7 @@ impl Exchange {
 
     fn count(&mut self, outcome: &Outcome, reply: &Reply, ended: Instant) {
         let station = &self.connection.station;
-        let sent = if self.route.method == Method::Head { 0 } else { reply.len() };
+        let sent = if self.route.method == Method::Head { 0 } else { reply.length() };
         let nanoseconds = u64::try_from((ended - self.started).as_nanos()).unwrap_or(u64::MAX);
         if let Some(in_progress) = self.in_progress.take() {
             in_progress.finish(&Answer {

@@ -29,9 +29,9 @@ use parking_lot::{Condvar, Mutex};
 use tokio::sync::watch;
 
 use crate::api;
-use crate::api::scrape::Scrape;
 use crate::api::health::SharedPhase;
 use crate::api::route::Surface;
+use crate::api::scrape::Scrape;
 use crate::config::Flags;
 use crate::metrics::Shard;
 use crate::metrics::labels::Phase;

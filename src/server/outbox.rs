@@ -53,7 +53,12 @@ impl Outbox {
     ///
     /// # Errors
     /// What the socket says.
-    pub fn poll_send(&mut self, socket: &mut TcpStream, wire: &Wire, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub fn poll_send(
+        &mut self,
+        socket: &mut TcpStream,
+        wire: &Wire,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
         while let Some(Pending { slot, start, end }) = &mut self.pending {
             *start += ready!(poll_write(socket, wire, &slot.bytes()[*start..*end], context))?;
             if start == end {
@@ -68,14 +73,19 @@ impl Outbox {
 ///
 /// # Errors
 /// What the socket says; `WriteZero` if it takes nothing and says nothing.
-pub fn poll_write(socket: &mut TcpStream, wire: &Wire, bytes: &[u8], context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+pub fn poll_write(
+    socket: &mut TcpStream,
+    wire: &Wire,
+    bytes: &[u8],
+    context: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
     match Pin::new(socket).poll_write(context, bytes) {
         Poll::Pending => {
             wire.write_stalled();
             Poll::Pending
         }
         Poll::Ready(Ok(0)) if !bytes.is_empty() => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-        written => {
+        written @ Poll::Ready(_) => {
             wire.bytes_written();
             written
         }

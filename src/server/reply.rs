@@ -20,6 +20,7 @@ pub struct Bytes {
     end: usize,
 }
 
+#[expect(clippy::large_enum_variant, reason = "a small reply lives in the future that makes it; boxing it would allocate")]
 enum Memory {
     Inline([u8; SMALL_REPLY]),
     Slot(Slot),
@@ -45,7 +46,7 @@ impl Reply {
     }
 
     /// Bytes still to be sent.
-    pub fn len(&self) -> usize {
+    pub fn length(&self) -> usize {
         self.0.as_ref().map_or(0, Buf::remaining)
     }
 
@@ -67,7 +68,7 @@ impl Body for Reply {
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.len() as u64)
+        SizeHint::with_exact(self.length() as u64)
     }
 }
 

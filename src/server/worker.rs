@@ -58,7 +58,7 @@ async fn accept(listener: TcpListener, surface: Surface, station: Rc<Station>, m
     while *orders.borrow_and_update() == Order::Serve {
         let Some(seat) = station.seat(surface) else {
             // No slot, no accept: the kernel's backlog holds newcomers back.
-            tokio::select! { biased; _ = station.closed.notified() => {}, _ = orders.changed() => {} }
+            tokio::select! { biased; () = station.closed.notified() => {}, _ = orders.changed() => {} }
             continue;
         };
         tokio::select! {
