@@ -17,7 +17,8 @@ use tokio::net::{TcpListener, TcpStream};
 /// Serves `body` to every request on `port`, for ever.
 pub fn serve(port: u16, body: Vec<u8>) -> ! {
     let body: &'static [u8] = body.leak();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build_local(Default::default());
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build_local(tokio::runtime::LocalOptions::default());
     runtime.expect("a runtime").block_on(async move {
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], port))).await.expect("a free port");
         loop {

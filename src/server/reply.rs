@@ -20,7 +20,10 @@ pub struct Bytes {
     end: usize,
 }
 
-#[expect(clippy::large_enum_variant, reason = "a small reply lives in the future that makes it; boxing it would allocate")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a small reply lives in the future that makes it; boxing it would allocate"
+)]
 enum Memory {
     Inline([u8; SMALL_REPLY]),
     Slot(Slot),
