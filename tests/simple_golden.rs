@@ -138,7 +138,7 @@ fn a_departure_from_the_golden_rows_is_named() {
     let honest = golden["rows"][7]["probabilities"][3].as_f64().expect("a number");
     golden["rows"][7]["probabilities"][3] = (honest + 2e-5).into();
     let message = error(MANIFEST, ONNX, golden.to_string().as_bytes(), EngineChoice::Auto).to_string();
-    assert!(message.starts_with("golden.json: row 7, label 3: tract gives "), "{message}");
+    assert!(message.starts_with("golden.json: row 7, label 3: kernel gives "), "{message}");
 
     golden["rows"][7]["probabilities"][3] = honest.into();
     let first = golden["rows"][5]["ids"][2].as_u64().expect("an id");
