@@ -83,7 +83,7 @@ build: ## The static release binary (TARGET_CPU=x86-64-v3 for AVX2 throughout)
 	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) RUSTFLAGS='$(RELEASE_FLAGS)' $(CARGO) build --locked --release --target $(TARGET)
 
 promises: build ## What README.md promises, tested on the release binary
-	TAMIS_BIN=$(RELEASE_BIN) $(CARGO) test --locked --test promises
+	TAMIS_BIN=$(RELEASE_BIN) $(CARGO) test --locked --test promises --test allocations -- --nocapture
 
 deny: ## Licences, duplicate versions and sources of the dependencies
 	@if ! $(CARGO) deny --version >/dev/null 2>&1; then

@@ -20,8 +20,6 @@ pub enum Problem {
     RequestTimeout,
     /// The body is longer than `--max-body-bytes`.
     BodyTooLarge,
-    /// The request target is longer than the server reads.
-    UriTooLong,
     /// `Content-Type` is absent or not `application/json`.
     UnsupportedMediaType,
     /// A value has another JSON type than the contract says.
@@ -42,7 +40,7 @@ pub enum Problem {
     TextTooLong,
     /// `model` names no model of the contract.
     UnknownModel,
-    /// The header section is longer than the server reads.
+    /// The header section, the request target included, is longer than the server reads.
     HeaderSectionTooLarge,
     /// Every slot is taken; the answer carries `Retry-After`.
     Overloaded,
@@ -52,7 +50,7 @@ pub enum Problem {
 
 impl Problem {
     /// Every problem, in the order of its discriminants.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 20] = [
         Self::MalformedRequest,
         Self::MalformedJson,
         Self::InvalidUtf8,
@@ -60,7 +58,6 @@ impl Problem {
         Self::MethodNotAllowed,
         Self::RequestTimeout,
         Self::BodyTooLarge,
-        Self::UriTooLong,
         Self::UnsupportedMediaType,
         Self::InvalidType,
         Self::MissingField,
@@ -84,7 +81,6 @@ impl Problem {
             Self::MethodNotAllowed => 405,
             Self::RequestTimeout => 408,
             Self::BodyTooLarge => 413,
-            Self::UriTooLong => 414,
             Self::UnsupportedMediaType => 415,
             Self::InvalidType
             | Self::MissingField
@@ -110,7 +106,6 @@ impl Problem {
             Self::MethodNotAllowed => "method_not_allowed",
             Self::RequestTimeout => "request_timeout",
             Self::BodyTooLarge => "body_too_large",
-            Self::UriTooLong => "uri_too_long",
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::InvalidType => "invalid_type",
             Self::MissingField => "missing_field",

@@ -83,7 +83,7 @@ const fn can_answer((handler, method, status): Request) -> bool {
         Handler::None => match method {
             Get | Head | Post => code == 404,
             Options => matches!(code, 204 | 404),
-            Other => matches!(code, 400 | 404 | 408 | 414 | 431 | 503),
+            Other => matches!(code, 400 | 404 | 408 | 431 | 503),
         },
         Handler::Analyze | Handler::Predict => match method {
             Post => matches!(code, 200 | 400 | 408 | 413 | 415 | 422 | 503),
@@ -107,12 +107,7 @@ const fn can_fail(problem: Problem, handler: Handler) -> bool {
     match handler {
         Handler::None => matches!(
             problem,
-            P::MalformedRequest
-                | P::NotFound
-                | P::RequestTimeout
-                | P::UriTooLong
-                | P::HeaderSectionTooLarge
-                | P::Overloaded
+            P::MalformedRequest | P::NotFound | P::RequestTimeout | P::HeaderSectionTooLarge | P::Overloaded
         ),
         Handler::Analyze | Handler::Predict => match problem {
             P::MethodNotAllowed

@@ -107,7 +107,7 @@ impl Shard {
     }
 
     /// Counts an answer to a request that no [`InProgress`](super::InProgress) stood for: what the connection refuses
-    /// before there is a request (400, 408, 414, 431), or sheds (503). `handler` is `none` unless the route is known.
+    /// before there is a request (400, 408, 431), or sheds (503). `handler` is `none` unless the route is known.
     /// `duration_ns` is 0 where nothing was timed.
     #[inline]
     pub fn error(&self, problem: Problem, handler: Handler, duration_ns: u64, response_bytes: u64) {

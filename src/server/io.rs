@@ -135,6 +135,9 @@ impl hyper::rt::Write for Io {
                 return Poll::Ready(Ok(bytes.len()));
             }
             // More than an outbox holds, or no slot to be had.
+            if bytes.len() <= outbox::CAPACITY {
+                io.station.shard.slot_fallback();
+            }
         }
         outbox::poll_write(&mut io.socket, &io.wire, bytes, context)
     }

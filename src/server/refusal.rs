@@ -7,7 +7,6 @@ use crate::problem::{Fault, Problem};
 /// The problem that hyper's answer of `status` stands for.
 pub const fn problem(status: u16) -> Problem {
     match status {
-        414 => Problem::UriTooLong,
         431 => Problem::HeaderSectionTooLarge,
         _ => Problem::MalformedRequest,
     }
@@ -23,7 +22,7 @@ pub fn at_end(bytes: &[u8]) -> Option<u16> {
     let head = &bytes[start_of_head(bytes)?..];
     let bare = contains(head, b"content-length: 0\r\n") && contains(head, b"connection: close\r\n");
     let status = std::str::from_utf8(head.get(9..12)?).ok()?.parse().ok()?;
-    (bare && matches!(status, 400 | 414 | 431)).then_some(status)
+    (bare && matches!(status, 400 | 431)).then_some(status)
 }
 
 /// Rewrites `bytes`, of which [`at_end`] told `status`, into `out`; answers the length, or `None` if `out` is too short.

@@ -1,0 +1,85 @@
+//! What the README promises and a test can hold without a clock: memory, cardinality, the shape of the binary.
+//! `make promises` points this at the release binary.
+
+#![expect(clippy::print_stdout, reason = "what was measured is told, not only held")]
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use common::daemon::Daemon;
+use common::http::Request;
+use common::tools;
+
+const MIB: f64 = 1024.0 * 1024.0;
+
+#[test]
+fn resident_memory_is_small_and_flat() {
+    let daemon = Daemon::start(&["--workers", "1"]);
+    let send = |count: usize| {
+        let mut connection = daemon.connect();
+        let batch: Vec<u8> = [
+            Request::json("/predict", r#"{"features":[5.1,3.5,1.4,0.2]}"#),
+            Request::json("/analyze", r#"{"text":"Thank you for explaining why you made that edit."}"#),
+            Request::json("/analyze", r#"{"txt":1}"#),
+            Request::get("/health"),
+        ]
+        .iter()
+        .flat_map(Request::to_bytes)
+        .collect();
+        let batch = batch.repeat(25);
+        for _ in 0..count / 100 {
+            connection.send(&batch).expect("sent");
+            assert_eq!(connection.read_responses(100).expect("answers").len(), 100);
+        }
+        daemon.scrape().value("process_resident_memory_bytes", &[]) / MIB
+    };
+    let early = send(20_000);
+    let late = send(200_000);
+    println!("resident after 20,000 requests {early:.1} MiB, after 220,000 {late:.1} MiB");
+    assert!(late <= 32.0, "{late:.1} MiB resident");
+    assert!(late - early <= 1.0, "grew from {early:.1} to {late:.1} MiB");
+}
+
+#[test]
+fn a_scrape_has_at_most_400_series_and_traffic_adds_none() {
+    let daemon = Daemon::start(&[]);
+    let before = daemon.scrape().len();
+    for target in ["/a", "/b", "/predict?x=1", "/metrics"] {
+        for method in ["GET", "PUT", "BREW"] {
+            daemon.ask(&Request::new(method, target));
+        }
+    }
+    assert_eq!(daemon.scrape().len(), before);
+    assert!(before <= 400, "{before} series");
+}
+
+#[test]
+fn the_release_is_one_static_binary() {
+    if std::env::var_os("TAMIS_BIN").is_none() {
+        println!("skipped: `make promises` runs this on the release binary");
+        return;
+    }
+    let binary = std::fs::read(tools::tamis_binary()).expect("a binary");
+    assert_eq!(&binary[..5], b"\x7fELF\x02", "64-bit ELF");
+    let word =
+        |at: usize, length: usize| (0..length).rev().fold(0, |sum, byte| sum << 8 | usize::from(binary[at + byte]));
+    // Program headers (System V ABI, gABI 4.1, chapter 5): PT_INTERP names a dynamic linker.
+    let (table, size, count) = (word(32, 8), word(54, 2), word(56, 2));
+    assert!((0..count).all(|index| word(table + index * size, 4) != 3), "it asks for a dynamic linker");
+    println!("{:.1} MB", binary.len() as f64 / 1e6);
+}
+
+#[test]
+fn it_answers_soon_after_it_is_started() {
+    let mut times: Vec<Duration> = (0..5)
+        .map(|_| {
+            let start = Instant::now();
+            let daemon = Daemon::start(&[]);
+            assert_eq!(daemon.ask(&Request::get("/readyz")).status, 200);
+            start.elapsed()
+        })
+        .collect();
+    times.sort();
+    println!("from exec to the first 200: median {:?}, least {:?}", times[2], times[0]);
+}
