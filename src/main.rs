@@ -45,16 +45,17 @@ fn serve(flags: &Flags, started: Instant) -> std::io::Result<ExitCode> {
         std::io::Error::new(error.kind(), format!("cannot listen on {}{admin}: {error}", flags.listen))
     })?;
     let models = Models::load(flags.model_dir.as_deref(), flags.engine.into()).map_err(std::io::Error::other)?;
+    let simple = models.toxicity.engine_name();
+    server.ready(models);
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         listen = ?server.addresses(),
         workers = flags.workers(),
-        simple = models.toxicity.engine_name(),
+        simple,
         kernel = tamis::kernel::bag::path_name(),
         milliseconds = started.elapsed().as_secs_f64() * 1e3,
         "ready"
     );
-    server.ready(models);
     let name = runtime.block_on(async {
         tokio::select! { _ = terminate.recv() => "SIGTERM", _ = interrupt.recv() => "SIGINT" }
     });
