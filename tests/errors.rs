@@ -288,6 +288,12 @@ fn a_client_that_leaves_mid_body_is_not_counted_and_leaves_no_trace() {
             b"POST /analyze HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{";
         connection.send(head).expect("sent");
     }
+    let mut half_closed = daemon.connect();
+    half_closed
+        .send(b"POST /analyze HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{")
+        .expect("sent");
+    half_closed.finish_sending().expect("sent");
+    assert!(half_closed.is_closed().expect("an end"), "an incomplete request is not answered, least of all with 200");
     std::thread::sleep(Duration::from_millis(300));
     let moved = delta(&before, &daemon.scrape());
     let posts = moved.iter().filter(|(series, _)| series.starts_with("http_requests_total") && series.contains("POST"));

@@ -1,6 +1,6 @@
 //! One request and its answer: from hyper's head to hyper's response, through a slot and a handler.
 
-use std::convert::Infallible;
+use std::fmt;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -39,7 +39,7 @@ pub struct Connection {
 
 impl hyper::service::Service<Request<Incoming>> for Service {
     type Response = Response<Reply>;
-    type Error = Infallible;
+    type Error = ClientGone;
     type Future = Exchange;
 
     fn call(&self, request: Request<Incoming>) -> Exchange {
@@ -99,6 +99,18 @@ impl Connection {
     }
 }
 
+/// The client went before its request was complete: there is nobody to answer and nothing to count.
+#[derive(Debug)]
+pub struct ClientGone;
+
+impl fmt::Display for ClientGone {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("the client went before its request was complete")
+    }
+}
+
+impl std::error::Error for ClientGone {}
+
 /// The worker's shard, reached through the connection.
 struct OwnShard(Rc<Connection>);
 
@@ -128,13 +140,11 @@ enum Stage {
     Answer(Option<Slot>),
     Options,
     Refuse(Fault),
-    /// The client went before its request was complete: there is nobody to answer and nothing to count.
-    Abandoned,
     Answered,
 }
 
 impl Future for Exchange {
-    type Output = Result<Response<Reply>, Infallible>;
+    type Output = Result<Response<Reply>, ClientGone>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let exchange = &mut *self;
@@ -163,7 +173,10 @@ impl Future for Exchange {
             exchange.stage = match (read, std::mem::replace(&mut exchange.stage, Stage::Answered)) {
                 (Ok(()), Stage::Read(_, slot, None)) => Stage::Answer(slot),
                 (Ok(()), Stage::Read(_, _, Some(fault))) | (Err(Some(fault)), _) => Stage::Refuse(fault),
-                (Err(None) | Ok(()), _) => Stage::Abandoned,
+                (Err(None) | Ok(()), _) => {
+                    exchange.connection.wire.request_ends(exchange.started);
+                    return Poll::Ready(Err(ClientGone));
+                }
             };
         }
         Poll::Ready(Ok(exchange.answer(received)))
@@ -210,10 +223,7 @@ impl Exchange {
                 (Reply::empty(), Outcome { status: 204, content: Content::Json, length: 0, problem: None })
             }
             Stage::Refuse(fault) => refuse(&fault),
-            unanswerable @ (Stage::Abandoned | Stage::Read(..) | Stage::Answered) => {
-                self.stage = unanswerable;
-                return Response::new(Reply::empty());
-            }
+            Stage::Read(..) | Stage::Answered => refuse(&Fault::new(Problem::MalformedRequest)),
         };
         let ended = Instant::now();
         self.count(&outcome, &reply, ended);
