@@ -1,4 +1,4 @@
-//! The stages of a request above the models: routing, parsing, the whole handler, the problem document.
+//! The stages of a request above the models: routing, parsing, rendering, and a handler from body to answer.
 
 use std::hint::black_box;
 use std::sync::{Arc, OnceLock};
@@ -8,12 +8,13 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tamis::api::health::SharedPhase;
 use tamis::api::route::{Surface, route};
 use tamis::api::scrape::Scrape;
-use tamis::api::{Limits, Request, SMALL_REPLY, Worker, fault};
+use tamis::api::{Limits, Request, SMALL_REPLY, Worker, analyze, fault, predict};
 use tamis::json::read::Reader;
+use tamis::json::write::Writer;
 use tamis::metrics::Shard;
 use tamis::metrics::labels::{Handler, Method};
-use tamis::model::Models;
-use tamis::model::toxicity::EngineChoice;
+use tamis::model::toxicity::{EngineChoice, Scores};
+use tamis::model::{Models, iris};
 use tamis::problem::{Fault, Problem};
 
 const PREDICT: &[u8] = br#"{"features":[5.1,3.5,1.4,0.2]}"#;
@@ -58,10 +59,28 @@ fn answering(criterion: &mut Criterion) {
         assert_eq!(worker.answer(&request, &mut out).status, 200);
         group.bench_function(name, |bencher| bencher.iter(|| worker.answer(black_box(&request), &mut out).length));
     }
+    group.finish();
+}
+
+fn rendering(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("render");
+    let mut out = [0; SMALL_REPLY];
+    let scores = Scores { probabilities: [0.59, 0.01, 0.234_567, 0.000_1, 0.5, 0.03] };
+    group.bench_function("analyze", |bencher| {
+        bencher.iter(|| analyze::render(black_box(&scores), "medium", black_box(12_345), &mut out));
+    });
+    let prediction = iris::predict(&[6.0, 2.7, 5.1, 1.6]);
+    group.bench_function("predict", |bencher| {
+        bencher.iter(|| {
+            let mut writer = Writer::new(&mut out);
+            predict::render(black_box(prediction), &mut writer);
+            writer.finish()
+        });
+    });
     let fault = Fault::new(Problem::InvalidType).field("text").expected("a string", "a number");
     group.bench_function("problem", |bencher| bencher.iter(|| fault::answer(black_box(&fault), &mut out).length));
     group.finish();
 }
 
-criterion_group!(benches, routing, parsing, answering);
+criterion_group!(benches, routing, parsing, rendering, answering);
 criterion_main!(benches);

@@ -172,3 +172,38 @@ fn http2_by_prior_knowledge_is_served_stream_by_stream() {
         driver.await.expect("no panic").expect("a clean end");
     });
 }
+
+#[test]
+fn when_every_slot_is_taken_a_request_is_refused_at_once_and_told_when_to_come_back() {
+    // One connection has one body slot; the second of two bodies that arrive at once finds none.
+    let daemon = Daemon::start(&["--workers", "1", "--max-connections", "1"]);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let socket = tokio::net::TcpStream::connect(daemon.address()).await.expect("it accepts");
+        let (client, connection) = h2::client::handshake(socket).await.expect("HTTP/2");
+        let driver = tokio::spawn(connection);
+        let mut client = client.ready().await.expect("room for a stream");
+        let request = || {
+            let uri = format!("http://{}/predict", daemon.address());
+            let builder = http::Request::post(uri).header("content-type", "application/json");
+            builder.body(()).expect("a request")
+        };
+        let (first, mut stream) = client.send_request(request(), false).expect("sent");
+        stream.send_data(bytes::Bytes::from_static(&IRIS.as_bytes()[..10]), false).expect("sent");
+        let (second, _) = client.send_request(request(), false).expect("sent");
+        let mut refused = second.await.expect("an answer");
+        assert_eq!(
+            (refused.status().as_u16(), &refused.headers()["retry-after"]),
+            (503, &"1".parse().expect("a value"))
+        );
+        let body = refused.body_mut().data().await.expect("a body").expect("a body");
+        assert!(String::from_utf8_lossy(&body).contains(r#""error_type":"overloaded""#));
+        stream.send_data(bytes::Bytes::from_static(&IRIS.as_bytes()[10..]), true).expect("sent");
+        assert_eq!(first.await.expect("an answer").status(), 200, "the one under way is not disturbed");
+        drop((client, stream, refused));
+        driver.await.expect("no panic").expect("a clean end");
+    });
+    let after = daemon.scrape();
+    assert_eq!(after.value("api_errors_total", &[("error_type", "overloaded"), ("endpoint", "/predict")]), 1.0);
+    assert_eq!(after.value("tamis_requests_shed_total", &[]), 1.0);
+}

@@ -142,7 +142,8 @@ fn percent(prediction: Prediction) -> u8 {
     prediction.votes()[usize::from(prediction.class_id())]
 }
 
-fn render(prediction: Prediction, writer: &mut Writer<'_>) {
+/// Writes the answer for one row.
+pub fn render(prediction: Prediction, writer: &mut Writer<'_>) {
     writer.raw(br#"{"prediction":""#);
     writer.raw(prediction.class_name().as_bytes());
     writer.raw(br#"","class_id":"#);
