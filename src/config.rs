@@ -13,7 +13,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::api::Limits;
 use crate::model::toxicity::EngineChoice;
-use crate::server::wire::Timeouts;
+use crate::server::connection::wire::Timeouts;
 
 /// The command line.
 #[derive(Debug, Parser)]

@@ -80,13 +80,13 @@ install_prometheus() {
     fi
     say "unpacking prometheus"
     # trixie has 2.53 or newer, and promtool in a package of its own; in bookworm it is part of prometheus.
-    if ! { suite_apt trixie && unpack "$tools/root" prometheus promtool; }; then
+    if ! { suite_apt trixie && unpack "$tools/debian" prometheus promtool; }; then
         say "trixie cannot be had: taking this machine's own suite"
         own_apt
-        unpack "$tools/root" prometheus
+        unpack "$tools/debian" prometheus
     fi
-    ln -sfn "$tools/root/usr/bin/prometheus" "$tools/bin/prometheus"
-    ln -sfn "$tools/root/usr/bin/promtool" "$tools/bin/promtool"
+    ln -sfn "$tools/debian/usr/bin/prometheus" "$tools/bin/prometheus"
+    ln -sfn "$tools/debian/usr/bin/promtool" "$tools/bin/promtool"
     "$tools/bin/promtool" --version 2>&1 | sed -n '1s/^/tools: /p'
 }
 

@@ -1,5 +1,11 @@
 //! One connection from accept to close: protocol, hyper's knobs, deadline, draining, lingering.
 
+mod adapter;
+mod deadline;
+pub mod outbox;
+pub mod refusal;
+pub mod wire;
+
 use std::future::poll_fn;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::io;
@@ -13,14 +19,13 @@ use hyper::server::conn::{http1, http2};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::deadline::Deadline;
 use super::exchange::{Connection, Service};
-use super::io::Io;
-use super::refusal;
 use super::station::{Seat, Station};
-use super::wire::{Awaiting, Wire};
 use crate::api::route::Surface;
 use crate::problem::Problem;
+use adapter::Io;
+use deadline::Deadline;
+use wire::{Awaiting, Wire};
 
 /// The longest header section that is read, in bytes, request line included.
 pub const MAX_HEADER_SECTION: usize = 16 * 1024;

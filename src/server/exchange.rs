@@ -10,10 +10,10 @@ use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, EXPECT, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use hyper::body::{Body, Incoming};
 
+use super::connection::wire::Wire;
 use super::reply::Reply;
 use super::slots::Slot;
 use super::station::Station;
-use super::wire::Wire;
 use crate::api::route::{Action, Route, Surface, allow, route};
 use crate::api::{self, Content, Outcome, fault};
 use crate::metrics::labels::{Method, Status};

@@ -7,16 +7,11 @@
 //! ```
 
 pub mod connection;
-mod deadline;
 pub mod exchange;
-pub mod io;
 mod listen;
-mod outbox;
-pub mod refusal;
 pub mod reply;
 pub mod slots;
 pub mod station;
-pub mod wire;
 pub mod worker;
 
 use std::io::Result;

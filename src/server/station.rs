@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-use super::outbox;
+use super::connection::outbox;
+use super::connection::wire::Timeouts;
 use super::slots::{Slot, Slots};
-use super::wire::Timeouts;
 use crate::alloc;
 use crate::api::route::Surface;
 use crate::api::{self, Limits};

@@ -15,8 +15,8 @@ use tokio::net::TcpStream;
 
 use super::outbox::{self, Outbox};
 use super::refusal;
-use super::station::Station;
 use super::wire::Wire;
+use crate::server::station::Station;
 
 /// A socket as hyper wants it.
 pub struct Io {

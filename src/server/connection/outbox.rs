@@ -10,8 +10,8 @@ use std::task::{Context, Poll, ready};
 use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 
-use super::slots::{Slot, Slots};
 use super::wire::Wire;
+use crate::server::slots::{Slot, Slots};
 
 /// Bytes that an outbox gathers before it must send.
 pub const CAPACITY: usize = 16 * 1024;
