@@ -104,10 +104,9 @@ impl Watch {
     async fn http1(mut self, mut connection: http1::Connection<Io, Service>) {
         let station = Rc::clone(&self.station);
         let mut drain = pin!(station.drain.notified());
-        let mut shutting_down = false;
+        let mut draining = Draining::Unwatched;
         let expired = poll_fn(|context| {
-            if !shutting_down && self.should_drain(drain.as_mut(), context) {
-                shutting_down = true;
+            if draining.begins(&station, drain.as_mut(), context) {
                 Pin::new(&mut connection).graceful_shutdown();
             }
             loop {
@@ -140,10 +139,9 @@ impl Watch {
     async fn http2(mut self, connection: http2::Connection<Io, Service, LocalExecutor>) {
         let station = Rc::clone(&self.station);
         let (mut connection, mut drain) = (pin!(connection), pin!(station.drain.notified()));
-        let mut shutting_down = false;
+        let mut draining = Draining::Unwatched;
         poll_fn(|context| {
-            if !shutting_down && self.should_drain(drain.as_mut(), context) {
-                shutting_down = true;
+            if draining.begins(&station, drain.as_mut(), context) {
                 connection.as_mut().graceful_shutdown();
             }
             if connection.as_mut().poll(context).is_ready() {
@@ -153,11 +151,6 @@ impl Watch {
             self.deadline.poll_expired(&self.wire, context).map(|_| ())
         })
         .await;
-    }
-
-    /// Polling `drain` once is enough to be woken by it.
-    fn should_drain(&self, drain: Pin<&mut impl Future<Output = ()>>, context: &mut Context<'_>) -> bool {
-        self.station.draining.get() || drain.poll(context).is_ready()
     }
 
     /// Tells the client that its header section came too slowly; the connection ends.
@@ -170,6 +163,35 @@ impl Watch {
             let _ = socket.try_write(&slot.bytes()[..length]);
         }
         linger(socket).await;
+    }
+}
+
+/// What a connection knows of the worker's draining.
+#[derive(PartialEq)]
+enum Draining {
+    Unwatched,
+    Watched,
+    Begun,
+}
+
+impl Draining {
+    /// Whether draining begins now, which is said once. `drain` is polled once: that is enough to be woken by it.
+    fn begins(
+        &mut self,
+        station: &Station,
+        drain: Pin<&mut impl Future<Output = ()>>,
+        context: &mut Context<'_>,
+    ) -> bool {
+        if *self == Self::Unwatched {
+            *self = Self::Watched;
+            // Whether it is ready, `draining` tells as well.
+            let _ = drain.poll(context);
+        }
+        let begins = *self == Self::Watched && station.draining.get();
+        if begins {
+            *self = Self::Begun;
+        }
+        begins
     }
 }
 
