@@ -1,8 +1,6 @@
 //! What the README promises and a test can hold without a clock: memory, cardinality, the shape of the binary.
 //! `make promises` points this at the release binary.
 
-#![expect(clippy::print_stdout, reason = "what was measured is told, not only held")]
-
 mod common;
 
 use std::time::{Duration, Instant};

@@ -1,7 +1,7 @@
 //! Text to the bytes that the features are cut from, in one pass.
 //!
 //! Rules, in the order in which they apply to each character:
-//! 1. fold: ASCII to lower case, the rest as in [`fold`](super::fold::fold); control and invisible characters vanish;
+//! 1. fold: ASCII to lower case, the rest as in [`fold`](super::fold); control and invisible characters vanish;
 //! 2. white space: a run becomes one space, and the whole stands between two spaces (so a word's edge is a byte);
 //! 3. digits: a run of three or more becomes `000`, so that years, addresses and identifiers share one feature;
 //! 4. links: `http://`, `https://` and `www.` with everything up to white space or a closing mark become `url`;
