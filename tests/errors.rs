@@ -247,7 +247,7 @@ fn bytes_that_are_not_http_get_a_document_too_and_what_came_before_is_answered()
 
 #[test]
 fn slow_requests_are_timed_out_and_told_so() {
-    let daemon = Daemon::start(&["--header-timeout", "200ms", "--body-timeout", "200ms", "--idle-timeout", "300ms"]);
+    let daemon = Daemon::start(&["--header-timeout", "500ms", "--body-timeout", "500ms", "--idle-timeout", "800ms"]);
     let before = daemon.scrape();
     // A header section that never ends, on a new connection and on a used one.
     let mut fresh = daemon.connect();

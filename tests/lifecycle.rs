@@ -40,7 +40,7 @@ fn before_the_models_are_there_it_lives_and_says_that_it_is_not_ready() {
 #[test]
 fn a_signal_drains_answers_what_is_under_way_and_exits_0() {
     for signal in ["TERM", "INT"] {
-        let mut daemon = Daemon::start(&["--drain-delay", "300ms"]);
+        let mut daemon = Daemon::start(&["--drain-delay", "1s"]);
         let (mut idle, mut busy) = (daemon.connect(), daemon.connect());
         assert_eq!(idle.exchange(&Request::get("/readyz")).expect("an answer").status, 200);
         let bytes = Request::json("/predict", r#"{"features":[5.1,3.5,1.4,0.2]}"#).to_bytes();

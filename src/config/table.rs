@@ -15,7 +15,7 @@ pub fn markdown() -> String {
         let (what, told) = help.split_once(" [default: ").unwrap_or((&help, ""));
         let default = match flag.get_default_values() {
             _ if !told.is_empty() => told.trim_end_matches(']').to_owned(),
-            [] if flag.get_num_args().is_some_and(|count| !count.takes_values()) => "off".to_owned(),
+            [] if !flag.get_action().takes_values() => "off".to_owned(),
             [] => "none".to_owned(),
             values => format!("`{}`", values[0].display()),
         };
