@@ -69,6 +69,37 @@ fn a_signal_drains_answers_what_is_under_way_and_exits_0() {
 }
 
 #[test]
+fn a_connection_on_which_nothing_was_sent_does_not_hold_the_drain_up() {
+    let daemon = Daemon::start(&[]);
+    let _silent = daemon.connect();
+    std::thread::sleep(Duration::from_millis(100));
+    daemon.signal("TERM");
+    // The header timeout, after which it would end in any case, is ten seconds.
+    let (status, lines) = daemon.wait(Duration::from_secs(5));
+    assert!(status.success());
+    assert_eq!(lines.last().expect("a line")["gentle"], true);
+}
+
+#[test]
+fn a_request_that_waits_in_the_backlog_when_the_drain_begins_is_answered() {
+    for _ in 0..5 {
+        let daemon = Daemon::start(&[]);
+        daemon.signal("STOP");
+        let mut waiting: Vec<_> = (0..8).map(|_| daemon.connect()).collect();
+        for connection in &mut waiting {
+            connection.send(&Request::get("/livez").to_bytes()).expect("sent");
+        }
+        daemon.signal("TERM");
+        daemon.signal("CONT");
+        for connection in &mut waiting {
+            assert_eq!(connection.read_response().expect("an answer").status, 200);
+            assert!(connection.is_closed().expect("an end"));
+        }
+        assert!(daemon.wait(PATIENCE).0.success());
+    }
+}
+
+#[test]
 fn a_client_that_never_ends_is_left_behind_at_the_deadline() {
     let daemon = Daemon::start(&["--drain-timeout", "200ms"]);
     let mut stuck = daemon.connect();

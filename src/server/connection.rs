@@ -90,8 +90,15 @@ struct Watch {
 impl Watch {
     /// Whether the client speaks HTTP/2; `None` if it went, or time ran out, before it was known.
     async fn protocol(&mut self, io: &mut Io) -> Option<bool> {
+        let station = Rc::clone(&self.station);
+        let mut drain = pin!(station.drain.notified());
+        let mut draining = Draining::Unwatched;
         let told = poll_fn(|context| match io.poll_is_http2(context) {
             Poll::Ready(told) => Poll::Ready(told.ok()),
+            // A connection on which nothing was ever sent does not hold the drain up.
+            Poll::Pending if draining.begins(&station, drain.as_mut(), context) && !self.wire.head_began() => {
+                Poll::Ready(None)
+            }
             Poll::Pending => self.deadline.poll_expired(&self.wire, context).map(|_| None),
         });
         let told = told.await;
@@ -106,12 +113,14 @@ impl Watch {
         let mut drain = pin!(station.drain.notified());
         let mut draining = Draining::Unwatched;
         let expired = poll_fn(|context| {
-            if draining.begins(&station, drain.as_mut(), context) {
-                Pin::new(&mut connection).graceful_shutdown();
-            }
             loop {
                 if Pin::new(&mut connection).poll(context).is_ready() {
                     return Poll::Ready(None);
+                }
+                // Not before the first poll: hyper would close a new connection whose request is already here.
+                if draining.begins(&station, drain.as_mut(), context) {
+                    Pin::new(&mut connection).graceful_shutdown();
+                    continue;
                 }
                 match self.deadline.poll_expired(&self.wire, context) {
                     Poll::Pending => return Poll::Pending,
@@ -141,11 +150,14 @@ impl Watch {
         let (mut connection, mut drain) = (pin!(connection), pin!(station.drain.notified()));
         let mut draining = Draining::Unwatched;
         poll_fn(|context| {
-            if draining.begins(&station, drain.as_mut(), context) {
-                connection.as_mut().graceful_shutdown();
-            }
             if connection.as_mut().poll(context).is_ready() {
                 return Poll::Ready(());
+            }
+            if draining.begins(&station, drain.as_mut(), context) {
+                connection.as_mut().graceful_shutdown();
+                if connection.as_mut().poll(context).is_ready() {
+                    return Poll::Ready(());
+                }
             }
             // One stream's unfinished body ends the connection: its other streams share the same client.
             self.deadline.poll_expired(&self.wire, context).map(|_| ())
