@@ -69,7 +69,7 @@ fn serve(flags: &Flags, started: Instant) -> std::io::Result<ExitCode> {
         tracing::warn!("a second signal: ending at once");
         log::end(1);
     });
-    let gentle = server.drain(delay, timeout)?;
+    let gentle = server.drain(delay, timeout);
     tracing::info!(gentle, "stopped");
     Ok(ExitCode::SUCCESS)
 }

@@ -28,6 +28,7 @@ use crate::api::health::SharedPhase;
 use crate::api::route::Surface;
 use crate::api::scrape::Scrape;
 use crate::config::Flags;
+use crate::log;
 use crate::metrics::Shard;
 use crate::metrics::labels::Phase;
 use crate::model::Models;
@@ -40,7 +41,7 @@ pub struct Server {
     phase: SharedPhase,
     models: Arc<OnceLock<Models>>,
     orders: watch::Sender<Order>,
-    workers: Vec<JoinHandle<Result<()>>>,
+    workers: Vec<JoinHandle<()>>,
     running: Arc<Running>,
 }
 
@@ -89,17 +90,22 @@ impl Server {
         shards: &Arc<[Arc<Shard>]>,
         flags: Flags,
         started: Instant,
-    ) -> Result<JoinHandle<Result<()>>> {
+    ) -> Result<JoinHandle<()>> {
         let (orders, running) = (self.orders.subscribe(), Arc::clone(&self.running));
         let (models, phase, shards) = (Arc::clone(&self.models), self.phase.clone(), Arc::clone(shards));
         std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
             let _ended = EndOfWorker(running);
-            worker::run(listeners, orders, || {
+            let ended = worker::run(listeners, orders, || {
                 let shard = Arc::clone(&shards[index]);
                 let scrape = Scrape::new(&shards, flags.max_connections);
                 let api = api::Worker::new(Arc::clone(&shard), models, scrape, flags.limits(), phase, started);
                 Station::new(api, shard, &flags)
-            })
+            });
+            if let Err(error) = ended {
+                tracing::error!(%error, index, "a worker cannot run");
+                // With one worker fewer it would limp on; whoever started it starts it again.
+                log::end(71);
+            }
         })
     }
 
@@ -118,10 +124,7 @@ impl Server {
 
     /// Ends gently: unready at once, no new connections after `delay`, an end to all others when they have
     /// been answered or `timeout` is over. Answers whether every connection ended by itself.
-    ///
-    /// # Errors
-    /// What a worker ended with.
-    pub fn drain(self, delay: Duration, timeout: Duration) -> Result<bool> {
+    pub fn drain(self, delay: Duration, timeout: Duration) -> bool {
         self.phase.advance(Phase::Draining);
         std::thread::sleep(delay);
         // Workers that have ended already hear nothing, and need not.
@@ -130,9 +133,9 @@ impl Server {
         let _ = self.orders.send(Order::Abort);
         for worker in self.workers {
             // A worker's panic ends the process where it happens.
-            worker.join().unwrap_or(Ok(()))?;
+            let _ = worker.join();
         }
-        Ok(gentle)
+        gentle
     }
 }
 
