@@ -35,7 +35,9 @@ fn resident_memory_is_small_and_flat() {
     let early = send(20_000);
     let late = send(200_000);
     println!("resident after 20,000 requests {early:.1} MiB, after 220,000 {late:.1} MiB");
-    assert!(late <= 32.0, "{late:.1} MiB resident");
+    // The promise is of the release; what the tests are built with carries more code.
+    let most = if std::env::var_os("TAMIS_BIN").is_some() { 16.0 } else { 32.0 };
+    assert!(late <= most, "{late:.1} MiB resident");
     assert!(late - early <= 1.0, "grew from {early:.1} to {late:.1} MiB");
 }
 
