@@ -177,6 +177,11 @@ impl CommandLine {
         if self.flags.max_text_bytes > self.flags.max_body_bytes {
             return error("--max-text-bytes must not exceed --max-body-bytes: such a text could not arrive");
         }
+        if self.flags.max_connections.saturating_mul(self.flags.max_body_bytes) > MAX_BODIES {
+            return error(
+                "--max-connections times --max-body-bytes must not exceed 4 GiB: a worker reserves that much",
+            );
+        }
         if self.flags.admin_listen == Some(self.flags.listen) && self.flags.listen.port() != 0 {
             return error("--admin-listen must differ from --listen");
         }
@@ -220,6 +225,9 @@ mod file;
 mod table;
 
 pub use table::markdown;
+
+/// Address space that one worker may reserve for bodies, in bytes. Pages are touched only when used.
+const MAX_BODIES: usize = 4 << 30;
 
 fn at_least_one() -> ValueParser {
     within(1, 1024)

@@ -29,6 +29,7 @@ fn bad_values_are_refused_by_name() {
         (vec!["--idle-timeout", "5"], "--idle-timeout"),
         (vec!["--max-body-bytes", "1"], "--max-body-bytes"),
         (vec!["--max-text-bytes", "70000"], "--max-text-bytes"),
+        (vec!["--max-body-bytes", "16777216", "--max-connections", "1024"], "--max-connections"),
         (vec!["--admin-listen", "0.0.0.0:8000"], "--admin-listen"),
         (vec!["--nonsense"], "--nonsense"),
         (vec!["--config", "/nonexistent.toml"], "/nonexistent.toml"),
