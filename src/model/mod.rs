@@ -1,7 +1,9 @@
 //! Models: what they are, and the engines that run them.
 
+pub mod encoder;
 pub mod engine;
 pub mod golden;
+pub mod graph;
 pub mod iris;
 pub mod manifest;
 mod registry;

@@ -7,8 +7,9 @@
 
 use super::engine::{Engine, EngineError};
 use super::golden::{self, GoldenError};
+use super::graph::Unrecognised;
 use super::manifest::{Levels, Manifest, ManifestError, Requirements};
-use super::simple::{LABEL_COUNT, SimplePlan, Unrecognised};
+use super::simple::{LABEL_COUNT, SimplePlan};
 use crate::text::{FEATURE_SPEC, Scratch, features::HASH_BITS};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
