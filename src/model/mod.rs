@@ -1,6 +1,7 @@
 //! Models: what they are, and the engines that run them.
 
 pub mod engine;
+pub mod files;
 pub mod golden;
 pub mod iris;
 pub mod manifest;

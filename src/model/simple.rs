@@ -8,6 +8,7 @@
 //! Columns 0 to 5 are the labels' weights, column 6 counts the features that the model knows, column 7 is padding. Up to
 //! the scale everything is an integer, so the kernel and any ONNX engine sum to the same bits.
 
+use super::manifest::{Activation, Manifest};
 use crate::kernel::bag::{COLUMNS, Table};
 use crate::text::features::HASH_BITS;
 use std::fmt;
@@ -85,6 +86,23 @@ impl SimplePlan {
     pub fn for_this_build(self) -> Result<Self, Unrecognised> {
         let (rows, needed) = (self.rows(), 1 << HASH_BITS);
         if rows == needed { Ok(self) } else { Err(unrecognised(format!("the table has {rows} rows, not {needed}"))) }
+    }
+
+    /// The plan, if it answers as many labels as `manifest` names, as the probabilities that they are.
+    ///
+    /// # Errors
+    /// What the manifest says instead.
+    pub fn for_manifest(self, manifest: &Manifest) -> Result<Self, Unrecognised> {
+        if manifest.labels.len() != LABEL_COUNT {
+            return Err(unrecognised(format!(
+                "the manifest names {} labels, not {LABEL_COUNT}",
+                manifest.labels.len()
+            )));
+        }
+        if manifest.output.activation != Activation::None {
+            return Err(unrecognised("the manifest asks for another activation after the graph's own"));
+        }
+        Ok(self)
     }
 
     /// The number of rows of the table.
