@@ -13,7 +13,7 @@ use tamis::json::read::Reader;
 use tamis::json::write::Writer;
 use tamis::metrics::Shard;
 use tamis::metrics::labels::{Handler, Method};
-use tamis::model::toxicity::{EngineChoice, Scores};
+use tamis::model::toxicity::{EngineChoice, SIMPLE, Toxicity};
 use tamis::model::{Models, iris};
 use tamis::problem::{Fault, Problem};
 
@@ -65,9 +65,10 @@ fn answering(criterion: &mut Criterion) {
 fn rendering(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("render");
     let mut out = [0; SMALL_REPLY];
-    let scores = Scores { probabilities: [0.59, 0.01, 0.234_567, 0.000_1, 0.5, 0.03] };
+    let model = Toxicity::embedded(&SIMPLE, EngineChoice::Auto).expect("the embedded model");
+    let scores = model.score_ids(&[1, 2, 3]).expect("the kernel cannot fail");
     group.bench_function("analyze", |bencher| {
-        bencher.iter(|| analyze::render(black_box(&scores), "medium", black_box(12_345), &mut out));
+        bencher.iter(|| analyze::render(&model, black_box(&scores), black_box(12_345), &mut out));
     });
     let prediction = iris::predict(&[6.0, 2.7, 5.1, 1.6]);
     group.bench_function("predict", |bencher| {

@@ -1,12 +1,15 @@
 //! `POST /analyze`: how toxic is a text.
 
+use std::sync::OnceLock;
+
 use super::{Request, Worker};
 use crate::json::read::Value;
 use crate::json::write::Writer;
 use crate::metrics::labels::ToxicityModel;
 use crate::model::Models;
-use crate::model::toxicity::{LABELS, Scores};
+use crate::model::toxicity::{Scores, Toxicity};
 use crate::problem::{Fault, Problem};
+use crate::text::Scratch;
 
 /// Which model the client asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,40 +24,43 @@ enum Choice {
 /// # Errors
 /// Whatever is wrong with the body, [`Problem::ModelUnavailable`] while the model is not there.
 pub fn answer(worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Result<(u16, usize), Fault> {
-    let scored = score(worker, request);
+    let Worker { reader, text, models, limits, shard, started, .. } = worker;
+    let scored = reader.read(request.body, |root| score(root, text, models, limits.text));
     match scored {
-        Ok((scores, level)) => {
+        Ok((model, scores)) => {
             let nanoseconds = u64::try_from(request.received.elapsed().as_nanos()).unwrap_or(u64::MAX);
-            worker.shard.analyzed(ToxicityModel::Simple, scores.score(), nanoseconds);
-            worker.shard.client_seen(request.client, worker.started.elapsed().as_secs());
-            Ok((200, render(&scores, level, nanoseconds, out)))
+            shard.analyzed(ToxicityModel::Simple, scores.score(), nanoseconds);
+            shard.client_seen(request.client, started.elapsed().as_secs());
+            Ok((200, render(model, &scores, nanoseconds, out)))
         }
         Err(fault) => {
-            worker.shard.analysis_failed(ToxicityModel::Simple);
+            shard.analysis_failed(ToxicityModel::Simple);
             Err(fault)
         }
     }
 }
 
-fn score(worker: &mut Worker, request: &Request<'_>) -> Result<(Scores, &'static str), Fault> {
-    let Worker { reader, text: scratch, models, limits, .. } = worker;
-    reader.read(request.body, |root| {
-        let (text, choice) = parse(root, limits.text)?;
-        if choice == Choice::Bert {
-            return Err(Fault::new(Problem::ModelUnavailable)
-                .field("model")
-                .expected("this build carries 'simple', which 'auto' takes too", ""));
-        }
-        let Models { toxicity, .. } =
-            models.get().ok_or(Fault::new(Problem::ModelUnavailable).expected("it will be in a moment", ""))?;
-        let scored = toxicity.score(text, scratch).map_err(|error| {
-            tracing::error!(%error, "the model failed");
-            Fault::new(Problem::ModelUnavailable).expected("it failed; see the log", "")
-        })?;
-        let scores = scored.ok_or(Fault::new(Problem::EmptyText).field("text"))?;
-        let level = toxicity.level(scores.score()).as_str();
-        Ok((scores, level))
-    })
+/// The model that `root` asks for, and what it says of the text.
+fn score<'m>(
+    root: Value<'_>,
+    scratch: &mut Scratch,
+    models: &'m OnceLock<Models>,
+    max_text: usize,
+) -> Result<(&'m Toxicity, Scores), Fault> {
+    let (text, choice) = parse(root, max_text)?;
+    if choice == Choice::Bert {
+        return Err(Fault::new(Problem::ModelUnavailable)
+            .field("model")
+            .expected("this build carries 'simple', which 'auto' takes too", ""));
+    }
+    let Models { toxicity, .. } =
+        models.get().ok_or(Fault::new(Problem::ModelUnavailable).expected("it will be in a moment", ""))?;
+    let scored = toxicity.score(text, scratch).map_err(|error| {
+        tracing::error!(%error, "the model failed");
+        Fault::new(Problem::ModelUnavailable).expected("it failed; see the log", "")
+    })?;
+    let scores = scored.ok_or(Fault::new(Problem::EmptyText).field("text"))?;
+    Ok((toxicity, scores))
 }
 
 /// `{"text": string, "model"?: "simple" | "bert" | "auto" | null}`
@@ -106,18 +112,22 @@ fn parse_choice(value: Value<'_>) -> Result<Choice, Fault> {
     }
 }
 
-/// Writes the answer for `scores`, which took `nanoseconds` from body to score; answers its length.
-pub fn render(scores: &Scores, level: &str, nanoseconds: u64, out: &mut [u8]) -> usize {
+/// Writes the answer for `scores` of `model`, which took `nanoseconds` from body to score; answers its length.
+pub fn render(model: &Toxicity, scores: &Scores, nanoseconds: u64, out: &mut [u8]) -> usize {
+    let (manifest, score) = (model.manifest(), scores.score());
     let mut writer = Writer::new(out);
     writer.raw(br#"{"score":"#);
-    writer.integer(u64::from(scores.score()));
+    writer.integer(u64::from(score));
     writer.raw(br#","toxicity_level":""#);
-    writer.raw(level.as_bytes());
-    writer.raw(br#"","model_used":"simple","processing_time_ms":"#);
+    writer.raw(model.level(score).as_str().as_bytes());
+    writer.raw(br#"","model_used":""#);
+    writer.raw(manifest.name.as_bytes());
+    writer.raw(br#"","processing_time_ms":"#);
     writer.fixed(nanoseconds, 6);
     writer.raw(br#","labels":{"#);
-    for (index, (label, &probability)) in LABELS.iter().zip(&scores.probabilities).enumerate() {
+    for (index, (label, &probability)) in manifest.labels.iter().zip(scores.probabilities()).enumerate() {
         writer.raw(if index == 0 { b"\"" } else { b",\"" });
+        // The manifest's check has seen that it stands in JSON as it is.
         writer.raw(label.as_bytes());
         writer.raw(b"\":");
         writer.probability(probability);

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use crate::config::{self, Command, Flags};
 use crate::metrics;
 use crate::model::Models;
-use crate::model::toxicity::{EngineChoice, Toxicity};
+use crate::model::toxicity::EngineChoice;
 use crate::text::Scratch;
 
 /// Runs `command` and answers its exit code.
@@ -40,7 +40,7 @@ fn check(flags: &Flags) -> Result<()> {
     let models = load(flags)?;
     println!("iris: {} golden rows agree", crate::model::iris::info().golden_rows);
     // Serving may leave tract out; checking does not.
-    let tract = Toxicity::load(flags.model_dir.as_deref(), EngineChoice::Tract).map_err(std::io::Error::other)?;
+    let tract = Models::load(flags.model_dir.as_deref(), EngineChoice::Tract).map_err(std::io::Error::other)?.toxicity;
     let served = models.toxicity.engine_name();
     println!("simple: the golden rows agree on {} and on {served}, which serves", tract.engine_name());
     Ok(())

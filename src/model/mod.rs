@@ -2,6 +2,7 @@
 
 pub mod encoder;
 pub mod engine;
+pub mod files;
 pub mod golden;
 pub mod graph;
 pub mod iris;

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::files::Files;
 use super::iris::{self, CLASSES, FEATURE_NAMES};
-use super::toxicity::{EngineChoice, LoadError, Toxicity};
+use super::toxicity::{EngineChoice, LoadError, SIMPLE, Toxicity};
 use crate::metrics::LoadedModel;
 use crate::metrics::labels::Model;
 
@@ -41,7 +42,11 @@ impl Models {
         iris::verify().map_err(ModelsError::Iris)?;
         let iris_time = start.elapsed();
         let start = Instant::now();
-        let toxicity = Toxicity::load(directory, engine).map_err(ModelsError::Toxicity)?;
+        let toxicity = match directory {
+            None => Toxicity::embedded(&SIMPLE, engine),
+            Some(directory) => Toxicity::load(Files::Directory(directory), SIMPLE.manifest, engine),
+        };
+        let toxicity = toxicity.map_err(ModelsError::Toxicity)?;
         let toxicity_time = start.elapsed();
         if let Some(reason) = toxicity.fallback_reason() {
             tracing::warn!(reason, "the graph of 'simple' is not the kernel's: tract serves it, and allocates");

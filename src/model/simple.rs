@@ -9,6 +9,7 @@
 //! the scale everything is an integer, so the kernel and any ONNX engine sum to the same bits.
 
 use super::graph::{INT8, INT32, Reader, Unrecognised, attribute, expect_attribute, unrecognised};
+use super::manifest::{Activation, Manifest};
 use crate::kernel::bag::{COLUMNS, Table};
 use crate::text::features::HASH_BITS;
 use tract_onnx::pb::ModelProto;
@@ -80,6 +81,14 @@ impl SimplePlan {
         if rows == needed { Ok(self) } else { Err(unrecognised(format!("the table has {rows} rows, not {needed}"))) }
     }
 
+    /// The plan, if it answers as many labels as `manifest` names, as the probabilities that they are.
+    ///
+    /// # Errors
+    /// What the manifest says instead.
+    pub fn for_manifest(self, manifest: &Manifest) -> Result<Self, Unrecognised> {
+        check_labels(manifest).map(|()| self)
+    }
+
     /// The number of rows of the table.
     pub fn rows(&self) -> usize {
         self.table.rows()
@@ -97,6 +106,20 @@ impl SimplePlan {
         let root = count.max(self.floor).sqrt();
         std::array::from_fn(|label| sigmoid(sums[label] as f32 * self.scale[label] / root + self.bias[label]))
     }
+}
+
+/// Requires a manifest of as many labels as a kernel answers, as the probabilities that they are.
+///
+/// # Errors
+/// What the manifest says instead.
+pub fn check_labels(manifest: &Manifest) -> Result<(), Unrecognised> {
+    if manifest.labels.len() != LABEL_COUNT {
+        return Err(unrecognised(format!("the manifest names {} labels, not {LABEL_COUNT}", manifest.labels.len())));
+    }
+    if manifest.output.activation != Activation::None {
+        return Err(unrecognised("the manifest asks for another activation after the graph's own"));
+    }
+    Ok(())
 }
 
 /// 1 / (1 + e^-x). Where e^-x is infinite the quotient is 0, so every finite `x` has its value.

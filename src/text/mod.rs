@@ -9,6 +9,7 @@
 pub mod features;
 pub mod fold;
 pub mod normalize;
+pub mod wordpiece;
 
 use features::{MAX_FEATURES_PER_BYTE, Seen};
 
