@@ -67,7 +67,7 @@ pub struct Flags {
     #[arg(long, global = true, env = "TAMIS_ENGINE", default_value = "auto")]
     pub engine: Engine,
 
-    /// Load the toxicity model from here instead of the one inside the binary
+    /// Serve the text models that *.toml here describe, beside those inside the binary or, by name, in their place
     #[arg(long, global = true, env = "TAMIS_MODEL_DIR", value_name = "DIRECTORY")]
     pub model_dir: Option<PathBuf>,
 

@@ -44,7 +44,15 @@ fn serve(flags: &Flags, started: Instant) -> std::io::Result<ExitCode> {
         let admin = flags.admin_listen.map(|address| format!(" or {address}")).unwrap_or_default();
         std::io::Error::new(error.kind(), format!("cannot listen on {}{admin}: {error}", flags.listen))
     })?;
-    let models = Models::load(flags.model_dir.as_deref(), flags.engine.into()).map_err(std::io::Error::other)?;
+    let models = match Models::load(flags.model_dir.as_deref(), flags.engine.into()) {
+        Ok(models) => models,
+        // The directory is a setting: what is wrong in it ends like any setting that is wrong.
+        Err(error) if flags.model_dir.is_some() => {
+            tracing::error!(%error, "cannot serve the models of --model-dir");
+            return Ok(ExitCode::from(2));
+        }
+        Err(error) => return Err(std::io::Error::other(error)),
+    };
     let simple = models.toxicity.engine_name();
     server.ready(models);
     tracing::info!(

@@ -1,7 +1,5 @@
 //! `POST /analyze`: how toxic is a text.
 
-use std::sync::OnceLock;
-
 use super::{Request, Worker};
 use crate::json::read::Value;
 use crate::json::write::Writer;
@@ -17,6 +15,8 @@ enum Choice {
     Simple,
     Bert,
     Auto,
+    /// A user's model, by its place among [`Models::custom`].
+    Custom(usize),
 }
 
 /// Scores the text of `request`; answers status and length.
@@ -25,46 +25,59 @@ enum Choice {
 /// Whatever is wrong with the body, [`Problem::ModelUnavailable`] while the model is not there.
 pub fn answer(worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Result<(u16, usize), Fault> {
     let Worker { reader, text, models, limits, shard, started, .. } = worker;
-    let scored = reader.read(request.body, |root| score(root, text, models, limits.text));
+    // A body that cannot be read names no model: it counts as the default's.
+    let mut counted = ToxicityModel::Simple;
+    let scored = reader.read(request.body, |root| score(root, text, models.get(), limits.text, &mut counted));
     match scored {
         Ok((model, scores)) => {
             let nanoseconds = u64::try_from(request.received.elapsed().as_nanos()).unwrap_or(u64::MAX);
-            shard.analyzed(ToxicityModel::Simple, scores.score(), nanoseconds);
+            shard.analyzed(counted, scores.score(), nanoseconds);
             shard.client_seen(request.client, started.elapsed().as_secs());
             Ok((200, render(model, &scores, nanoseconds, out)))
         }
         Err(fault) => {
-            shard.analysis_failed(ToxicityModel::Simple);
+            shard.analysis_failed(counted);
             Err(fault)
         }
     }
 }
 
-/// The model that `root` asks for, and what it says of the text.
+/// The model that `root` asks for, and what it says of the text; `counted` becomes the model's name in the metrics.
 fn score<'m>(
     root: Value<'_>,
     scratch: &mut Scratch,
-    models: &'m OnceLock<Models>,
+    models: Option<&'m Models>,
     max_text: usize,
+    counted: &mut ToxicityModel,
 ) -> Result<(&'m Toxicity, Scores), Fault> {
-    let (text, choice) = parse(root, max_text)?;
-    if choice == Choice::Bert {
-        return Err(Fault::new(Problem::ModelUnavailable)
-            .field("model")
-            .expected("this build carries 'simple', which 'auto' takes too", ""));
+    let (text, choice) = parse(root, max_text, models)?;
+    if let Choice::Custom(_) = choice {
+        *counted = ToxicityModel::Custom;
     }
-    let Models { toxicity, .. } =
-        models.get().ok_or(Fault::new(Problem::ModelUnavailable).expected("it will be in a moment", ""))?;
-    let scored = toxicity.score(text, scratch).map_err(|error| {
-        tracing::error!(%error, "the model failed");
+    let models = models.ok_or_else(not_yet)?;
+    let model = match choice {
+        Choice::Simple | Choice::Auto => &models.toxicity,
+        Choice::Bert => models.bert.as_ref().ok_or(
+            Fault::new(Problem::ModelUnavailable)
+                .field("model")
+                .expected("this build carries 'simple', which 'auto' takes too", ""),
+        )?,
+        Choice::Custom(place) => models.custom.get(place).ok_or(Fault::new(Problem::UnknownModel).field("model"))?,
+    };
+    let scored = model.score(text, scratch).map_err(|error| {
+        tracing::error!(%error, model = model.manifest().name, "the model failed");
         Fault::new(Problem::ModelUnavailable).expected("it failed; see the log", "")
     })?;
     let scores = scored.ok_or(Fault::new(Problem::EmptyText).field("text"))?;
-    Ok((toxicity, scores))
+    Ok((model, scores))
 }
 
-/// `{"text": string, "model"?: "simple" | "bert" | "auto" | null}`
-fn parse(root: Value<'_>, max_text: usize) -> Result<(&str, Choice), Fault> {
+fn not_yet() -> Fault {
+    Fault::new(Problem::ModelUnavailable).expected("it will be in a moment", "")
+}
+
+/// `{"text": string, "model"?: "simple" | "bert" | "auto" | a user's model | null}`
+fn parse<'t>(root: Value<'t>, max_text: usize, models: Option<&Models>) -> Result<(&'t str, Choice), Fault> {
     let members = root
         .as_object()
         .ok_or(Fault::new(Problem::InvalidType).field("body").expected("an object", root.type_name()))?;
@@ -80,7 +93,7 @@ fn parse(root: Value<'_>, max_text: usize) -> Result<(&str, Choice), Fault> {
                 }
             }
             "model" => {
-                if choice.replace(parse_choice(value)?).is_some() {
+                if choice.replace(parse_choice(value, models)?).is_some() {
                     return Err(Fault::new(Problem::DuplicateField).field("model"));
                 }
             }
@@ -99,7 +112,7 @@ fn parse(root: Value<'_>, max_text: usize) -> Result<(&str, Choice), Fault> {
     Ok((text, choice.unwrap_or(Choice::Simple)))
 }
 
-fn parse_choice(value: Value<'_>) -> Result<Choice, Fault> {
+fn parse_choice(value: Value<'_>, models: Option<&Models>) -> Result<Choice, Fault> {
     if value.is_null() {
         return Ok(Choice::Simple);
     }
@@ -107,10 +120,20 @@ fn parse_choice(value: Value<'_>) -> Result<Choice, Fault> {
         Some("simple") => Ok(Choice::Simple),
         Some("bert") => Ok(Choice::Bert),
         Some("auto") => Ok(Choice::Auto),
-        Some(_) => Err(Fault::new(Problem::UnknownModel).field("model")),
+        Some(name) => {
+            // Until the models are there, nobody knows which of a user's there will be.
+            let place = models.ok_or_else(not_yet)?.custom.iter().position(|model| model.manifest().name == name);
+            place.map(Choice::Custom).ok_or(Fault::new(Problem::UnknownModel).field("model"))
+        }
         None => Err(Fault::new(Problem::InvalidType).field("model").expected("a string", value.type_name())),
     }
 }
+
+/// Bytes that an answer takes at most beside [`Manifest::named_bytes`]: the keys, the score, the level, and a time of up
+/// to 21 digits.
+///
+/// [`Manifest::named_bytes`]: crate::model::manifest::Manifest::named_bytes
+pub const FRAME: usize = 128;
 
 /// Writes the answer for `scores` of `model`, which took `nanoseconds` from body to score; answers its length.
 pub fn render(model: &Toxicity, scores: &Scores, nanoseconds: u64, out: &mut [u8]) -> usize {

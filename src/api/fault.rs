@@ -86,7 +86,7 @@ fn detail(fault: &Fault, writer: &mut Writer<'_>) {
         },
         Problem::EmptyText => write!(writer, "holds nothing to score; send at least one letter, digit or sign"),
         Problem::TextTooLong => write!(writer, "is {found} bytes long; the limit is {allowed}"),
-        Problem::UnknownModel => write!(writer, "must be one of 'simple', 'bert', 'auto'"),
+        Problem::UnknownModel => write!(writer, "must be one of 'simple', 'bert', 'auto' or a model of --model-dir"),
         Problem::HeaderSectionTooLarge => {
             write!(writer, "the header section is too large; send fewer or shorter headers")
         }

@@ -17,6 +17,7 @@ use crate::json::read::Reader;
 use crate::metrics::Shard;
 use crate::metrics::labels::{Handler, Method};
 use crate::model::Models;
+use crate::model::manifest::MAX_NAMED_BYTES;
 use crate::problem::{Fault, Problem};
 use crate::text::Scratch;
 use health::SharedPhase;
@@ -108,10 +109,22 @@ impl Worker {
 
     /// Bytes that the longest answer takes.
     pub fn max_reply(&self) -> usize {
-        self.scrape.max_len().max(model_info::MAX_LEN).max(predict::max_len(self.limits.rows))
+        self.scrape.max_len().max(model_info::MAX_LEN).max(analyze::FRAME + MAX_NAMED_BYTES).max(predict::max_len(self.limits.rows))
     }
 
-    /// Answers `request` into `out`, which holds [`SMALL_REPLY`] bytes or, if the answer [`is_large`],
+    /// Whether the answer to a request of `handler` with `body` bytes may take more than [`SMALL_REPLY`].
+    pub fn is_large(&self, handler: Handler, body: usize) -> bool {
+        match handler {
+            Handler::Metrics | Handler::ModelInfo => true,
+            // A row takes ten bytes at least, so short bodies have short answers.
+            Handler::Predict => body > predict::SMALL_BODY,
+            // Ours are small; a user's model may have many labels.
+            Handler::Analyze => self.models.get().is_some_and(|models| analyze::FRAME + models.named_bytes > SMALL_REPLY),
+            _ => false,
+        }
+    }
+
+    /// Answers `request` into `out`, which holds [`SMALL_REPLY`] bytes or, if the answer [is large](Self::is_large),
     /// [`Worker::max_reply`].
     pub fn answer(&mut self, request: &Request<'_>, out: &mut [u8]) -> Outcome {
         let answered = match request.handler {
@@ -130,15 +143,5 @@ impl Worker {
             Ok((status, length)) => Outcome { status, content: Content::Json, length, problem: None },
             Err(fault) => fault::answer(&fault, out),
         }
-    }
-}
-
-/// Whether the answer to a request of `handler` with `body` bytes may take more than [`SMALL_REPLY`].
-pub const fn is_large(handler: Handler, body: usize) -> bool {
-    match handler {
-        Handler::Metrics | Handler::ModelInfo => true,
-        // A row takes ten bytes at least, so short bodies have short answers.
-        Handler::Predict => body > predict::SMALL_BODY,
-        _ => false,
     }
 }

@@ -1,10 +1,12 @@
 //! `GET /model-info`: what is known of every model. Rendered once, when the models are loaded.
 
 use super::Worker;
+use crate::model::MAX_DESCRIPTION;
+use crate::model::directory::MAX_MODELS;
 use crate::problem::{Fault, Problem};
 
 /// Bytes that the answer takes at most.
-pub const MAX_LEN: usize = 32 * 1024;
+pub const MAX_LEN: usize = 32 * 1024 + MAX_MODELS * MAX_DESCRIPTION;
 
 /// Copies the document that was rendered at load; answers status and length.
 ///

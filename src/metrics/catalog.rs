@@ -11,8 +11,8 @@ pub const DURATION_BOUNDS: [u64; 10] =
 /// `le` of `toxicity_processing_seconds`, in ns: 1 us to 16.8 ms.
 pub const PROCESSING_BOUNDS: [u64; 7] = [1 << 10, 1 << 12, 1 << 14, 1 << 16, 1 << 18, 1 << 21, 1 << 24];
 
-/// `le` of `model_load_seconds`, in ns: 1 ms to 4.3 s by steps of sixteen.
-pub const LOAD_BOUNDS: [u64; 4] = [1 << 20, 1 << 24, 1 << 28, 1 << 32];
+/// `le` of `model_load_seconds`, in ns: 1 ms to 1.1 s by steps of 32.
+pub const LOAD_BOUNDS: [u64; 3] = [1 << 20, 1 << 25, 1 << 30];
 
 /// `le` of `toxicity_score_distribution`.
 pub const SCORE_BOUNDS: [u64; 11] = [0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100];

@@ -160,16 +160,22 @@ impl Model {
 #[expect(missing_docs, reason = "each variant is the model that `as_str` names")]
 pub enum ToxicityModel {
     Simple,
+    Custom,
 }
 
 impl ToxicityModel {
     /// Every toxicity model, in the order of its discriminants.
-    pub const ALL: [Self; 1] = [Self::Simple];
+    pub const ALL: [Self; 2] = [Self::Simple, Self::Custom];
+
+    /// Those whose time has a histogram: all but [`Self::Custom`], which stands last and for a user's models together, so
+    /// that their number and their names cost two lines at most.
+    pub const TIMED: usize = Self::ALL.len() - 1;
 
     /// The label's value.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Simple => "simple",
+            Self::Custom => "custom",
         }
     }
 }

@@ -91,7 +91,7 @@ impl Snapshot {
                 self.push_buckets(shards, SCORE_BOUNDS.len(), total, |shard| &shard.scores);
             }
             Id::ToxicityProcessing => {
-                for model in 0..ToxicityModel::ALL.len() {
+                for model in 0..ToxicityModel::TIMED {
                     let total = sum(shards, |shard| &shard.processing_ns[model]);
                     self.fold(shards, COARSE, &PROCESSING_BOUNDS, total, |shard| &shard.processing[model]);
                 }

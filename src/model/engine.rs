@@ -2,6 +2,7 @@
 //! to, and the engine of every model that no plan covers. Each run allocates.
 
 mod interface;
+mod trial;
 
 use interface::{Inputs, Role};
 use smallvec::SmallVec;
@@ -70,7 +71,21 @@ impl Engine {
     /// # Errors
     /// tract fails, as it does for an id beyond the model's table or for no ids at all; an output of more dimensions.
     pub fn run(&self, ids: &[u32]) -> Result<Outputs, EngineError> {
-        let outputs = self.evaluate(ids).map_err(EngineError::new)?;
+        Self::read(self.inputs(ids).and_then(|inputs| self.plan.run(inputs)))
+    }
+
+    /// As [`Self::run`], but every look-up in a table is checked before it is made. tract panics on a row that is not
+    /// there, which ends the process; a model that nobody has proved must not do that.
+    ///
+    /// # Errors
+    /// As [`Self::run`], and a look-up beyond a table.
+    pub fn try_run(&self, ids: &[u32]) -> Result<Outputs, EngineError> {
+        Self::read(self.inputs(ids).and_then(|inputs| trial::run(&self.plan, inputs)))
+    }
+
+    /// The numbers in the first of a run's outputs.
+    fn read(outputs: TractResult<TVec<TValue>>) -> Result<Outputs, EngineError> {
+        let outputs = outputs.map_err(EngineError::new)?;
         let output = &outputs[0];
         let (Some(&labels), true) = (output.shape().last(), output.rank() <= 2) else {
             return Err(EngineError::new(format!(
@@ -89,7 +104,7 @@ impl Engine {
         read.map_err(EngineError::new)
     }
 
-    fn evaluate(&self, ids: &[u32]) -> TractResult<TVec<TValue>> {
+    fn inputs(&self, ids: &[u32]) -> TractResult<TVec<TValue>> {
         let ids: SmallVec<[i64; 2048]> = ids.iter().map(|&id| i64::from(id)).collect();
         let tensor = |values: &[i64]| -> TractResult<TValue> {
             let shape: &[usize] = if self.inputs.batched { &[1, values.len()] } else { &[values.len()] };
@@ -103,7 +118,7 @@ impl Engine {
                 Role::Segments => tensor(&SmallVec::<[i64; 2048]>::from_elem(0, ids.len()))?,
             });
         }
-        self.plan.run(values)
+        Ok(values)
     }
 }
 

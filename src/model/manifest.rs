@@ -172,6 +172,11 @@ impl Manifest {
         self.labels.iter().position(|label| *label == self.score).unwrap_or_default()
     }
 
+    /// Bytes that an answer takes at most for the model's name, the names of the labels and the number of each.
+    pub fn named_bytes(&self) -> usize {
+        self.name.len() + self.labels.iter().map(|label| label.len() + NUMBER_BYTES).sum::<usize>()
+    }
+
     fn check(&self) -> Result<(), ManifestError> {
         let named = self.name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'));
         require(named && (1..=MAX_NAME_BYTES).contains(&self.name.len()), "name", || {
@@ -263,6 +268,12 @@ impl fmt::Display for ManifestError {
 }
 
 impl std::error::Error for ManifestError {}
+
+/// [`Manifest::named_bytes`] of the largest model that there may be.
+pub const MAX_NAMED_BYTES: usize = MAX_NAME_BYTES + MAX_LABELS * (MAX_LABEL_BYTES + NUMBER_BYTES);
+
+/// Quotes, colon and comma around a label, and a probability: `0.123456`.
+const NUMBER_BYTES: usize = 4 + 8;
 
 /// Names that requests and metrics use for something else.
 const RESERVED: [&str; 2] = ["auto", "iris"];

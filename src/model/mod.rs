@@ -1,5 +1,6 @@
 //! Models: what they are, and the engines that run them.
 
+pub mod directory;
 pub mod encoder;
 pub mod engine;
 pub mod files;
@@ -11,4 +12,4 @@ mod registry;
 pub mod simple;
 pub mod toxicity;
 
-pub use registry::{Models, ModelsError};
+pub use registry::{MAX_DESCRIPTION, Models, ModelsError};

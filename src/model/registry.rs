@@ -7,20 +7,26 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::files::Files;
+use super::directory::{self, UserModel};
 use super::iris::{self, CLASSES, FEATURE_NAMES};
-use super::toxicity::{EngineChoice, LoadError, SIMPLE, Toxicity};
+use super::toxicity::{Cause, EngineChoice, LoadError, SIMPLE, Toxicity};
 use crate::metrics::LoadedModel;
 use crate::metrics::labels::Model;
 
 /// All models, read by every worker and written by none.
 pub struct Models {
-    /// The toxicity model `simple`.
+    /// The toxicity model `simple`: ours, or a user's of that name.
     pub toxicity: Toxicity,
-    /// What the metrics say of each model.
+    /// A user's `bert`.
+    pub bert: Option<Toxicity>,
+    /// A user's models of other names, at most [`MAX_MODELS`](directory::MAX_MODELS).
+    pub custom: Vec<Toxicity>,
+    /// What the metrics say of each model that they name.
     pub loaded: Vec<LoadedModel>,
     /// The answer of `GET /model-info`.
     pub info: Box<[u8]>,
+    /// The most that any of them asks for with [`Manifest::named_bytes`](super::manifest::Manifest::named_bytes).
+    pub named_bytes: usize,
 }
 
 /// Why a model is not fit to serve.
@@ -33,21 +39,35 @@ pub enum ModelsError {
 }
 
 impl Models {
-    /// Loads and checks all models: embedded ones, or the toxicity model from `directory`.
+    /// Loads and checks all models: the embedded ones, and a user's from `directory` beside them or, by the same name, in
+    /// the place of one.
     ///
     /// # Errors
-    /// The first model that cannot be read or departs from its golden answers.
+    /// The first model that cannot be read, cannot be served or departs from its golden answers.
     pub fn load(directory: Option<&Path>, engine: EngineChoice) -> Result<Self, ModelsError> {
         let start = Instant::now();
         iris::verify().map_err(ModelsError::Iris)?;
         let iris_time = start.elapsed();
-        let start = Instant::now();
-        let toxicity = match directory {
-            None => Toxicity::embedded(&SIMPLE, engine),
-            Some(directory) => Toxicity::load(Files::Directory(directory), SIMPLE.manifest, engine),
+        let users = directory.map_or_else(|| Ok(Vec::new()), |directory| directory::load(directory, engine));
+        let (mut simple, mut bert, mut custom) = (None, None, Vec::new());
+        for UserModel { model, load_time, .. } in users.map_err(ModelsError::Toxicity)? {
+            let description = describe_toxicity(&model, load_time);
+            check_description(directory, &model, &description)?;
+            match model.manifest().name.as_str() {
+                "simple" => simple = Some((model, load_time, description)),
+                "bert" => bert = Some((model, description)),
+                _ => custom.push((model, description)),
+            }
+        }
+        let (toxicity, toxicity_time, description) = match simple {
+            Some(simple) => simple,
+            None => {
+                let start = Instant::now();
+                let model = Toxicity::embedded(&SIMPLE, engine).map_err(ModelsError::Toxicity)?;
+                let description = describe_toxicity(&model, start.elapsed());
+                (model, start.elapsed(), description)
+            }
         };
-        let toxicity = toxicity.map_err(ModelsError::Toxicity)?;
-        let toxicity_time = start.elapsed();
         if let Some(reason) = toxicity.fallback_reason() {
             tracing::warn!(reason, "the graph of 'simple' is not the kernel's: tract serves it, and allocates");
         }
@@ -56,16 +76,46 @@ impl Models {
             load_ns: u64::try_from(time.as_nanos()).unwrap_or(u64::MAX),
             sha256: sha256.to_owned(),
         };
-        let description = json!({ "models": [describe_toxicity(&toxicity, toxicity_time), describe_iris(iris_time)] });
+        let mut descriptions = vec![description, describe_iris(iris_time)];
+        let bert = bert.map(|(model, description)| {
+            descriptions.push(description);
+            model
+        });
+        let custom = custom.into_iter().map(|(model, description)| {
+            descriptions.push(description);
+            model
+        });
+        let custom: Vec<_> = custom.collect();
+        let all = std::iter::once(&toxicity).chain(&bert).chain(&custom);
         Ok(Self {
+            named_bytes: all.map(|model| model.manifest().named_bytes()).max().unwrap_or_default(),
             loaded: vec![
                 loaded(Model::Simple, toxicity_time, &toxicity.manifest().sha256),
                 loaded(Model::Iris, iris_time, iris::info().sha256),
             ],
-            info: description.to_string().into_bytes().into(),
+            info: json!({ "models": descriptions }).to_string().into_bytes().into(),
             toxicity,
+            bert,
+            custom,
         })
     }
+
+    /// Every toxicity model that is loaded.
+    pub fn toxicity_models(&self) -> impl Iterator<Item = &Toxicity> {
+        std::iter::once(&self.toxicity).chain(&self.bert).chain(&self.custom)
+    }
+}
+
+/// Refuses a model that would not leave `/model-info` its bound.
+fn check_description(directory: Option<&Path>, model: &Toxicity, description: &Value) -> Result<(), ModelsError> {
+    let found = description.to_string().len();
+    if found <= MAX_DESCRIPTION {
+        return Ok(());
+    }
+    let name = &model.manifest().name;
+    let file = directory.map(|directory| directory.display().to_string()).unwrap_or_default();
+    let reason = format!("the manifest of {name:?} takes {found} bytes in /model-info; the most is {MAX_DESCRIPTION}");
+    Err(ModelsError::Toxicity(LoadError { file, cause: Cause::Directory(reason) }))
 }
 
 impl fmt::Display for ModelsError {
@@ -78,6 +128,9 @@ impl fmt::Display for ModelsError {
 }
 
 impl std::error::Error for ModelsError {}
+
+/// The most bytes that a user's model takes in `/model-info`.
+pub const MAX_DESCRIPTION: usize = 8 * 1024;
 
 /// The manifest, with what loading added.
 fn describe_toxicity(toxicity: &Toxicity, time: Duration) -> Value {

@@ -11,7 +11,7 @@
 mod compiled;
 mod load;
 
-use super::engine::{Engine, EngineError};
+use super::engine::{Engine, EngineError, Outputs};
 use super::manifest::{Activation, Levels, MAX_LABELS, Manifest};
 use super::simple::{LABEL_COUNT, sigmoid};
 use crate::text::{Scratch, wordpiece::Vocabulary};
@@ -76,7 +76,7 @@ impl Toxicity {
         match &self.serving {
             Serving::Kernel(plan) => values[..LABEL_COUNT].copy_from_slice(&plan.probabilities(ids)),
             Serving::Tract(engine) => {
-                let output = probabilities(engine, &self.manifest, ids)?;
+                let output = probabilities(engine.run(ids)?, &self.manifest)?;
                 values[..count].copy_from_slice(&output);
             }
         }
@@ -163,9 +163,9 @@ impl Level {
     }
 }
 
-/// What `engine` answers to `ids`, as probabilities of the manifest's labels.
-fn probabilities(engine: &Engine, manifest: &Manifest, ids: &[u32]) -> Result<super::engine::Outputs, EngineError> {
-    let (mut values, labels) = (engine.run(ids)?, manifest.labels.len());
+/// What an engine gave, as probabilities of the manifest's labels.
+fn probabilities(mut values: Outputs, manifest: &Manifest) -> Result<Outputs, EngineError> {
+    let labels = manifest.labels.len();
     let tensor = &manifest.output.tensor;
     if values.len() != labels {
         let found = values.len();

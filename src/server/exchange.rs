@@ -244,7 +244,7 @@ impl Exchange {
             let outcome = station.api.borrow_mut().answer(&request, out);
             (outcome.length, outcome)
         };
-        if !api::is_large(request.handler, self.received_bytes) {
+        if !station.api.borrow().is_large(request.handler, self.received_bytes) {
             return Reply::inline(write);
         }
         match station.replies.borrow() {

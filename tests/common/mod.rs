@@ -6,4 +6,6 @@
 pub mod daemon;
 pub mod http;
 pub mod metrics;
+pub mod onnx;
 pub mod tools;
+pub mod user_model;

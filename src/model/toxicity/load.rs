@@ -12,7 +12,8 @@ use crate::model::files::{self, Files};
 use crate::model::golden::{self, GoldenError, GoldenRow};
 use crate::model::graph::Unrecognised;
 use crate::model::manifest::{Input, Manifest, ManifestError};
-use crate::text::{MAX_NORMALIZED_BYTES, Scratch, features::HASH_BITS, wordpiece::Vocabulary};
+use crate::text::features::{HASH_BITS, MAX_FEATURES_PER_BYTE};
+use crate::text::{MAX_NORMALIZED_BYTES, Scratch, wordpiece::Vocabulary};
 use std::fmt;
 use std::io;
 use tract_onnx::pb::ModelProto;
@@ -64,6 +65,8 @@ pub enum Cause {
     Read(io::Error),
     /// The manifest is not one for this build.
     Manifest(ManifestError),
+    /// The models of the directory cannot stand beside each other.
+    Directory(String),
     /// It is not the file that the manifest describes; what differs.
     Identity(String),
     /// tract cannot run the ONNX file, or does not get what the manifest says.
@@ -198,7 +201,10 @@ impl Candidate<'_> {
         if self.judge == Judge::Everyone {
             self.try_extremes(&engine)?;
         }
-        self.hold("tract", |ids| probabilities(&engine, self.manifest, ids).map_err(|error| error.to_string()))?;
+        self.hold("tract", |ids| {
+            let answered = engine.try_run(ids).and_then(|output| probabilities(output, self.manifest));
+            answered.map_err(|error| error.to_string())
+        })?;
         Ok(engine)
     }
 
@@ -215,19 +221,21 @@ impl Candidate<'_> {
     /// would bring.
     fn try_extremes(&self, engine: &Engine) -> Result<(), Cause> {
         let (ids, what, most) = match self.cutter {
-            Cutter::Ngrams => (1 << HASH_BITS, "hash_bits gives", LONGEST_TRIAL),
+            Cutter::Ngrams => (1 << HASH_BITS, "hash_bits gives", MAX_NORMALIZED_BYTES * MAX_FEATURES_PER_BYTE),
             Cutter::Pieces { vocabulary, most } => (vocabulary.len() as u32, "the vocabulary has", *most),
         };
         let greatest = ids.saturating_sub(1);
         let longest: Vec<u32> = (0..most as u32).map(|at| at % ids.max(1)).collect();
         let trials: [(&[u32], String); 3] = [
             (&[0], "one id, 0".to_owned()),
-            (&[greatest], format!("the id {greatest} ({what} {ids} ids; the graph's table needs as many rows)")),
+            (&[greatest], format!("the id {greatest} ({what} {ids} ids)")),
             (&longest, format!("{most} ids, the most that it must read")),
         ];
         for (ids, trial) in trials {
-            probabilities(engine, self.manifest, ids)
-                .map_err(|error| Cause::Engine(EngineError::new(format!("does not answer {trial}: {error}"))))?;
+            engine
+                .try_run(ids)
+                .and_then(|output| probabilities(output, self.manifest))
+                .map_err(|error| Cause::Engine(EngineError::new(format!("tried with {trial}: {error}"))))?;
         }
         Ok(())
     }
@@ -239,9 +247,6 @@ fn vocabulary(content: &[u8], sha256: &str) -> Result<Vocabulary, Cause> {
     Vocabulary::parse(content).map_err(|error| Cause::Vocabulary(error.to_string()))
 }
 
-/// How many n-grams of one text a graph is tried with: those of about 400 bytes.
-const LONGEST_TRIAL: usize = 512;
-
 impl fmt::Display for LoadError {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
         write!(formatter, "{}: ", self.file)?;
@@ -251,7 +256,7 @@ impl fmt::Display for LoadError {
             Cause::Engine(error) => error.fmt(formatter),
             Cause::NotCompiled(reason) => write!(formatter, "not a graph for the kernel: {reason}"),
             Cause::Golden(error) => error.fmt(formatter),
-            Cause::Identity(reason) | Cause::Vocabulary(reason) => formatter.write_str(reason),
+            Cause::Identity(reason) | Cause::Vocabulary(reason) | Cause::Directory(reason) => formatter.write_str(reason),
         }
     }
 }
