@@ -1,6 +1,7 @@
 //! Models: what they are, and the engines that run them.
 
 pub mod engine;
+pub mod executor;
 pub mod golden;
 pub mod iris;
 pub mod manifest;
