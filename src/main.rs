@@ -4,7 +4,8 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use tamis::config::{Command, CommandLine, Flags};
-use tamis::model::Models;
+use tamis::model::bert::{self, Bert};
+use tamis::model::{Loaded, Models};
 use tamis::server::Server;
 use tamis::{alloc, cli, log};
 use tokio::signal::unix::{SignalKind, signal};
@@ -56,6 +57,10 @@ fn serve(flags: &Flags, started: Instant) -> std::io::Result<ExitCode> {
         milliseconds = started.elapsed().as_secs_f64() * 1e3,
         "ready"
     );
+    if flags.bert() {
+        let (loaded, settings) = (server.loaded(), flags.bert_settings());
+        std::thread::Builder::new().name("bert-load".to_owned()).spawn(move || load_bert(&loaded, settings))?;
+    }
     let name = runtime.block_on(async {
         tokio::select! { _ = terminate.recv() => "SIGTERM", _ = interrupt.recv() => "SIGINT" }
     });
@@ -72,4 +77,27 @@ fn serve(flags: &Flags, started: Instant) -> std::io::Result<ExitCode> {
     let gentle = server.drain(delay, timeout);
     tracing::info!(gentle, "stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Loads `bert` beside the daemon that answers already. What is embedded and cannot be used is a bug: the process ends
+/// and says so, rather than promise a model that it will never have.
+fn load_bert(loaded: &Loaded, settings: bert::Settings) {
+    let started = Instant::now();
+    let started_bert = bert::load()
+        .map_err(|error| error.to_string())
+        .and_then(|model| Bert::start(model, started.elapsed(), settings).map_err(|error| error.to_string()));
+    match started_bert {
+        Ok(bert) => {
+            loaded.publish_bert(bert);
+            tracing::info!(
+                threads = settings.threads,
+                milliseconds = started.elapsed().as_secs_f64() * 1e3,
+                "bert loaded"
+            );
+        }
+        Err(error) => {
+            tracing::error!(error, "bert cannot be used");
+            log::end(70);
+        }
+    }
 }

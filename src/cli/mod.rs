@@ -9,8 +9,8 @@ use std::process::ExitCode;
 
 use crate::config::{self, Command, Flags};
 use crate::metrics;
-use crate::model::Models;
 use crate::model::toxicity::{EngineChoice, Toxicity};
+use crate::model::{Models, bert};
 use crate::text::Scratch;
 
 /// Runs `command` and answers its exit code.
@@ -43,6 +43,10 @@ fn check(flags: &Flags) -> Result<()> {
     let tract = Toxicity::load(flags.model_dir.as_deref(), EngineChoice::Tract).map_err(std::io::Error::other)?;
     let served = models.toxicity.engine_name();
     println!("simple: the golden rows agree on {} and on {served}, which serves", tract.engine_name());
+    if bert::EMBEDDED {
+        let bert = bert::load().map_err(std::io::Error::other)?;
+        println!("bert: the golden rows agree on {}", bert.engine_name());
+    }
     Ok(())
 }
 

@@ -124,6 +124,11 @@ impl Executor {
         Ok(Ticket { queue: Arc::clone(queue), slot: Some(slot) })
     }
 
+    /// When the queue will be worked off at the present speed, in whole seconds, at least 1.
+    pub fn retry_after(&self) -> u64 {
+        self.0.lock().seconds_to_work_off(self.0.size.threads)
+    }
+
     /// How many jobs wait to be begun.
     pub fn waiting(&self) -> usize {
         self.0.lock().jobs.waiting()

@@ -19,6 +19,9 @@ pub struct Manifest {
     pub input: Input,
     /// Where the levels begin.
     pub levels: Levels,
+    /// Which texts `auto` asks this model about; none if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auto: Option<Band>,
     /// The lower-case hexadecimal SHA-256 of the ONNX file.
     pub sha256: String,
     /// The size of the ONNX file in bytes.
@@ -49,6 +52,16 @@ pub struct Levels {
     pub medium: u8,
     /// The least score that is high.
     pub high: u8,
+}
+
+/// Where `simple` is not sure: the calibrated probabilities of `toxic`, by `simple`, of the texts that `auto` gives to a
+/// better model.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Band {
+    /// The least such probability, 0 to 1.
+    pub low: f64,
+    /// The greatest such probability, 0 to 1.
+    pub high: f64,
 }
 
 /// What is wrong with a manifest.
@@ -100,6 +113,11 @@ impl Manifest {
         if !(1..=100).contains(&medium) || !(medium..=100).contains(&high) {
             return Err(wrong("levels", format!("{medium} and {high} do not stand in 1 <= medium <= high <= 100")));
         }
+        if let Some(Band { low, high }) = manifest.auto
+            && !(0.0 <= low && low <= high && high <= 1.0)
+        {
+            return Err(wrong("auto", format!("{low} and {high} do not stand in 0 <= low <= high <= 1")));
+        }
         if manifest.sha256.len() != 64 || !manifest.sha256.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
             return Err(wrong("sha256", "is not 64 lower-case hexadecimal digits".to_owned()));
         }
@@ -109,6 +127,13 @@ impl Manifest {
             }
         }
         Ok(manifest)
+    }
+}
+
+impl Band {
+    /// Whether `probability` lies within; both ends do.
+    pub fn contains(self, probability: f32) -> bool {
+        (self.low..=self.high).contains(&f64::from(probability))
     }
 }
 
@@ -148,7 +173,12 @@ mod tests {
     #[test]
     fn a_good_manifest_is_read() {
         let manifest = Manifest::parse("m.json", good().to_string().as_bytes(), &REQUIRED).expect("good");
-        assert_eq!((manifest.levels.medium, manifest.levels.high), (30, 70));
+        assert_eq!((manifest.levels.medium, manifest.levels.high, manifest.auto), (30, 70, None));
+        let mut with_band = good();
+        with_band["auto"] = json!({"low": 0.05, "high": 0.6});
+        let manifest = Manifest::parse("m.json", with_band.to_string().as_bytes(), &REQUIRED).expect("good");
+        let band = manifest.auto.expect("a band");
+        assert_eq!([0.04, 0.05, 0.3, 0.6, 0.61].map(|at| band.contains(at)), [false, true, true, true, false]);
     }
 
     #[test]
@@ -159,6 +189,8 @@ mod tests {
         assert!(error(|m| m["input"]["feature_spec"] = json!(2)).starts_with("m.json: input.feature_spec is 2,"));
         assert!(error(|m| m["levels"]["high"] = json!(10)).starts_with("m.json: levels 30 and 10"));
         assert!(error(|m| m["levels"]["medium"] = json!(0)).starts_with("m.json: levels 0 and 70"));
+        assert!(error(|m| m["auto"] = json!({"low": 0.5, "high": 0.4})).starts_with("m.json: auto 0.5 and 0.4"));
+        assert!(error(|m| m["auto"] = json!({"low": 0.5, "high": 1.1})).starts_with("m.json: auto 0.5 and 1.1"));
         assert!(error(|m| m["sha256"] = json!("ABC")).starts_with("m.json: sha256 is not"));
         assert!(error(|m| m["version"] = json!("")).starts_with("m.json: version is empty"));
         assert!(error(|m| drop(m.as_object_mut().and_then(|m| m.remove("bytes")))).contains("missing field `bytes`"));

@@ -4,10 +4,11 @@ use std::fmt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::bert;
 use super::iris::{self, CLASSES, FEATURE_NAMES};
+use super::manifest::Manifest;
 use super::toxicity::{EngineChoice, LoadError, Toxicity};
 use crate::metrics::LoadedModel;
 use crate::metrics::labels::Model;
@@ -18,8 +19,10 @@ pub struct Models {
     pub toxicity: Toxicity,
     /// What the metrics say of each model.
     pub loaded: Vec<LoadedModel>,
-    /// The answer of `GET /model-info`.
-    pub info: Box<[u8]>,
+    /// What `/model-info` tells of them: JSON objects with commas between them.
+    pub descriptions: Box<[u8]>,
+    /// What it tells of `bert` until that is loaded; `None` where the build has none.
+    pub bert_before: Option<Box<[u8]>>,
 }
 
 /// Why a model is not fit to serve.
@@ -46,18 +49,14 @@ impl Models {
         if let Some(reason) = toxicity.fallback_reason() {
             tracing::warn!(reason, "the graph of 'simple' is not the kernel's: tract serves it, and allocates");
         }
-        let loaded = |model, time: Duration, sha256: &str| LoadedModel {
-            model,
-            load_ns: u64::try_from(time.as_nanos()).unwrap_or(u64::MAX),
-            sha256: sha256.to_owned(),
-        };
-        let description = json!({ "models": [describe_toxicity(&toxicity, toxicity_time), describe_iris(iris_time)] });
+        let simple = describe(Model::Simple, toxicity.manifest(), Some((toxicity.engine_name(), toxicity_time)));
         Ok(Self {
             loaded: vec![
                 loaded(Model::Simple, toxicity_time, &toxicity.manifest().sha256),
                 loaded(Model::Iris, iris_time, iris::info().sha256),
             ],
-            info: description.to_string().into_bytes().into(),
+            descriptions: [&*simple, b",", describe_iris(iris_time).to_string().as_bytes()].concat().into(),
+            bert_before: bert::description_before().map_err(ModelsError::Toxicity)?,
             toxicity,
         })
     }
@@ -74,20 +73,23 @@ impl fmt::Display for ModelsError {
 
 impl std::error::Error for ModelsError {}
 
-/// The manifest, with what loading added.
-fn describe_toxicity(toxicity: &Toxicity, time: Duration) -> Value {
-    /// The manifest's fields come first.
-    #[derive(Serialize)]
-    struct Described<'a> {
-        #[serde(flatten)]
-        manifest: &'a super::manifest::Manifest,
-        engine: &'static str,
-        load_seconds: f64,
-    }
-    let described =
-        Described { manifest: toxicity.manifest(), engine: toxicity.engine_name(), load_seconds: time.as_secs_f64() };
+/// What the metrics say of a model that took `time` to load.
+pub fn loaded(model: Model, time: Duration, sha256: &str) -> LoadedModel {
+    LoadedModel { model, load_ns: u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), sha256: sha256.to_owned() }
+}
+
+/// The manifest as a JSON object under the name by which requests choose the model, with what loading added: the engine
+/// and the time it took.
+pub fn describe(model: Model, manifest: &Manifest, loaded: Option<(&'static str, Duration)>) -> Box<[u8]> {
     // A structure of strings and numbers always has a JSON form.
-    serde_json::to_value(described).unwrap_or_default()
+    let mut described = serde_json::to_value(manifest).unwrap_or_default();
+    described["name"] = model.as_str().into();
+    described["loaded"] = loaded.is_some().into();
+    if let Some((engine, time)) = loaded {
+        described["engine"] = engine.into();
+        described["load_seconds"] = time.as_secs_f64().into();
+    }
+    described.to_string().into_bytes().into()
 }
 
 fn describe_iris(time: Duration) -> Value {
@@ -110,6 +112,7 @@ fn describe_iris(time: Duration) -> Value {
             "form": "random forest of 100 trees, compiled into a table",
             "libraries": { "scikit-learn": info.scikit_learn },
         },
+        "loaded": true,
         "engine": "table",
         "load_seconds": time.as_secs_f64(),
     })
@@ -123,15 +126,18 @@ mod tests {
     #[test]
     fn every_model_is_described_by_the_same_fields_within_the_answers_room() {
         let models = Models::load(None, EngineChoice::Auto).expect("the embedded models");
-        assert!(models.info.len() <= MAX_LEN);
-        let info: Value = serde_json::from_slice(&models.info).expect("JSON");
-        for model in info["models"].as_array().expect("a list") {
-            for field in
-                ["name", "version", "kind", "labels", "input", "sha256", "bytes", "metrics", "training", "load_seconds"]
-            {
-                assert!(!model[field].is_null(), "{} has no {field}", model["name"]);
+        let bert = models.bert_before.expect("a build with bert");
+        let list = [b"[".as_slice(), &models.descriptions, b",", &bert, b"]"].concat();
+        assert!(list.len() + 100 <= MAX_LEN);
+        let list: Vec<Value> = serde_json::from_slice(&list).expect("JSON");
+        for (model, name) in list.iter().zip(["simple", "iris", "bert"]) {
+            for field in ["version", "kind", "labels", "input", "sha256", "bytes", "metrics", "training"] {
+                assert!(!model[field].is_null(), "{name} has no {field}");
             }
+            assert_eq!(model["name"], name);
+            assert_eq!(model["loaded"], name != "bert");
+            assert_eq!(model["load_seconds"].is_number(), name != "bert");
         }
-        assert!(info["models"][0]["levels"]["high"].is_number(), "the cut points are shown");
+        assert!(list[0]["levels"]["high"].is_number(), "the cut points are shown");
     }
 }

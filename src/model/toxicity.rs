@@ -259,5 +259,6 @@ pub const MANIFEST_FILE: &str = "simple.manifest.json";
 /// The name of the golden rows' file.
 pub const GOLDEN_FILE: &str = "golden.json";
 
-const REQUIREMENTS: Requirements =
+/// What a manifest must say.
+pub const REQUIREMENTS: Requirements =
     Requirements { kind: "toxicity", labels: &LABELS, feature_spec: FEATURE_SPEC, hash_bits: HASH_BITS };

@@ -15,7 +15,7 @@ use super::reply::Reply;
 use super::slots::Slot;
 use super::station::Station;
 use crate::api::route::{Action, Route, Surface, allow, route};
-use crate::api::{self, Content, Outcome, fault};
+use crate::api::{self, Answered, Content, Outcome, analyze, fault};
 use crate::metrics::labels::{Method, Status};
 use crate::metrics::{Answer, CONTENT_TYPE as METRICS_TYPE, InProgress, Shard};
 use crate::problem::{Fault, Problem};
@@ -138,6 +138,8 @@ enum Stage {
     Read(Incoming, Option<Slot>, Option<Fault>),
     /// The body, if there is one, is here.
     Answer(Option<Slot>),
+    /// A model that takes its time is asked; the body's slot is given back.
+    Wait(analyze::Waiting),
     Options,
     Refuse(Fault),
     Answered,
@@ -179,7 +181,8 @@ impl Future for Exchange {
                 }
             };
         }
-        Poll::Ready(Ok(exchange.answer(received)))
+        let (reply, outcome) = ready!(exchange.answer(received, context));
+        Poll::Ready(Ok(exchange.complete(reply, &outcome)))
     }
 }
 
@@ -216,22 +219,51 @@ fn poll_body(
 }
 
 impl Exchange {
-    fn answer(&mut self, received: Instant) -> Response<Reply> {
-        let (reply, outcome) = match std::mem::replace(&mut self.stage, Stage::Answered) {
-            Stage::Answer(slot) => self.handle(slot.as_ref(), received),
+    /// Brings the request, whose body has come, to its answer.
+    fn answer(&mut self, received: Instant, context: &mut Context<'_>) -> Poll<(Reply, Outcome)> {
+        let answered = match std::mem::replace(&mut self.stage, Stage::Answered) {
+            Stage::Answer(slot) => match self.handle(slot.as_ref(), received) {
+                (reply, Answered::Now(outcome)) => (reply, outcome),
+                (_, Answered::Later(waiting)) => {
+                    self.connection.wire.model_awaited();
+                    self.stage = Stage::Wait(waiting);
+                    drop(slot);
+                    return self.answer(received, context);
+                }
+            },
+            Stage::Wait(mut waiting) => match waiting.poll(context) {
+                Poll::Pending => {
+                    self.stage = Stage::Wait(waiting);
+                    return Poll::Pending;
+                }
+                Poll::Ready(found) => {
+                    self.connection.wire.model_answered(Instant::now());
+                    let api = &self.connection.station.api;
+                    Reply::inline(|out| {
+                        let outcome = api.borrow_mut().resume(&waiting, found, out);
+                        (outcome.length, outcome)
+                    })
+                }
+            },
             Stage::Options => {
-                (Reply::empty(), Outcome { status: 204, content: Content::Json, length: 0, problem: None })
+                let outcome = Outcome { status: 204, content: Content::Json, length: 0, problem: None, retry_after: 1 };
+                (Reply::empty(), outcome)
             }
             Stage::Refuse(fault) => refuse(&fault),
             Stage::Read(..) | Stage::Answered => refuse(&Fault::new(Problem::MalformedRequest)),
         };
-        let ended = Instant::now();
-        self.count(&outcome, &reply, ended);
-        self.connection.wire.request_ends(ended);
-        self.respond(reply, &outcome)
+        Poll::Ready(answered)
     }
 
-    fn handle(&self, body: Option<&Slot>, received: Instant) -> (Reply, Outcome) {
+    /// Counts the answer and makes hyper's response of it.
+    fn complete(&mut self, reply: Reply, outcome: &Outcome) -> Response<Reply> {
+        let ended = Instant::now();
+        self.count(outcome, &reply, ended);
+        self.connection.wire.request_ends(ended);
+        self.respond(reply, outcome)
+    }
+
+    fn handle(&self, body: Option<&Slot>, received: Instant) -> (Reply, Answered) {
         let station = &self.connection.station;
         let request = api::Request {
             handler: self.route.handler,
@@ -241,16 +273,17 @@ impl Exchange {
             client: self.connection.client,
         };
         let write = |out: &mut [u8]| {
-            let outcome = station.api.borrow_mut().answer(&request, out);
-            (outcome.length, outcome)
+            let answered = station.api.borrow_mut().answer(&request, out);
+            (if let Answered::Now(outcome) = &answered { outcome.length } else { 0 }, answered)
         };
         if !api::is_large(request.handler, self.received_bytes) {
             return Reply::inline(write);
         }
-        match station.replies.borrow() {
-            Some(slot) => Reply::in_slot(slot, write),
-            None => refuse(&Fault::new(Problem::Overloaded)),
-        }
+        let Some(slot) = station.replies.borrow() else {
+            let (reply, outcome) = refuse(&Fault::new(Problem::Overloaded));
+            return (reply, Answered::Now(outcome));
+        };
+        Reply::in_slot(slot, write)
     }
 
     fn count(&mut self, outcome: &Outcome, reply: &Reply, ended: Instant) {
@@ -298,7 +331,7 @@ impl Exchange {
                 headers.insert(ALLOW, HeaderValue::from_static(allow(self.route.handler)));
             }
             503 if outcome.problem.is_some() => {
-                headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+                headers.insert(RETRY_AFTER, seconds(outcome.retry_after));
             }
             // The rest of the request is not read: the connection cannot go on.
             408 | 413 if self.connection.closable => {
@@ -317,6 +350,9 @@ impl Exchange {
 impl Drop for Exchange {
     /// The connection goes on after a request that its client gave up.
     fn drop(&mut self) {
+        if matches!(self.stage, Stage::Wait(_)) {
+            self.connection.wire.model_answered(Instant::now());
+        }
         if !matches!(self.stage, Stage::Answered) {
             self.connection.wire.request_ends(self.started);
         }
@@ -328,6 +364,18 @@ fn refuse(fault: &Fault) -> (Reply, Outcome) {
         let outcome = fault::answer(fault, out);
         (outcome.length, outcome)
     })
+}
+
+/// A whole number of seconds from 1 to 60, the nearest to `seconds`: a constant, because making a value allocates.
+fn seconds(seconds: u64) -> HeaderValue {
+    #[rustfmt::skip]
+    const NAMES: [&str; 60] = [
+        "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16", "17", "18", "19", "20",
+        "21", "22", "23", "24", "25", "26", "27", "28", "29", "30", "31", "32", "33", "34", "35", "36", "37", "38",
+        "39", "40", "41", "42", "43", "44", "45", "46", "47", "48", "49", "50", "51", "52", "53", "54", "55", "56",
+        "57", "58", "59", "60",
+    ];
+    HeaderValue::from_static(NAMES[seconds.clamp(1, 60) as usize - 1])
 }
 
 /// Whether a body broke because its framing is wrong (a bad chunk size), not because the client went away.

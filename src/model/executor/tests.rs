@@ -36,12 +36,15 @@ fn wait(mut ticket: Ticket) -> Found {
     }
 }
 
+type Run = dyn Fn(&[u32]) -> Result<[f32; 6], &'static str> + Send + Sync;
+
+#[expect(clippy::unnecessary_wraps, reason = "a model can fail")]
 fn echo(ids: &[u32]) -> Result<[f32; 6], &'static str> {
     Ok([ids[0] as f32; 6])
 }
 
 /// A model that runs only when it is let: it tells which id it began, then waits for a word.
-fn gated() -> (impl Fn(&[u32]) -> Result<[f32; 6], &'static str> + Send + Sync, Receiver<u32>, SyncSender<()>) {
+fn gated() -> (Box<Run>, Receiver<u32>, SyncSender<()>) {
     let (begun, told) = sync_channel(64);
     let (word, let_go) = sync_channel(64);
     let let_go = Mutex::new(let_go);
@@ -51,7 +54,7 @@ fn gated() -> (impl Fn(&[u32]) -> Result<[f32; 6], &'static str> + Send + Sync, 
         gate.recv().map_err(|_| "the test is over")?;
         echo(ids)
     };
-    (run, told, word)
+    (Box::new(run), told, word)
 }
 
 #[test]

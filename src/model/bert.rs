@@ -1,0 +1,143 @@
+//! The toxicity model `bert`: it takes milliseconds, so it has threads of its own.
+//!
+//! A worker cuts a text into ids and submits them, a thread of the [`Executor`] scores them, and the worker that asked
+//! renders the answer.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::executor::{Executor, Full, Size, Ticket};
+use super::manifest::{Band, Manifest};
+use super::registry::{describe, loaded};
+use super::simple::LABEL_COUNT;
+use super::toxicity::{EngineChoice, Level, LoadError, MANIFEST_FILE, REQUIREMENTS, Scores, Toxicity};
+use crate::metrics::LoadedModel;
+use crate::metrics::labels::Model;
+use crate::text::Scratch;
+
+/// The most ids of a text that the model reads; what is left of a longer text is not scored.
+pub const MAX_IDS: usize = 128;
+
+/// Whether this build carries the model.
+pub const EMBEDDED: bool = cfg!(feature = "bert");
+
+/// The model with its threads.
+pub struct Bert {
+    model: Arc<Toxicity>,
+    band: Option<Band>,
+    executor: Executor,
+    loaded: LoadedModel,
+    description: Box<[u8]>,
+}
+
+/// How many threads, how long a queue, how long a wait.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Texts that are scored at once.
+    pub threads: usize,
+    /// Texts that may wait beside them.
+    pub queue: usize,
+    /// How long a text may wait.
+    pub timeout: Duration,
+}
+
+/// The embedded model, checked against its golden answers.
+///
+/// # Errors
+/// What is wrong with it; that is a bug, which the tests tell.
+pub fn load() -> Result<Toxicity, LoadError> {
+    Toxicity::load(None, EngineChoice::Tract)
+}
+
+/// What `/model-info` tells of the embedded model before it is loaded, a JSON object; `None` where there is no such model.
+///
+/// # Errors
+/// What is wrong with its manifest.
+pub fn description_before() -> Result<Option<Box<[u8]>>, LoadError> {
+    if !EMBEDDED {
+        return Ok(None);
+    }
+    let bytes = include_bytes!("../../models/toxicity/simple.manifest.json");
+    let manifest = Manifest::parse(MANIFEST_FILE, bytes, &REQUIREMENTS).map_err(LoadError::Manifest)?;
+    Ok(Some(describe(Model::Bert, &manifest, None)))
+}
+
+impl Bert {
+    /// Starts the threads that score by `model`, which took `load_time` to load.
+    ///
+    /// # Errors
+    /// If a thread cannot be started.
+    pub fn start(model: Toxicity, load_time: Duration, settings: Settings) -> io::Result<Self> {
+        let (band, model) = (model.manifest().auto, Arc::new(model));
+        let scorer = Arc::clone(&model);
+        let run = move |ids: &[u32]| scorer.score_ids(ids).map(|scores| scores.probabilities);
+        Self::with(model, band, load_time, settings, run)
+    }
+
+    /// Starts threads that score by `run` in the place of `model`; `auto` asks them about texts of `band`.
+    ///
+    /// # Errors
+    /// If a thread cannot be started.
+    pub fn with<R, E>(
+        model: Arc<Toxicity>,
+        band: Option<Band>,
+        load_time: Duration,
+        settings: Settings,
+        run: R,
+    ) -> io::Result<Self>
+    where
+        R: Fn(&[u32]) -> Result<[f32; LABEL_COUNT], E> + Send + Sync + 'static,
+        E: fmt::Display,
+    {
+        let Settings { threads, queue, timeout } = settings;
+        let executor = Executor::start("bert", Size { threads, queue, max_ids: MAX_IDS, timeout }, run)?;
+        let manifest = model.manifest();
+        let loaded = loaded(Model::Bert, load_time, &manifest.sha256);
+        let description = describe(Model::Bert, manifest, Some((model.engine_name(), load_time)));
+        Ok(Self { model, band, executor, loaded, description })
+    }
+
+    /// Whether `simple` is not sure of a text to which it gave `scores`, so that `auto` asks this model.
+    pub fn decides(&self, scores: &Scores) -> bool {
+        self.band.is_some_and(|band| band.contains(scores.probabilities[0]))
+    }
+
+    /// Queues `text`; `None` when nothing of it is left to score. Does not allocate.
+    ///
+    /// # Errors
+    /// If the queue is full.
+    pub fn submit(&self, text: &str, scratch: &mut Scratch) -> Result<Option<Ticket>, Full> {
+        let ids = scratch.features(text);
+        if ids.is_empty() {
+            return Ok(None);
+        }
+        self.executor.submit(ids).map(Some)
+    }
+
+    /// The level of a score, 0 to 100.
+    pub fn level(&self, score: u8) -> Level {
+        self.model.level(score)
+    }
+
+    /// When the queue will be worked off at the present speed, in whole seconds, at least 1.
+    pub fn retry_after(&self) -> u64 {
+        self.executor.retry_after()
+    }
+
+    /// How many texts wait to be begun.
+    pub fn waiting(&self) -> usize {
+        self.executor.waiting()
+    }
+
+    /// What the metrics say of it.
+    pub const fn loaded(&self) -> &LoadedModel {
+        &self.loaded
+    }
+
+    /// What `/model-info` tells of it, a JSON object.
+    pub const fn description(&self) -> &[u8] {
+        &self.description
+    }
+}
