@@ -20,7 +20,7 @@ use tamis::problem::Problem;
 const LIVE: LiveFacts = LiveFacts { phase: Phase::Ready, now_seconds: 100, queue_depth: 3 };
 
 fn facts() -> StaticFacts {
-    let model = |model| LoadedModel { model, load_ns: 1_234_567, sha256: "0123456789abcdef".repeat(4) };
+    let model = |model| LoadedModel { model, load_ns: Some(1_234_567), sha256: "0123456789abcdef".repeat(4) };
     StaticFacts {
         version: "1.2.3".to_owned(),
         cpu_path: "avx512vnni".to_owned(),

@@ -26,9 +26,9 @@ fn facts() -> StaticFacts {
         workers: 2,
         slots_capacity: 512,
         models: vec![
-            LoadedModel { model: Model::Simple, load_ns: 1_500_000, sha256: "ab".repeat(32) },
-            LoadedModel { model: Model::Iris, load_ns: 1 << 20, sha256: "cd".repeat(32) },
-            LoadedModel { model: Model::Bert, load_ns: 1 << 28, sha256: "ef".repeat(32) },
+            LoadedModel { model: Model::Simple, load_ns: Some(1_500_000), sha256: "ab".repeat(32) },
+            LoadedModel { model: Model::Iris, load_ns: Some(1 << 20), sha256: "cd".repeat(32) },
+            LoadedModel { model: Model::Bert, load_ns: None, sha256: "ef".repeat(32) },
         ],
     }
 }
@@ -134,6 +134,12 @@ fn every_series_is_there_from_the_first_scrape_and_within_the_budget() {
     assert_eq!(value(&samples, "model_load_seconds_bucket{model_type=\"iris\",le=\"0.001048576\"}"), 1);
     assert_eq!(value(&samples, "model_load_seconds_bucket{model_type=\"simple\",le=\"0.001048576\"}"), 0);
     assert_eq!(samples["model_load_seconds_sum{model_type=\"simple\"}"], "0.0015");
+    assert_eq!(value(&samples, "model_load_seconds_count{model_type=\"bert\"}"), 0, "it is to come");
+    assert_eq!(
+        (value(&samples, "model_loaded{model=\"bert\"}"), value(&samples, "model_loaded{model=\"iris\"}")),
+        (0, 1)
+    );
+    assert_eq!(value(&samples, &format!("tamis_model_info{{model=\"bert\",sha256=\"{}\"}}", "ef".repeat(32))), 1);
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 use super::Worker;
 use crate::json::write::Writer;
-use crate::model::bert::Bert;
 use crate::problem::{Fault, Problem};
 
 /// Bytes that the answer takes at most.
@@ -18,9 +17,9 @@ pub fn answer(worker: &Worker, out: &mut [u8]) -> Result<(u16, usize), Fault> {
     let mut writer = Writer::new(out);
     writer.raw(b"{\"models\":[");
     writer.raw(&models.descriptions);
-    if let Some(bert) = worker.loaded.bert().map(Bert::description).or(models.bert_before.as_deref()) {
+    if let Some(bert) = worker.loaded.known_bert() {
         writer.raw(b",");
-        writer.raw(bert);
+        writer.raw(&bert.description);
     }
     writer.raw(b"]}");
     Ok((200, writer.finish().unwrap_or_default()))

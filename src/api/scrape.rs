@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Content, Outcome, Worker};
 use crate::kernel::bag;
-use crate::metrics::{Exporter, LiveFacts, Shard, StaticFacts};
+use crate::metrics::{Exporter, LiveFacts, LoadedModel, Shard, StaticFacts};
 use crate::model::Loaded;
 use crate::model::bert::Bert;
 
@@ -35,7 +35,9 @@ impl Scrape {
 
     /// Takes the models that have come since into the constant part of every scrape.
     fn learn(&mut self, loaded: &Loaded) {
-        if self.facts.models.len() != loaded.each().count() {
+        let there = |model: &&LoadedModel| model.load_ns.is_some();
+        let known = (self.facts.models.len(), self.facts.models.iter().filter(there).count());
+        if known != (loaded.each().count(), loaded.each().filter(there).count()) {
             self.facts.models = loaded.each().cloned().collect();
             self.exporter = Exporter::new(self.shards.to_vec(), &self.facts);
         }

@@ -69,7 +69,7 @@ pub const FAMILIES: [Family; 37] = [
     Family::gauge(Id::CpuPath, "tamis_cpu_path_info", Series::CpuPath,
         "The instruction set that the kernels chose at start; always 1.").fixed(),
     Family::gauge(Id::Digests, "tamis_model_info", Series::Digests,
-        "The SHA-256 of the model in use, empty while there is none; always 1.").fixed(),
+        "The SHA-256 of the model that is in use or is being loaded, empty while there is none; always 1.").fixed(),
     Family::gauge(Id::Phase, "tamis_phase", Series::Phases,
         "1 for the phase of life that the process is in."),
     Family::gauge(Id::Workers, "tamis_workers", Series::Single,

@@ -10,10 +10,9 @@ use std::time::Duration;
 
 use super::executor::{Executor, Full, Size, Ticket};
 use super::manifest::{Band, Manifest};
-use super::registry::{describe, loaded};
+use super::registry::{Known, know};
 use super::simple::LABEL_COUNT;
 use super::toxicity::{EngineChoice, Level, LoadError, MANIFEST_FILE, REQUIREMENTS, Scores, Toxicity};
-use crate::metrics::LoadedModel;
 use crate::metrics::labels::Model;
 use crate::text::Scratch;
 
@@ -28,8 +27,7 @@ pub struct Bert {
     model: Arc<Toxicity>,
     band: Option<Band>,
     executor: Executor,
-    loaded: LoadedModel,
-    description: Box<[u8]>,
+    known: Known,
 }
 
 /// How many threads, how long a queue, how long a wait.
@@ -51,17 +49,17 @@ pub fn load() -> Result<Toxicity, LoadError> {
     Toxicity::load(None, EngineChoice::Tract)
 }
 
-/// What `/model-info` tells of the embedded model before it is loaded, a JSON object; `None` where there is no such model.
+/// What is told of the embedded model before it is loaded; `None` where there is no such model.
 ///
 /// # Errors
 /// What is wrong with its manifest.
-pub fn description_before() -> Result<Option<Box<[u8]>>, LoadError> {
+pub fn known_before() -> Result<Option<Known>, LoadError> {
     if !EMBEDDED {
         return Ok(None);
     }
     let bytes = include_bytes!("../../models/toxicity/simple.manifest.json");
     let manifest = Manifest::parse(MANIFEST_FILE, bytes, &REQUIREMENTS).map_err(LoadError::Manifest)?;
-    Ok(Some(describe(Model::Bert, &manifest, None)))
+    Ok(Some(know(Model::Bert, &manifest, None)))
 }
 
 impl Bert {
@@ -93,10 +91,8 @@ impl Bert {
     {
         let Settings { threads, queue, timeout } = settings;
         let executor = Executor::start("bert", Size { threads, queue, max_ids: MAX_IDS, timeout }, run)?;
-        let manifest = model.manifest();
-        let loaded = loaded(Model::Bert, load_time, &manifest.sha256);
-        let description = describe(Model::Bert, manifest, Some((model.engine_name(), load_time)));
-        Ok(Self { model, band, executor, loaded, description })
+        let known = know(Model::Bert, model.manifest(), Some((model.engine_name(), load_time)));
+        Ok(Self { model, band, executor, known })
     }
 
     /// Whether `simple` is not sure of a text to which it gave `scores`, so that `auto` asks this model.
@@ -131,13 +127,8 @@ impl Bert {
         self.executor.waiting()
     }
 
-    /// What the metrics say of it.
-    pub const fn loaded(&self) -> &LoadedModel {
-        &self.loaded
-    }
-
-    /// What `/model-info` tells of it, a JSON object.
-    pub const fn description(&self) -> &[u8] {
-        &self.description
+    /// What is told of it.
+    pub const fn known(&self) -> &Known {
+        &self.known
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use super::bert::Bert;
-use super::registry::Models;
+use super::registry::{Known, Models};
 use crate::metrics::LoadedModel;
 
 /// The models that are there: first those without which the daemon is not ready, then `bert`.
@@ -44,8 +44,14 @@ impl Loaded {
         self.wants_bert
     }
 
-    /// What the metrics say of each model that is there.
+    /// What is known of `bert`, there or not.
+    pub fn known_bert(&self) -> Option<&Known> {
+        self.bert().map(Bert::known).or_else(|| self.models()?.bert_before.as_ref())
+    }
+
+    /// What the metrics say of each model that is there or is to come.
     pub fn each(&self) -> impl Iterator<Item = &LoadedModel> {
-        self.models().into_iter().flat_map(|models| &models.loaded).chain(self.bert().map(Bert::loaded))
+        let bert = self.known_bert().filter(|_| self.wants_bert).map(|bert| &bert.metrics);
+        self.models().into_iter().flat_map(|models| &models.loaded).chain(bert)
     }
 }

@@ -175,10 +175,10 @@ mod tests {
         let manifest = Manifest::parse("m.json", good().to_string().as_bytes(), &REQUIRED).expect("good");
         assert_eq!((manifest.levels.medium, manifest.levels.high, manifest.auto), (30, 70, None));
         let mut with_band = good();
-        with_band["auto"] = json!({"low": 0.05, "high": 0.6});
+        with_band["auto"] = json!({"low": 0.25, "high": 0.5});
         let manifest = Manifest::parse("m.json", with_band.to_string().as_bytes(), &REQUIRED).expect("good");
         let band = manifest.auto.expect("a band");
-        assert_eq!([0.04, 0.05, 0.3, 0.6, 0.61].map(|at| band.contains(at)), [false, true, true, true, false]);
+        assert_eq!([0.24, 0.25, 0.3, 0.5, 0.51].map(|at| band.contains(at)), [false, true, true, true, false]);
     }
 
     #[test]

@@ -12,4 +12,4 @@ pub mod simple;
 pub mod toxicity;
 
 pub use loaded::Loaded;
-pub use registry::{Models, ModelsError};
+pub use registry::{Known, Models, ModelsError};

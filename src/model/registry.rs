@@ -21,8 +21,16 @@ pub struct Models {
     pub loaded: Vec<LoadedModel>,
     /// What `/model-info` tells of them: JSON objects with commas between them.
     pub descriptions: Box<[u8]>,
-    /// What it tells of `bert` until that is loaded; `None` where the build has none.
-    pub bert_before: Option<Box<[u8]>>,
+    /// What is known of `bert` until that is loaded; `None` where the build has none.
+    pub bert_before: Option<Known>,
+}
+
+/// What is known of a model.
+pub struct Known {
+    /// What the metrics say of it.
+    pub metrics: LoadedModel,
+    /// What `/model-info` tells of it, a JSON object.
+    pub description: Box<[u8]>,
 }
 
 /// Why a model is not fit to serve.
@@ -49,14 +57,17 @@ impl Models {
         if let Some(reason) = toxicity.fallback_reason() {
             tracing::warn!(reason, "the graph of 'simple' is not the kernel's: tract serves it, and allocates");
         }
-        let simple = describe(Model::Simple, toxicity.manifest(), Some((toxicity.engine_name(), toxicity_time)));
+        let simple = know(Model::Simple, toxicity.manifest(), Some((toxicity.engine_name(), toxicity_time)));
+        let iris = LoadedModel {
+            model: Model::Iris,
+            load_ns: Some(nanoseconds(iris_time)),
+            sha256: iris::info().sha256.to_owned(),
+        };
+        let description = describe_iris(iris_time).to_string();
         Ok(Self {
-            loaded: vec![
-                loaded(Model::Simple, toxicity_time, &toxicity.manifest().sha256),
-                loaded(Model::Iris, iris_time, iris::info().sha256),
-            ],
-            descriptions: [&*simple, b",", describe_iris(iris_time).to_string().as_bytes()].concat().into(),
-            bert_before: bert::description_before().map_err(ModelsError::Toxicity)?,
+            loaded: vec![simple.metrics, iris],
+            descriptions: [&*simple.description, b",", description.as_bytes()].concat().into(),
+            bert_before: bert::known_before().map_err(ModelsError::Toxicity)?,
             toxicity,
         })
     }
@@ -73,14 +84,9 @@ impl fmt::Display for ModelsError {
 
 impl std::error::Error for ModelsError {}
 
-/// What the metrics say of a model that took `time` to load.
-pub fn loaded(model: Model, time: Duration, sha256: &str) -> LoadedModel {
-    LoadedModel { model, load_ns: u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), sha256: sha256.to_owned() }
-}
-
-/// The manifest as a JSON object under the name by which requests choose the model, with what loading added: the engine
+/// The manifest under the name by which requests choose the model, with what loading added if it is loaded: the engine
 /// and the time it took.
-pub fn describe(model: Model, manifest: &Manifest, loaded: Option<(&'static str, Duration)>) -> Box<[u8]> {
+pub fn know(model: Model, manifest: &Manifest, loaded: Option<(&'static str, Duration)>) -> Known {
     // A structure of strings and numbers always has a JSON form.
     let mut described = serde_json::to_value(manifest).unwrap_or_default();
     described["name"] = model.as_str().into();
@@ -89,7 +95,15 @@ pub fn describe(model: Model, manifest: &Manifest, loaded: Option<(&'static str,
         described["engine"] = engine.into();
         described["load_seconds"] = time.as_secs_f64().into();
     }
-    described.to_string().into_bytes().into()
+    let load_ns = loaded.map(|(_, time)| nanoseconds(time));
+    Known {
+        metrics: LoadedModel { model, load_ns, sha256: manifest.sha256.clone() },
+        description: described.to_string().into_bytes().into(),
+    }
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn describe_iris(time: Duration) -> Value {
@@ -126,7 +140,7 @@ mod tests {
     #[test]
     fn every_model_is_described_by_the_same_fields_within_the_answers_room() {
         let models = Models::load(None, EngineChoice::Auto).expect("the embedded models");
-        let bert = models.bert_before.expect("a build with bert");
+        let bert = models.bert_before.expect("a build with bert").description;
         let list = [b"[".as_slice(), &models.descriptions, b",", &bert, b"]"].concat();
         assert!(list.len() + 100 <= MAX_LEN);
         let list: Vec<Value> = serde_json::from_slice(&list).expect("JSON");

@@ -5,5 +5,6 @@
 
 pub mod daemon;
 pub mod http;
+pub mod inference;
 pub mod metrics;
 pub mod tools;
