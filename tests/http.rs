@@ -45,6 +45,7 @@ fn texts_are_scored_as_a_person_would() {
 }
 
 #[test]
+#[cfg(feature = "bert")]
 fn bert_comes_by_itself_after_the_start_and_scores_texts_too() {
     let mut daemon = Daemon::start(&[]);
     daemon.wait_for("bert loaded", Duration::from_secs(30));

@@ -1,5 +1,7 @@
 //! `bert` and `auto` through the whole server: who answers, what waits, what is refused, what the counters say.
 
+#![cfg(feature = "bert")]
+
 mod common;
 
 use std::process::Command;

@@ -39,7 +39,7 @@ pub const FAMILIES: [Family; 37] = [
     Family::histogram(Id::ToxicityScore, "toxicity_score_distribution", Series::Single, Scale::One, &SCORE_BOUNDS,
         "Toxicity scores answered, 0 to 100."),
     Family::histogram(Id::ToxicityProcessing, "toxicity_processing_seconds", Series::ToxicityModels, Scale::Nanoseconds, &PROCESSING_BOUNDS,
-        "Time from text to score."),
+        "Time from text to score, in the queue included."),
     Family::gauge(Id::ToxicityActiveUsers, "toxicity_api_active_users", Series::Single,
         "Distinct clients that called /analyze in the last 5 minutes, estimated."),
     Family::histogram(Id::ModelLoad, "model_load_seconds", Series::ModelTypes, Scale::Nanoseconds, &LOAD_BOUNDS,

@@ -11,13 +11,14 @@ use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use hyper::body::{Body, Incoming};
 
 use super::connection::wire::Wire;
+use super::headers::{content_type, is_json, retry_after};
 use super::reply::Reply;
 use super::slots::Slot;
 use super::station::Station;
 use crate::api::route::{Action, Route, Surface, allow, route};
 use crate::api::{self, Answered, Content, Outcome, analyze, fault};
 use crate::metrics::labels::{Method, Status};
-use crate::metrics::{Answer, CONTENT_TYPE as METRICS_TYPE, InProgress, Shard};
+use crate::metrics::{Answer, InProgress, Shard};
 use crate::problem::{Fault, Problem};
 
 /// hyper's door to a connection.
@@ -331,7 +332,7 @@ impl Exchange {
                 headers.insert(ALLOW, HeaderValue::from_static(allow(self.route.handler)));
             }
             503 if outcome.problem.is_some() => {
-                headers.insert(RETRY_AFTER, seconds(outcome.retry_after));
+                headers.insert(RETRY_AFTER, retry_after(outcome.retry_after));
             }
             // The rest of the request is not read: the connection cannot go on.
             408 | 413 if self.connection.closable => {
@@ -366,36 +367,8 @@ fn refuse(fault: &Fault) -> (Reply, Outcome) {
     })
 }
 
-/// A whole number of seconds from 1 to 60, the nearest to `seconds`: a constant, because making a value allocates.
-fn seconds(seconds: u64) -> HeaderValue {
-    #[rustfmt::skip]
-    const NAMES: [&str; 60] = [
-        "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16", "17", "18", "19", "20",
-        "21", "22", "23", "24", "25", "26", "27", "28", "29", "30", "31", "32", "33", "34", "35", "36", "37", "38",
-        "39", "40", "41", "42", "43", "44", "45", "46", "47", "48", "49", "50", "51", "52", "53", "54", "55", "56",
-        "57", "58", "59", "60",
-    ];
-    HeaderValue::from_static(NAMES[seconds.clamp(1, 60) as usize - 1])
-}
-
 /// Whether a body broke because its framing is wrong (a bad chunk size), not because the client went away.
 fn is_bad_framing(error: &hyper::Error) -> bool {
     let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<std::io::Error>());
     source.is_some_and(|error| error.kind() == std::io::ErrorKind::InvalidInput)
-}
-
-/// `application/json`, or a type with the `+json` suffix (RFC 6839), whatever its parameters.
-fn is_json(headers: &HeaderMap) -> bool {
-    let Some(value) = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes) else { return false };
-    let essence = value.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
-    essence.eq_ignore_ascii_case(b"application/json")
-        || essence.len() > 5 && essence[essence.len() - 5..].eq_ignore_ascii_case(b"+json")
-}
-
-fn content_type(content: Content) -> HeaderValue {
-    HeaderValue::from_static(match content {
-        Content::Json => "application/json",
-        Content::Problem => "application/problem+json",
-        Content::Metrics => METRICS_TYPE,
-    })
 }

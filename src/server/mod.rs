@@ -8,6 +8,7 @@
 
 pub mod connection;
 pub mod exchange;
+mod headers;
 mod listen;
 pub mod reply;
 pub mod slots;
