@@ -125,7 +125,8 @@ fn a_manifest_that_does_not_fit_is_refused_with_the_place() {
         let found = UserModel::good("m").with(from, to).refusal();
         assert!(found.starts_with(told), "{found}");
     }
-    let other = ngrams(1 << HASH_BITS, 2).with(&format!("feature_spec = {FEATURE_SPEC}"), "feature_spec = 99").refusal();
+    let other =
+        ngrams(1 << HASH_BITS, 2).with(&format!("feature_spec = {FEATURE_SPEC}"), "feature_spec = 99").refusal();
     assert_eq!(other, format!("m.toml: input.feature_spec is 99, this build needs {FEATURE_SPEC}"));
     let digest = UserModel::good("m").with("SHA256", &"0".repeat(64)).refusal();
     assert!(digest.ends_with(&format!("the manifest says {}", "0".repeat(64))), "{digest}");
@@ -139,15 +140,25 @@ fn a_graph_that_does_not_fit_is_refused_with_what_was_found_and_what_is_needed()
 
     let strange = graph().domain_node("com.example", "Frobnicate", &["logits"], "unused", &[]);
     let told = refused(strange);
-    assert!(told.starts_with("m.onnx: the graph uses operators that tract does not know: Frobnicate (com.example);"), "{told}");
+    assert!(
+        told.starts_with("m.onnx: the graph uses operators that tract does not know: Frobnicate (com.example);"),
+        "{told}"
+    );
 
-    let told = refused(Graph::default().input("x", FLOAT, &[-1, 4]).node("Identity", &["x"], "logits", &[]).output("logits", FLOAT, &[-1, 4]));
+    let told = refused(Graph::default().input("x", FLOAT, &[-1, 4]).node("Identity", &["x"], "logits", &[]).output(
+        "logits",
+        FLOAT,
+        &[-1, 4],
+    ));
     assert!(told.starts_with("m.onnx: the graph asks for `x` float32 [?, 4]; needed: one int64 [N], or"), "{told}");
 
     let mut fixed = graph();
     fixed.0.input[0] = Graph::default().input("input_ids", INT64, &[1, 128]).0.input.remove(0);
     let told = refused(fixed);
-    assert!(told.starts_with("m.onnx: the graph asks for `input_ids` int64 [1, 128], `attention_mask` int64"), "{told}");
+    assert!(
+        told.starts_with("m.onnx: the graph asks for `input_ids` int64 [1, 128], `attention_mask` int64"),
+        "{told}"
+    );
 
     let told = UserModel::good("m").with("tensor = \"logits\"", "tensor = \"scores\"").refusal();
     assert_eq!(told, "m.onnx: the graph has no output `scores`, which the manifest names; it has `logits`");
@@ -171,14 +182,20 @@ fn a_graph_that_does_not_fit_is_refused_with_what_was_found_and_what_is_needed()
     let told = refused(whole);
     assert_eq!(told, "m.onnx: output `logits` is I64; needed: floating-point numbers");
 
-    let told = refused(Graph::default().node("Mul", &["absent", "absent"], "logits", &[]).output("logits", FLOAT, &[2]));
+    let told =
+        refused(Graph::default().node("Mul", &["absent", "absent"], "logits", &[]).output("logits", FLOAT, &[2]));
     assert!(told.starts_with("m.onnx: the graph asks for no input; needed: "), "{told}");
     let mut garbage = UserModel::good("m");
     garbage.onnx = b"not a model".to_vec();
     assert!(garbage.refusal().starts_with("m.onnx: is not an ONNX model: "));
     let named = UserModel::good("m").with("type = \"wordpiece\"\n", "type = \"wordpiece\"\ntensor = \"ids\"\n");
     let told = named.refusal();
-    assert!(told.starts_with("m.onnx: the graph has not the one input `ids`, which the manifest names; it has `input_ids`,"), "{told}");
+    assert!(
+        told.starts_with(
+            "m.onnx: the graph has not the one input `ids`, which the manifest names; it has `input_ids`,"
+        ),
+        "{told}"
+    );
 }
 
 #[test]
@@ -239,7 +256,8 @@ fn a_graph_with_fewer_positions_than_pieces_is_refused() {
 #[test]
 fn a_directory_holds_up_to_four_models_of_different_names() {
     let root = empty_directory("names");
-    let load = || directory::load(&root, EngineChoice::Auto).map(|models| models.len()).map_err(|error| error.to_string());
+    let load =
+        || directory::load(&root, EngineChoice::Auto).map(|models| models.len()).map_err(|error| error.to_string());
     let told = load().expect_err("empty");
     assert!(told.ends_with(": holds no *.toml; needed: a manifest for each model"), "{told}");
     for stem in ["a", "b", "c", "d"] {
