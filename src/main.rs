@@ -57,13 +57,14 @@ fn serve(flags: &Flags, started: Instant) -> std::io::Result<ExitCode> {
         milliseconds = started.elapsed().as_secs_f64() * 1e3,
         "ready"
     );
-    if flags.bert() {
-        let (loaded, settings) = (server.loaded(), flags.bert_settings());
-        std::thread::Builder::new().name("bert-load".to_owned()).spawn(move || load_bert(&loaded, settings))?;
-    }
+    let loader = std::thread::Builder::new().name("bert-load".to_owned());
+    let (loaded, wanted, settings) = (server.loaded(), flags.bert(), flags.bert_settings());
+    let loading = wanted.then(|| loader.spawn(move || load_bert(&loaded, settings))).transpose()?;
     let name = runtime.block_on(async {
         tokio::select! { _ = terminate.recv() => "SIGTERM", _ = interrupt.recv() => "SIGINT" }
     });
+    // Before the line that says so.
+    server.unready();
     tracing::info!(signal = name, delay = ?flags.drain_delay, timeout = ?flags.drain_timeout, "draining");
     // A second signal ends the wait.
     let (delay, timeout) = (flags.drain_delay, flags.drain_timeout);
@@ -75,6 +76,8 @@ fn serve(flags: &Flags, started: Instant) -> std::io::Result<ExitCode> {
         log::end(1);
     });
     let gentle = server.drain(delay, timeout);
+    // It ends soon, and has nothing more to say after the last line.
+    let _ = loading.map(std::thread::JoinHandle::join);
     tracing::info!(gentle, "stopped");
     Ok(ExitCode::SUCCESS)
 }
@@ -83,10 +86,11 @@ fn serve(flags: &Flags, started: Instant) -> std::io::Result<ExitCode> {
 /// and says so, rather than promise a model that it will never have.
 fn load_bert(loaded: &Loaded, settings: bert::Settings) {
     let started = Instant::now();
-    let started_bert = bert::load()
-        .map_err(|error| error.to_string())
-        .and_then(|model| Bert::start(model, started.elapsed(), settings).map_err(|error| error.to_string()));
-    match started_bert {
+    let load = || -> Result<Bert, Box<dyn std::error::Error>> {
+        let model = bert::load()?;
+        Ok(Bert::start(model, started.elapsed(), settings)?)
+    };
+    match load() {
         Ok(bert) => {
             loaded.publish_bert(bert);
             tracing::info!(
@@ -96,7 +100,7 @@ fn load_bert(loaded: &Loaded, settings: bert::Settings) {
             );
         }
         Err(error) => {
-            tracing::error!(error, "bert cannot be used");
+            tracing::error!(%error, "bert cannot be used");
             log::end(70);
         }
     }
