@@ -46,6 +46,7 @@ pub struct Settings {
 /// # Errors
 /// What is wrong with it; that is a bug, which the tests tell.
 pub fn load() -> Result<Toxicity, LoadError> {
+    // The graph of `simple`, run by tract, stands in for the transformer: same ids in, same six probabilities out.
     Toxicity::load(None, EngineChoice::Tract)
 }
 
