@@ -37,6 +37,8 @@ pub enum Command {
     Check,
     /// Score lines of text from standard input
     Score,
+    /// Score JSON strings, one a line, and name the parts that carried the verdict
+    Explain,
     /// Turn JSON strings, one a line, into feature ids for the trainer
     Features,
     /// Turn JSON strings, one a line, into what is left of them after normalising

@@ -1,6 +1,7 @@
 //! The subcommands beside `serve`.
 #![expect(clippy::print_stdout, reason = "what these commands are for")]
 
+pub mod explain;
 pub mod features;
 mod healthcheck;
 mod lines;
@@ -26,6 +27,7 @@ pub fn run(command: &Command, flags: &Flags) -> Result<ExitCode> {
         Command::Serve => {}
         Command::Check => check(flags)?,
         Command::Score => score(flags)?,
+        Command::Explain => explain::run(&load(flags)?.toxicity, stdin().lock(), stdout().lock())?,
         Command::Features => features::run(stdin().lock(), stdout().lock())?,
         Command::Normalize => normalize::run(stdin().lock(), stdout().lock())?,
         Command::Pieces { vocabulary, max } => {

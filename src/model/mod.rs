@@ -1,6 +1,7 @@
 //! Models: what they are, and the engines that run them.
 
 pub mod engine;
+pub mod explain;
 pub mod golden;
 pub mod iris;
 pub mod manifest;

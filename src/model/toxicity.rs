@@ -6,6 +6,7 @@
 //! on tract.
 
 use super::engine::{Engine, EngineError};
+use super::explain::Explanation;
 use super::golden::{self, GoldenError};
 use super::manifest::{Levels, Manifest, ManifestError, Requirements};
 use super::simple::{LABEL_COUNT, SimplePlan, Unrecognised};
@@ -170,6 +171,14 @@ impl Toxicity {
             Serving::Tract(engine) => golden::six(&engine.run(ids)?)?,
         };
         Ok(Scores { probabilities })
+    }
+
+    /// Which parts of `text` add most to the logit of `toxic`; exact, since the model is linear in a text's features. `None`
+    /// where tract serves. Does not allocate.
+    pub fn explain(&self, text: &str, scratch: &mut Scratch) -> Option<Explanation> {
+        let Serving::Kernel(plan) = &self.serving else { return None };
+        let contributions = plan.contributions(scratch.features(text), 0);
+        Some(Explanation::of_features(text, scratch, contributions))
     }
 
     /// The level of a score, 0 to 100.

@@ -7,6 +7,7 @@
 //!
 //! The trainer reads both through this same code (`tamis features`, `tamis pieces`), so serving cannot drift from training.
 
+pub mod attribution;
 pub mod features;
 pub mod fold;
 pub mod normalize;
@@ -16,6 +17,7 @@ pub mod vocabulary;
 pub mod word;
 pub mod wordpiece;
 
+use attribution::Attribution;
 use features::{MAX_FEATURES_PER_BYTE, Seen};
 use std::ops::Range;
 use trace::{Origin, character_end};
@@ -43,6 +45,7 @@ pub struct Scratch {
     seen: Seen,
     pieces: Box<[u32]>,
     spans: Box<[Range<usize>]>,
+    attribution: Attribution,
 }
 
 /// A text as pieces.
@@ -65,6 +68,7 @@ impl Scratch {
             origins: vec![Origin::default(); bytes].into(),
             pieces: vec![0; MAX_PIECES].into(),
             spans: vec![0..0; MAX_PIECES].into(),
+            attribution: Attribution::new(bytes),
         }
     }
 
@@ -88,13 +92,23 @@ impl Scratch {
     pub fn traced_pieces(&mut self, text: &str, vocabulary: &Vocabulary, max: usize) -> Pieces<'_> {
         let length = normalize::normalize_traced(text, &mut self.normalized, &mut self.origins[..]);
         let count = self.cut(length, vocabulary, max, |span, origins, piece| {
-            *span =
-                origins[piece.start as usize].first as usize..character_end(text, origins[piece.end as usize - 1].last);
+            *span = original(text, &origins[piece.start as usize..piece.end as usize]);
         });
         if let [first, .., last] = &mut self.spans[..count] {
             (*first, *last) = (0..0, text.len()..text.len());
         }
         Pieces { ids: &self.pieces[..count], spans: &self.spans[..count] }
+    }
+
+    /// Hands each part of `text` (a word, or a run of signs; see [`attribution`]), in order, to `visit`: its bytes in the
+    /// original, and what the distinct features of `text` weigh there, where `weight` gives that of each by its id. Does
+    /// not allocate.
+    pub fn parts(&mut self, text: &str, weight: impl Fn(u32) -> f32, mut visit: impl FnMut(Range<usize>, f32)) {
+        let length = normalize::normalize_traced(text, &mut self.normalized, &mut self.origins[..]);
+        let (normalized, origins) = (&self.normalized[..length], &self.origins);
+        self.attribution.parts(normalized, &mut self.ids, weight, |part, weight| {
+            visit(original(text, &origins[part]), weight);
+        });
     }
 
     /// Cuts the normalised text into `self.pieces`, telling `each` of every piece, and answers how many there are.
@@ -120,6 +134,15 @@ impl Scratch {
         });
         self.pieces[count] = special.separator;
         count + 1
+    }
+}
+
+/// The bytes of `text` that consecutive bytes of its normalised form come from.
+fn original(text: &str, origins: &[Origin]) -> Range<usize> {
+    match origins {
+        [] => 0..0,
+        [only] => only.first as usize..character_end(text, only.last),
+        [first, .., last] => first.first as usize..character_end(text, last.last),
     }
 }
 
