@@ -3,7 +3,7 @@
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
 use tamis::kernel::bag::{Path, Table};
-use tamis::model::toxicity::{EngineChoice, Toxicity};
+use tamis::model::toxicity::{EngineChoice, SIMPLE, Toxicity};
 use tamis::text::features::{MAX_FEATURES_PER_BYTE, Seen, extract};
 use tamis::text::normalize::normalize;
 use tamis::text::{MAX_NORMALIZED_BYTES, Scratch};
@@ -71,7 +71,7 @@ fn scores(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("score");
     let mut scratch = Scratch::new(MAX_NORMALIZED_BYTES);
     for choice in [EngineChoice::Kernel, EngineChoice::Tract] {
-        let Ok(model) = Toxicity::load(None, choice) else { continue };
+        let Ok(model) = Toxicity::embedded(&SIMPLE, choice) else { continue };
         for size in SIZES {
             let text = prose(size);
             group.bench_function(BenchmarkId::new(model.engine_name(), size), |bencher| {
@@ -85,7 +85,8 @@ fn scores(criterion: &mut Criterion) {
 fn load(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("load");
     group.sample_size(20);
-    group.bench_function("toxicity", |bencher| bencher.iter(|| Toxicity::load(None, EngineChoice::Auto).is_ok()));
+    group
+        .bench_function("toxicity", |bencher| bencher.iter(|| Toxicity::embedded(&SIMPLE, EngineChoice::Auto).is_ok()));
     group.finish();
 }
 

@@ -2,35 +2,48 @@
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use tamis::model::golden::{self, GoldenRow, TOLERANCE};
-use tamis::model::toxicity::{EngineChoice, LABELS, Level, LoadError, MANIFEST_FILE, ONNX_FILE, Toxicity};
+use tamis::model::files::Files;
+use tamis::model::golden::{self, GoldenRow};
+use tamis::model::toxicity::{Cause, EngineChoice, LABELS, Level, LoadError, SIMPLE, Toxicity};
 use tamis::text::{MAX_NORMALIZED_BYTES, Scratch};
 
 const ONNX: &[u8] = include_bytes!("../models/toxicity/simple.onnx");
-const MANIFEST: &[u8] = include_bytes!("../models/toxicity/simple.manifest.json");
-const GOLDEN: &[u8] = include_bytes!("../models/toxicity/golden.json");
+const MANIFEST: &str = include_str!("../models/toxicity/simple.toml");
+const GOLDEN: &[u8] = include_bytes!("../models/toxicity/simple.golden.json");
+
+/// The most by which an engine may differ from ONNX Runtime.
+const TOLERANCE: f32 = 1e-5;
 
 fn rows() -> Vec<GoldenRow> {
-    golden::parse(GOLDEN).expect("the golden file is well formed")
+    golden::parse(GOLDEN, LABELS.len()).expect("the golden file is well formed")
 }
 
 fn load(choice: EngineChoice) -> Toxicity {
-    Toxicity::load(None, choice).expect("the embedded model loads")
+    Toxicity::embedded(&SIMPLE, choice).expect("the embedded model loads")
 }
 
-fn error(manifest: &[u8], onnx: &[u8], golden: &[u8], choice: EngineChoice) -> LoadError {
-    Toxicity::from_bytes(manifest, onnx, golden, choice).err().expect("damage is found")
+fn load_parts(manifest: &str, onnx: &[u8], golden: &[u8], choice: EngineChoice) -> Result<Toxicity, LoadError> {
+    let files = [("simple.toml", manifest.as_bytes()), ("simple.onnx", onnx), ("simple.golden.json", golden)];
+    Toxicity::load(Files::Memory(&files), "simple.toml", choice)
+}
+
+fn error(manifest: &str, onnx: &[u8], golden: &[u8], choice: EngineChoice) -> LoadError {
+    load_parts(manifest, onnx, golden, choice).err().expect("damage is found")
 }
 
 /// The manifest, saying that it describes `onnx`.
-fn manifest_of(onnx: &[u8]) -> Vec<u8> {
-    let mut manifest: Value = serde_json::from_slice(MANIFEST).expect("JSON");
-    manifest["bytes"] = onnx.len().into();
+fn manifest_of(onnx: &[u8]) -> String {
     let digest = Sha256::digest(onnx);
     let digits =
         digest.iter().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(|digit| char::from_digit(digit.into(), 16));
-    manifest["sha256"] = digits.collect::<String>().into();
-    manifest.to_string().into_bytes()
+    let sha256 = format!("sha256 = \"{}\"", digits.collect::<String>());
+    let bytes = format!("bytes = {}", onnx.len());
+    let lines = MANIFEST.lines().map(|line| match line.split(" = ").next() {
+        Some("sha256") => sha256.as_str(),
+        Some("bytes") => bytes.as_str(),
+        _ => line,
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// The same function in another shape: the operands of the addition change places.
@@ -43,6 +56,14 @@ fn reordered() -> Vec<u8> {
 }
 
 #[test]
+fn the_embedded_labels_are_the_six() {
+    let model = load(EngineChoice::Auto);
+    assert_eq!(model.manifest().labels, LABELS);
+    assert_eq!(model.manifest().score, LABELS[0]);
+    assert_eq!(model.golden_rows(), rows().len());
+}
+
+#[test]
 fn every_engine_answers_as_onnx_runtime_did() {
     let rows = rows();
     assert!(rows.len() >= 150, "{} rows", rows.len());
@@ -51,8 +72,9 @@ fn every_engine_answers_as_onnx_runtime_did() {
     assert_eq!(tract.engine_name(), "tract");
     for (at, row) in rows.iter().enumerate() {
         for model in [&kernel, &tract] {
-            let found = model.score_ids(&row.ids).expect("a score").probabilities;
-            for (label, (found, expected)) in found.iter().zip(row.probabilities).enumerate() {
+            let found = model.score_ids(&row.ids).expect("a score");
+            assert_eq!(found.probabilities().len(), LABELS.len());
+            for (label, (found, expected)) in found.probabilities().iter().zip(&row.probabilities).enumerate() {
                 assert!(
                     (found - expected).abs() <= TOLERANCE,
                     "row {at}, {}, {}: {found} {expected}",
@@ -73,8 +95,8 @@ fn texts_have_the_golden_features_and_scores() {
         texts += 1;
         assert_eq!(scratch.features(&text), row.ids, "{text:?}");
         let scores = model.score(&text, &mut scratch).expect("the kernel cannot fail").expect("something to score");
-        assert!((scores.probabilities[0] - row.probabilities[0]).abs() <= TOLERANCE, "{text:?}");
-        assert!((f32::from(scores.score()) - scores.probabilities[0] * 100.0).abs() <= 0.5, "{text:?}");
+        assert!((scores.probabilities()[0] - row.probabilities[0]).abs() <= TOLERANCE, "{text:?}");
+        assert!((f32::from(scores.score()) - scores.probabilities()[0] * 100.0).abs() <= 0.5, "{text:?}");
     }
     assert!(texts >= 30, "{texts} rows carry a text");
 }
@@ -124,11 +146,11 @@ fn levels_begin_at_the_manifests_cut_points() {
 fn a_graph_of_another_shape_serves_on_tract_and_says_why() {
     let onnx = reordered();
     let manifest = manifest_of(&onnx);
-    let model = Toxicity::from_bytes(&manifest, &onnx, GOLDEN, EngineChoice::Auto).expect("tract serves it");
+    let model = load_parts(&manifest, &onnx, GOLDEN, EngineChoice::Auto).expect("tract serves it");
     assert_eq!(model.engine_name(), "tract");
     assert_eq!(model.fallback_reason(), Some("`mean` is not an initializer"));
     let refused = error(&manifest, &onnx, GOLDEN, EngineChoice::Kernel);
-    assert!(matches!(refused, LoadError::NotCompiled(_)), "{refused}");
+    assert!(matches!(refused.cause, Cause::NotCompiled(_)), "{refused}");
     assert_eq!(load(EngineChoice::Auto).fallback_reason(), None);
 }
 
@@ -138,17 +160,20 @@ fn a_departure_from_the_golden_rows_is_named() {
     let honest = golden["rows"][7]["probabilities"][3].as_f64().expect("a number");
     golden["rows"][7]["probabilities"][3] = (honest + 2e-5).into();
     let message = error(MANIFEST, ONNX, golden.to_string().as_bytes(), EngineChoice::Auto).to_string();
-    assert!(message.starts_with("golden.json: row 7, label 3: kernel gives "), "{message}");
+    assert!(message.starts_with("simple.golden.json: row 7, label 3: kernel gives "), "{message}");
 
     golden["rows"][7]["probabilities"][3] = honest.into();
     let first = golden["rows"][5]["ids"][2].as_u64().expect("an id");
     golden["rows"][5]["ids"][2] = (first ^ 1).into();
     let message = error(MANIFEST, ONNX, golden.to_string().as_bytes(), EngineChoice::Auto).to_string();
-    assert_eq!(message, "golden.json: row 5: the features of its text differ from its ids at position 2");
+    assert_eq!(
+        message,
+        format!("simple.golden.json: row 5: its text gives {first} at position 2, expected {}", first ^ 1)
+    );
 
     for malformed in ["", "{\"rows\":[]}", "{\"rows\":[{\"ids\":[],\"probabilities\":[0,0,0,0,0,0]}]}"] {
         let message = error(MANIFEST, ONNX, malformed.as_bytes(), EngineChoice::Auto).to_string();
-        assert!(message.starts_with("golden.json: "), "{message}");
+        assert!(message.starts_with("simple.golden.json: "), "{message}");
     }
 }
 
@@ -158,7 +183,7 @@ fn a_file_that_the_manifest_does_not_describe_is_refused() {
     let middle = onnx.len() / 2;
     onnx[middle] ^= 1;
     let message = error(MANIFEST, &onnx, GOLDEN, EngineChoice::Auto).to_string();
-    assert!(message.starts_with("simple.onnx: sha256 "), "{message}");
+    assert!(message.starts_with("simple.onnx: has the sha256 "), "{message}");
     let message = error(MANIFEST, &ONNX[..middle], GOLDEN, EngineChoice::Auto).to_string();
     assert!(message.contains("bytes, the manifest says"), "{message}");
     let garbage = b"not a model";
@@ -170,12 +195,13 @@ fn a_file_that_the_manifest_does_not_describe_is_refused() {
 fn a_directory_takes_the_place_of_the_embedded_files() {
     let directory = std::env::temp_dir().join(format!("tamis-simple-{}", std::process::id()));
     std::fs::create_dir_all(&directory).expect("a directory");
-    std::fs::write(directory.join(ONNX_FILE), ONNX).expect("written");
-    let incomplete = Toxicity::load(Some(&directory), EngineChoice::Auto).err().expect("no manifest").to_string();
-    assert!(incomplete.contains(MANIFEST_FILE), "{incomplete}");
-    std::fs::write(directory.join(MANIFEST_FILE), MANIFEST).expect("written");
-    std::fs::write(directory.join("golden.json"), GOLDEN).expect("written");
-    let loaded = Toxicity::load(Some(&directory), EngineChoice::Auto);
+    std::fs::write(directory.join("simple.onnx"), ONNX).expect("written");
+    let files = Files::Directory(&directory);
+    let incomplete = Toxicity::load(files, SIMPLE.manifest, EngineChoice::Auto).err().expect("no manifest").to_string();
+    assert!(incomplete.contains("simple.toml: cannot be read: "), "{incomplete}");
+    std::fs::write(directory.join("simple.toml"), MANIFEST).expect("written");
+    std::fs::write(directory.join("simple.golden.json"), GOLDEN).expect("written");
+    let loaded = Toxicity::load(files, SIMPLE.manifest, EngineChoice::Auto);
     std::fs::remove_dir_all(&directory).expect("removed");
     assert_eq!(loaded.expect("a complete directory").manifest().name, "simple");
 }

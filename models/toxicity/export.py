@@ -7,12 +7,16 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime
+import tomli_w
 from onnx import TensorProto, helper, numpy_helper
 
 from data import LABELS
 from features import FEATURE_SPEC, HASH_BITS
 from model import COUNT, FLOOR, Bag
 
+ONNX_FILE = "simple.onnx"
+MANIFEST_FILE = "simple.toml"
+GOLDEN_FILE = "simple.golden.json"
 OPSET = 17
 IR_VERSION = 8
 
@@ -87,22 +91,26 @@ def manifest(model: bytes, levels: tuple[int, int], metrics: dict, training: dic
         "name": "simple",
         "version": "1.0.0",
         "kind": "toxicity",
+        "description": "Hashed n-grams in an int8 table of weights; calibrated probabilities of six labels; English",
         "license": "Apache-2.0",
-        "labels": LABELS,
-        "input": {"name": "ids", "type": "int64", "shape": ["N"], "feature_spec": FEATURE_SPEC, "hash_bits": HASH_BITS},
-        "output": {"name": "probabilities", "type": "float32", "shape": [COUNT]},
-        "levels": {"medium": levels[0], "high": levels[1]},
+        "onnx": ONNX_FILE,
         "sha256": hashlib.sha256(model).hexdigest(),
         "bytes": len(model),
+        "golden": GOLDEN_FILE,
+        "labels": LABELS,
+        "score": "toxic",
+        "input": {"type": "hashed-ngrams", "feature_spec": FEATURE_SPEC, "hash_bits": HASH_BITS},
+        "output": {"tensor": "probabilities", "activation": "none"},
+        "levels": {"medium": levels[0], "high": levels[1]},
         "metrics": metrics,
         "training": training,
     }
-    return json.dumps(content, indent=2) + "\n"
+    return tomli_w.dumps(content)
 
 
 def write(directory: Path, model: bytes, manifest_text: str, golden_text: str) -> None:
     """Writes the three files that the daemon embeds."""
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / "simple.onnx").write_bytes(model)
-    (directory / "simple.manifest.json").write_text(manifest_text)
-    (directory / "golden.json").write_text(golden_text)
+    (directory / ONNX_FILE).write_bytes(model)
+    (directory / MANIFEST_FILE).write_text(manifest_text)
+    (directory / GOLDEN_FILE).write_text(golden_text)

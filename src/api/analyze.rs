@@ -1,12 +1,21 @@
 //! `POST /analyze`: how toxic is a text.
+//!
+//! `simple` answers at once. `bert` is asked and answers later, [`resume`]d. `auto` is answered by `simple` where that
+//! is sure and by `bert` where it is not; and by `simple` after all if `bert` is not there, has no room, is late or fails.
+
+use std::task::{Context, Poll};
+use std::time::Instant;
 
 use super::{Request, Worker};
 use crate::json::read::Value;
 use crate::json::write::Writer;
 use crate::metrics::labels::ToxicityModel;
-use crate::model::Models;
-use crate::model::toxicity::{LABELS, Scores};
+use crate::model::bert::Bert;
+use crate::model::executor::{Failure, Found, Ticket};
+use crate::model::toxicity::{Scores, Toxicity};
+use crate::model::{Loaded, Models};
 use crate::problem::{Fault, Problem};
+use crate::text::Scratch;
 
 /// Which model the client asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,51 +23,168 @@ enum Choice {
     Simple,
     Bert,
     Auto,
+    /// A user's model, by its place among [`Models::custom`].
+    Custom(usize),
 }
 
-/// Scores the text of `request`; answers status and length.
+/// How far a request has come.
+pub enum Step {
+    /// The answer is written; its length.
+    Answered(usize),
+    /// `bert` is asked.
+    Waiting(Waiting),
+}
+
+/// A request whose text `bert` has been asked about; dropping it takes the question back.
+pub struct Waiting {
+    ticket: Ticket,
+    /// What `auto` answers if `bert` does not: the scores that `simple` gave.
+    otherwise: Option<Scores>,
+    received: Instant,
+    client: u64,
+}
+
+/// Scores, and the model that gave them.
+struct Verdict<'m> {
+    model: &'m Toxicity,
+    counted: ToxicityModel,
+    scores: Scores,
+}
+
+enum Scored<'m> {
+    Now(Verdict<'m>),
+    Later(Ticket, Option<Scores>),
+}
+
+impl Waiting {
+    /// What `bert` found, once; until then the task of `context` is woken when there is something.
+    pub fn poll(&mut self, context: &mut Context<'_>) -> Poll<Found> {
+        self.ticket.poll(context)
+    }
+}
+
+/// Scores the text of `request`, or has it scored.
 ///
 /// # Errors
-/// Whatever is wrong with the body, [`Problem::ModelUnavailable`] while the model is not there.
-pub fn answer(worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Result<(u16, usize), Fault> {
-    let scored = score(worker, request);
+/// Whatever is wrong with the body, [`Problem::ModelUnavailable`] while the model is not there, [`Problem::Overloaded`]
+/// while it has no room.
+pub fn answer(worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Result<Step, Fault> {
+    let Worker { reader, text: scratch, loaded, limits, shard, started, .. } = worker;
+    // A body that cannot be read names no model: it counts as the default's.
+    let mut choice = Choice::Simple;
+    let scored = reader.read(request.body, |root| {
+        let (text, chosen) = parse(root, limits.text, loaded.models())?;
+        choice = chosen;
+        score(loaded, choice, text, scratch)
+    });
+    let (received, client) = (request.received, request.client);
     match scored {
-        Ok((scores, level)) => {
-            let nanoseconds = u64::try_from(request.received.elapsed().as_nanos()).unwrap_or(u64::MAX);
-            worker.shard.analyzed(ToxicityModel::Simple, scores.score(), nanoseconds);
-            worker.shard.client_seen(request.client, worker.started.elapsed().as_secs());
-            Ok((200, render(&scores, level, nanoseconds, out)))
+        Ok(Scored::Now(verdict)) => {
+            let nanoseconds = nanoseconds(received);
+            shard.analyzed(verdict.counted, verdict.scores.score(), nanoseconds);
+            shard.client_seen(client, started.elapsed().as_secs());
+            Ok(Step::Answered(render(verdict.model, &verdict.scores, nanoseconds, out)))
         }
+        Ok(Scored::Later(ticket, otherwise)) => Ok(Step::Waiting(Waiting { ticket, otherwise, received, client })),
         Err(fault) => {
-            worker.shard.analysis_failed(ToxicityModel::Simple);
+            shard.analysis_failed(match choice {
+                Choice::Simple | Choice::Auto => ToxicityModel::Simple,
+                Choice::Bert => ToxicityModel::Bert,
+                Choice::Custom(_) => ToxicityModel::Custom,
+            });
             Err(fault)
         }
     }
 }
 
-fn score(worker: &mut Worker, request: &Request<'_>) -> Result<(Scores, &'static str), Fault> {
-    let Worker { reader, text: scratch, models, limits, .. } = worker;
-    reader.read(request.body, |root| {
-        let (text, choice) = parse(root, limits.text)?;
-        if choice == Choice::Bert {
-            return Err(Fault::new(Problem::ModelUnavailable)
-                .field("model")
-                .expected("this build carries 'simple', which 'auto' takes too", ""));
+/// Answers a request that was `waiting` for what was `found`; answers the length.
+///
+/// # Errors
+/// [`Problem::InferenceTimeout`] and [`Problem::ModelUnavailable`], if nothing was found and `simple` was not asked.
+pub fn resume(worker: &mut Worker, waiting: &Waiting, found: Found, out: &mut [u8]) -> Result<usize, Fault> {
+    let Worker { loaded, shard, started, .. } = worker;
+    let verdict = match (found, loaded.bert(), loaded.models(), waiting.otherwise) {
+        (Ok(values), Some(bert), ..) => {
+            let model = bert.model();
+            Verdict { model, counted: ToxicityModel::Bert, scores: model.scores(values) }
         }
-        let Models { toxicity, .. } =
-            models.get().ok_or(Fault::new(Problem::ModelUnavailable).expected("it will be in a moment", ""))?;
-        let scored = toxicity.score(text, scratch).map_err(|error| {
-            tracing::error!(%error, "the model failed");
-            Fault::new(Problem::ModelUnavailable).expected("it failed; see the log", "")
-        })?;
-        let scores = scored.ok_or(Fault::new(Problem::EmptyText).field("text"))?;
-        let level = toxicity.level(scores.score()).as_str();
-        Ok((scores, level))
-    })
+        (_, _, Some(models), Some(scores)) => by_simple(models, scores),
+        (found, bert, ..) => {
+            shard.analysis_failed(ToxicityModel::Bert);
+            let retry_after = bert.map_or(1, Bert::retry_after);
+            return Err(match found {
+                Err(Failure::Late) => Fault::new(Problem::InferenceTimeout).retry_after(retry_after),
+                _ => failed(),
+            });
+        }
+    };
+    let nanoseconds = nanoseconds(waiting.received);
+    shard.analyzed(verdict.counted, verdict.scores.score(), nanoseconds);
+    shard.client_seen(waiting.client, started.elapsed().as_secs());
+    Ok(render(verdict.model, &verdict.scores, nanoseconds, out))
 }
 
-/// `{"text": string, "model"?: "simple" | "bert" | "auto" | null}`
-fn parse(root: Value<'_>, max_text: usize) -> Result<(&str, Choice), Fault> {
+fn score<'l>(loaded: &'l Loaded, choice: Choice, text: &str, scratch: &mut Scratch) -> Result<Scored<'l>, Fault> {
+    let models = loaded.models().ok_or_else(not_yet)?;
+    match choice {
+        Choice::Bert => {
+            let bert = loaded.bert().ok_or_else(|| {
+                let why =
+                    if loaded.wants_bert() { "it will be in a moment" } else { "this daemon runs without 'bert'" };
+                Fault::new(Problem::ModelUnavailable).field("model").expected(why, "")
+            })?;
+            let submitted = bert.submit(text, scratch);
+            let submitted = submitted.map_err(|full| Fault::new(Problem::Overloaded).retry_after(full.retry_after))?;
+            Ok(Scored::Later(submitted.ok_or_else(empty)?, None))
+        }
+        Choice::Custom(place) => {
+            let model = models.custom.get(place).ok_or(Fault::new(Problem::UnknownModel).field("model"))?;
+            let scores = score_now(model, text, scratch)?;
+            Ok(Scored::Now(Verdict { model, counted: ToxicityModel::Custom, scores }))
+        }
+        Choice::Simple | Choice::Auto => {
+            let scores = score_now(&models.toxicity, text, scratch)?;
+            if choice == Choice::Auto
+                && let Some(bert) = loaded.bert().filter(|bert| bert.decides(&scores))
+                && let Ok(Some(ticket)) = bert.submit(text, scratch)
+            {
+                return Ok(Scored::Later(ticket, Some(scores)));
+            }
+            Ok(Scored::Now(by_simple(models, scores)))
+        }
+    }
+}
+
+fn score_now(model: &Toxicity, text: &str, scratch: &mut Scratch) -> Result<Scores, Fault> {
+    let scored = model.score(text, scratch).map_err(|error| {
+        tracing::error!(%error, model = model.manifest().name, "the model failed");
+        failed()
+    })?;
+    scored.ok_or_else(empty)
+}
+
+const fn by_simple(models: &Models, scores: Scores) -> Verdict<'_> {
+    Verdict { model: &models.toxicity, counted: ToxicityModel::Simple, scores }
+}
+
+fn nanoseconds(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn empty() -> Fault {
+    Fault::new(Problem::EmptyText).field("text")
+}
+
+fn failed() -> Fault {
+    Fault::new(Problem::ModelUnavailable).expected("it failed; see the log", "")
+}
+
+fn not_yet() -> Fault {
+    Fault::new(Problem::ModelUnavailable).expected("it will be in a moment", "")
+}
+
+/// `{"text": string, "model"?: "simple" | "bert" | "auto" | a user's model | null}`
+fn parse<'t>(root: Value<'t>, max_text: usize, models: Option<&Models>) -> Result<(&'t str, Choice), Fault> {
     let members = root
         .as_object()
         .ok_or(Fault::new(Problem::InvalidType).field("body").expected("an object", root.type_name()))?;
@@ -74,7 +200,7 @@ fn parse(root: Value<'_>, max_text: usize) -> Result<(&str, Choice), Fault> {
                 }
             }
             "model" => {
-                if choice.replace(parse_choice(value)?).is_some() {
+                if choice.replace(parse_choice(value, models)?).is_some() {
                     return Err(Fault::new(Problem::DuplicateField).field("model"));
                 }
             }
@@ -93,7 +219,7 @@ fn parse(root: Value<'_>, max_text: usize) -> Result<(&str, Choice), Fault> {
     Ok((text, choice.unwrap_or(Choice::Simple)))
 }
 
-fn parse_choice(value: Value<'_>) -> Result<Choice, Fault> {
+fn parse_choice(value: Value<'_>, models: Option<&Models>) -> Result<Choice, Fault> {
     if value.is_null() {
         return Ok(Choice::Simple);
     }
@@ -101,23 +227,37 @@ fn parse_choice(value: Value<'_>) -> Result<Choice, Fault> {
         Some("simple") => Ok(Choice::Simple),
         Some("bert") => Ok(Choice::Bert),
         Some("auto") => Ok(Choice::Auto),
-        Some(_) => Err(Fault::new(Problem::UnknownModel).field("model")),
+        Some(name) => {
+            // Until the models are there, nobody knows which of a user's there will be.
+            let place = models.ok_or_else(not_yet)?.custom.iter().position(|model| model.manifest().name == name);
+            place.map(Choice::Custom).ok_or(Fault::new(Problem::UnknownModel).field("model"))
+        }
         None => Err(Fault::new(Problem::InvalidType).field("model").expected("a string", value.type_name())),
     }
 }
 
-/// Writes the answer for `scores`, which took `nanoseconds` from body to score; answers its length.
-pub fn render(scores: &Scores, level: &str, nanoseconds: u64, out: &mut [u8]) -> usize {
+/// Bytes that an answer takes at most beside [`Manifest::named_bytes`]: the keys, the score, the level, and a time of up
+/// to 21 digits.
+///
+/// [`Manifest::named_bytes`]: crate::model::manifest::Manifest::named_bytes
+pub const FRAME: usize = 128;
+
+/// Writes the answer for `scores` of `model`, which took `nanoseconds` from body to score; answers its length.
+pub fn render(model: &Toxicity, scores: &Scores, nanoseconds: u64, out: &mut [u8]) -> usize {
+    let (manifest, score) = (model.manifest(), scores.score());
     let mut writer = Writer::new(out);
     writer.raw(br#"{"score":"#);
-    writer.integer(u64::from(scores.score()));
+    writer.integer(u64::from(score));
     writer.raw(br#","toxicity_level":""#);
-    writer.raw(level.as_bytes());
-    writer.raw(br#"","model_used":"simple","processing_time_ms":"#);
+    writer.raw(model.level(score).as_str().as_bytes());
+    writer.raw(br#"","model_used":""#);
+    writer.raw(manifest.name.as_bytes());
+    writer.raw(br#"","processing_time_ms":"#);
     writer.fixed(nanoseconds, 6);
     writer.raw(br#","labels":{"#);
-    for (index, (label, &probability)) in LABELS.iter().zip(&scores.probabilities).enumerate() {
+    for (index, (label, &probability)) in manifest.labels.iter().zip(scores.probabilities()).enumerate() {
         writer.raw(if index == 0 { b"\"" } else { b",\"" });
+        // The manifest's check has seen that it stands in JSON as it is.
         writer.raw(label.as_bytes());
         writer.raw(b"\":");
         writer.probability(probability);

@@ -35,7 +35,13 @@ pub fn answer(fault: &Fault, out: &mut [u8]) -> Outcome {
     }
     writer.raw(b"}");
     let length = writer.finish().unwrap_or_default();
-    Outcome { status: problem.status(), content: Content::Problem, length, problem: Some(problem) }
+    Outcome {
+        status: problem.status(),
+        content: Content::Problem,
+        length,
+        problem: Some(problem),
+        retry_after: fault.retry_after,
+    }
 }
 
 /// The reason phrase of the status, as RFC 9457 (section 4.2.1) wants it for `about:blank`.
@@ -86,12 +92,15 @@ fn detail(fault: &Fault, writer: &mut Writer<'_>) {
         },
         Problem::EmptyText => write!(writer, "holds nothing to score; send at least one letter, digit or sign"),
         Problem::TextTooLong => write!(writer, "is {found} bytes long; the limit is {allowed}"),
-        Problem::UnknownModel => write!(writer, "must be one of 'simple', 'bert', 'auto'"),
+        Problem::UnknownModel => write!(writer, "must be one of 'simple', 'bert', 'auto' or a model of --model-dir"),
         Problem::HeaderSectionTooLarge => {
             write!(writer, "the header section is too large; send fewer or shorter headers")
         }
         Problem::Overloaded => write!(writer, "every slot is taken; try again after the Retry-After seconds"),
         Problem::ModelUnavailable => write!(writer, "the model is not loaded; {}", fault.expected),
+        Problem::InferenceTimeout => {
+            write!(writer, "the text waited too long for its model; try again after the Retry-After seconds")
+        }
     };
 }
 

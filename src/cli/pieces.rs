@@ -46,7 +46,7 @@ mod tests {
     #[test]
     fn a_file_that_is_no_vocabulary_is_named() {
         let error = read(Path::new("Cargo.toml")).err().expect("refused");
-        assert!(error.to_string().starts_with("Cargo.toml: the vocabulary: it has no [CLS]"), "{error}");
+        assert!(error.to_string().starts_with("Cargo.toml: it has no [CLS]"), "{error}");
         assert!(read(Path::new("absent.txt")).err().expect("refused").to_string().starts_with("absent.txt: "));
     }
 }

@@ -63,7 +63,7 @@ pub enum Series {
     Errors,
     /// `model_type` of the toxicity models, `status`.
     Outcomes,
-    /// `model_type` of the toxicity models.
+    /// `model_type` of the toxicity models of ours.
     ToxicityModels,
     /// `model_type` of every model.
     ModelTypes,
@@ -116,6 +116,7 @@ pub enum Id {
     ConnectionsOpen,
     ConnectionsAccepted,
     RequestsShed,
+    QueueDepth,
     RequestsTimedOut,
     SlotsCapacity,
     SlotsHighWater,
@@ -165,7 +166,7 @@ impl Series {
             Self::Lanes | Self::Handlers => LANES,
             Self::Errors => ERROR_OVERFLOW + 1,
             Self::Outcomes => ToxicityModel::ALL.len() * OUTCOMES.len(),
-            Self::ToxicityModels => ToxicityModel::ALL.len(),
+            Self::ToxicityModels => ToxicityModel::TIMED,
             Self::ModelTypes | Self::Models | Self::Digests => Model::ALL.len(),
             Self::Classes => IRIS_CLASSES.len(),
             Self::Inference => INFERENCE.len(),

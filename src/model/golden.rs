@@ -1,14 +1,8 @@
 //! Golden rows: ids with the probabilities that ONNX Runtime gave when the model was exported, and for some the text
-//! that the ids come from. An engine or a feature extractor that departs from them must not serve.
+//! that the ids come from. An engine or a way from text to ids that departs from them must not serve.
 
-use super::engine::EngineError;
-use super::simple::LABEL_COUNT;
-use crate::text::{MAX_NORMALIZED_BYTES, Scratch};
 use serde::Deserialize;
 use std::fmt;
-
-/// The most by which a probability may differ from the golden one.
-pub const TOLERANCE: f32 = 1e-5;
 
 /// One golden row.
 #[derive(Debug, Deserialize)]
@@ -16,23 +10,28 @@ pub const TOLERANCE: f32 = 1e-5;
 pub struct GoldenRow {
     /// The text, where it may be shown.
     pub text: Option<String>,
-    /// The text's feature ids, in order.
+    /// The text's ids, in order.
     pub ids: Vec<u32>,
     /// The probability of each label.
-    pub probabilities: [f32; LABEL_COUNT],
+    pub probabilities: Vec<f32>,
 }
 
 /// What is wrong with a golden file, or with an engine that was held to it.
 #[derive(Debug)]
 pub enum GoldenError {
-    /// The file is not JSON of the shape `{"rows": [...]}` with at least one row, or a row has no ids.
+    /// The file is not JSON of the shape `{"rows": [...]}` with at least one row, or a row has no ids or not one
+    /// probability a label.
     Malformed(String),
     /// The ids of a row's text are not the golden ones.
-    Features {
+    Ids {
         /// The row's position in the file, from 0.
         row: usize,
         /// The position of the first id that differs.
         position: usize,
+        /// The id there, if there is one.
+        found: Option<u32>,
+        /// What the file says.
+        expected: Option<u32>,
     },
     /// An engine failed on a row.
     Engine {
@@ -55,6 +54,8 @@ pub enum GoldenError {
         found: f32,
         /// What the file says.
         expected: f32,
+        /// The most by which they may differ.
+        tolerance: f32,
     },
 }
 
@@ -64,31 +65,41 @@ struct GoldenFile {
     rows: Vec<GoldenRow>,
 }
 
-/// Reads a golden file.
+/// Reads a golden file for a model of `labels` labels.
 ///
 /// # Errors
 /// [`GoldenError::Malformed`].
-pub fn parse(json: &[u8]) -> Result<Vec<GoldenRow>, GoldenError> {
+pub fn parse(json: &[u8], labels: usize) -> Result<Vec<GoldenRow>, GoldenError> {
     let GoldenFile { rows } =
         serde_json::from_slice(json).map_err(|error| GoldenError::Malformed(error.to_string()))?;
     if rows.is_empty() || rows.iter().any(|row| row.ids.is_empty()) {
         return Err(GoldenError::Malformed("no rows, or a row without ids".to_owned()));
     }
-    Ok(rows)
+    match rows.iter().position(|row| row.probabilities.len() != labels) {
+        Some(row) => {
+            let found = rows[row].probabilities.len();
+            Err(GoldenError::Malformed(format!(
+                "row {row} has {found} probabilities, the manifest names {labels} labels"
+            )))
+        }
+        None => Ok(rows),
+    }
 }
 
 /// Holds the way from text to ids to the rows that carry a text.
 ///
 /// # Errors
 /// The first row whose ids differ.
-pub fn check_features(rows: &[GoldenRow]) -> Result<(), GoldenError> {
-    let mut scratch = Scratch::new(MAX_NORMALIZED_BYTES);
+pub fn check_ids(rows: &[GoldenRow], mut ids: impl FnMut(&str, &mut Vec<u32>)) -> Result<(), GoldenError> {
+    let mut cut = Vec::new();
     for (row, golden) in rows.iter().enumerate() {
         let Some(text) = &golden.text else { continue };
-        let ids = scratch.features(text);
-        if ids != golden.ids {
-            let position = ids.iter().zip(&golden.ids).take_while(|(found, expected)| found == expected).count();
-            return Err(GoldenError::Features { row, position });
+        cut.clear();
+        ids(text, &mut cut);
+        if cut != golden.ids {
+            let position = cut.iter().zip(&golden.ids).take_while(|(found, expected)| found == expected).count();
+            let (found, expected) = (cut.get(position).copied(), golden.ids.get(position).copied());
+            return Err(GoldenError::Ids { row, position, found, expected });
         }
     }
     Ok(())
@@ -97,48 +108,41 @@ pub fn check_features(rows: &[GoldenRow]) -> Result<(), GoldenError> {
 /// Holds an engine to the rows' probabilities.
 ///
 /// # Errors
-/// The first row on which it fails or differs by more than [`TOLERANCE`].
+/// The first row on which it fails or differs by more than `tolerance`.
 pub fn check_engine<P: AsRef<[f32]>>(
     engine: &'static str,
     rows: &[GoldenRow],
+    tolerance: f32,
     run: impl Fn(&[u32]) -> Result<P, String>,
 ) -> Result<(), GoldenError> {
     for (row, golden) in rows.iter().enumerate() {
-        let failed = |reason| GoldenError::Engine { engine, row, reason };
-        let found = run(&golden.ids).map_err(failed)?;
-        let found = six(found.as_ref()).map_err(|error| failed(error.to_string()))?;
-        for (label, (&found, &expected)) in found.iter().zip(&golden.probabilities).enumerate() {
+        let found = run(&golden.ids).map_err(|reason| GoldenError::Engine { engine, row, reason })?;
+        for (label, (&found, &expected)) in found.as_ref().iter().zip(&golden.probabilities).enumerate() {
             // A NaN is not within the tolerance.
-            let close = (found - expected).abs() <= TOLERANCE;
+            let close = (found - expected).abs() <= tolerance;
             if !close {
-                return Err(GoldenError::Differs { engine, row, label, found, expected });
+                return Err(GoldenError::Differs { engine, row, label, found, expected, tolerance });
             }
         }
     }
     Ok(())
 }
 
-/// An engine's output as one probability for each label.
-///
-/// # Errors
-/// There are more, or fewer.
-pub fn six(output: &[f32]) -> Result<[f32; LABEL_COUNT], EngineError> {
-    output.try_into().map_err(|_| EngineError::new(format!("{} outputs instead of {LABEL_COUNT}", output.len())))
-}
-
 impl fmt::Display for GoldenError {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
         match self {
             Self::Malformed(reason) => formatter.write_str(reason),
-            Self::Features { row, position } => {
-                write!(formatter, "row {row}: the features of its text differ from its ids at position {position}")
+            Self::Ids { row, position, found, expected } => {
+                let id = |id: &Option<u32>| id.map_or_else(|| "no id".to_owned(), |id| id.to_string());
+                let (found, expected) = (id(found), id(expected));
+                write!(formatter, "row {row}: its text gives {found} at position {position}, expected {expected}")
             }
             Self::Engine { engine, row, reason } => write!(formatter, "row {row}: {engine} failed: {reason}"),
-            Self::Differs { engine, row, label, found, expected } => {
+            Self::Differs { engine, row, label, found, expected, tolerance } => {
                 let by = (found - expected).abs();
                 write!(
                     formatter,
-                    "row {row}, label {label}: {engine} gives {found}, expected {expected}: off by {by:e}, more than {TOLERANCE:e}"
+                    "row {row}, label {label}: {engine} gives {found}, expected {expected}: off by {by:e}, more than {tolerance:e}"
                 )
             }
         }

@@ -1,49 +1,130 @@
-//! What a model file says of itself: `*.manifest.json`, written by the trainer beside the ONNX file.
+//! What a model file says of itself: a TOML file beside the ONNX file. One schema for the models in the binary and for
+//! a user's own; `models/custom/README.md` shows it to users.
 
+use crate::text::{FEATURE_SPEC, features::HASH_BITS};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::fmt;
 
-/// A model's manifest. Fields that the daemon does not act upon are kept as they are, for `GET /model-info`.
+/// The most labels that a model may have.
+pub const MAX_LABELS: usize = 32;
+/// The most bytes of a label.
+pub const MAX_LABEL_BYTES: usize = 64;
+/// The most bytes of a model's name.
+pub const MAX_NAME_BYTES: usize = 32;
+/// The most word pieces that a model may read, the two special ones included.
+pub const MAX_PIECES: usize = 512;
+
+/// A model's manifest.
 #[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// The name by which requests choose the model.
+    /// The name by which requests choose the model: 1 to 32 of `[a-z0-9_-]`.
     pub name: String,
     /// The version of the model, not of the daemon.
     pub version: String,
-    /// What the model does: `toxicity`.
-    pub kind: String,
-    /// The labels, in the order of the output.
-    pub labels: Vec<String>,
-    /// What the model reads.
-    pub input: Input,
-    /// Where the levels begin.
-    pub levels: Levels,
+    /// What the model does.
+    pub kind: Kind,
+    /// A line for people.
+    #[serde(default)]
+    pub description: String,
+    /// The licence of the model, an SPDX expression.
+    pub license: String,
+    /// The name of the ONNX file, which lies beside the manifest, as all files do that it names.
+    pub onnx: String,
     /// The lower-case hexadecimal SHA-256 of the ONNX file.
     pub sha256: String,
     /// The size of the ONNX file in bytes.
     pub bytes: u64,
-    /// The licence of the model, an SPDX expression.
-    pub license: String,
-    /// Cross-validated metrics.
-    pub metrics: Value,
-    /// Data, sizes, parameters and library versions of the training.
-    pub training: Value,
+    /// The name of the file of golden rows.
+    pub golden: Option<String>,
+    /// The most by which a probability may differ from the golden one.
+    #[serde(default = "default_tolerance")]
+    pub golden_tolerance: f64,
+    /// The labels, in the order of the output.
+    pub labels: Vec<String>,
+    /// The label whose probability times 100 is the score.
+    pub score: String,
+    /// What the model reads.
+    pub input: Input,
+    /// What the model answers.
+    pub output: Output,
+    /// Where the levels begin.
+    pub levels: Levels,
+    /// The scores of `simple` between which `auto` asks this model too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auto: Option<Band>,
+    /// How well it did where it was evaluated; shown as it is.
+    #[serde(default)]
+    pub metrics: Map<String, Value>,
+    /// Data, sizes, parameters and library versions of the training; shown as they are.
+    #[serde(default)]
+    pub training: Map<String, Value>,
 }
 
-/// The input of a text model: the ids that [`text`](crate::text) cuts from a text.
+/// What a model does.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Text classification: a text to one probability a label.
+    Toxicity,
+}
+
+/// The ids that a model reads.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct Input {
-    /// The name of the graph's input.
-    pub name: String,
-    /// The version of the way from text to ids, [`FEATURE_SPEC`](crate::text::FEATURE_SPEC).
-    pub feature_spec: u32,
-    /// The number of bits of an id, [`HASH_BITS`](crate::text::features::HASH_BITS).
-    pub hash_bits: u32,
+#[serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Input {
+    /// The distinct hashed n-grams that [`text`](crate::text) cuts from a text.
+    HashedNgrams {
+        /// The name of the graph's input, if it is to be checked.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tensor: Option<String>,
+        /// The version of the way from text to ids, [`FEATURE_SPEC`].
+        feature_spec: u32,
+        /// The number of bits of an id, [`HASH_BITS`].
+        hash_bits: u32,
+    },
+    /// `[CLS]`, the text's word pieces, `[SEP]`.
+    Wordpiece {
+        /// The name of the graph's input, if it has but one and that is to be checked.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tensor: Option<String>,
+        /// The name of the vocabulary's file: a piece a line, its id the line's number from 0.
+        vocabulary: String,
+        /// The lower-case hexadecimal SHA-256 of the vocabulary's file.
+        vocabulary_sha256: String,
+        /// The most ids that are read, the two special ones included.
+        max_pieces: usize,
+    },
+}
+
+/// The graph's answer.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Output {
+    /// The name of the graph's output: float `[L]` or `[1, L]` for L labels.
+    pub tensor: String,
+    /// What turns it into probabilities.
+    #[serde(default)]
+    pub activation: Activation,
+}
+
+/// What turns a graph's output into probabilities.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Activation {
+    /// Nothing: they are probabilities.
+    #[default]
+    None,
+    /// The logistic function of each.
+    Sigmoid,
+    /// Their exponentials, divided by the sum of these.
+    Softmax,
 }
 
 /// Cut points on the score, 0 to 100: below `medium` is low, from `high` on is high.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Levels {
     /// The least score that is medium.
     pub medium: u8,
@@ -51,117 +132,185 @@ pub struct Levels {
     pub high: u8,
 }
 
+/// A closed interval of probabilities.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Band {
+    /// Where it begins.
+    pub low: f64,
+    /// Where it ends.
+    pub high: f64,
+}
+
 /// What is wrong with a manifest.
 #[derive(Debug)]
 pub struct ManifestError {
-    /// The manifest's file name.
-    pub file: String,
-    /// The field, dotted, or empty where the file is no JSON of this shape.
-    pub field: &'static str,
-    /// What is wrong with it.
+    /// The field, dotted, or `line N` where the file is no TOML of this shape, or empty.
+    pub place: String,
+    /// What is wrong there.
     pub reason: String,
 }
 
-/// What the daemon requires of a manifest.
-#[derive(Clone, Copy, Debug)]
-pub struct Requirements {
-    /// The value of `kind`.
-    pub kind: &'static str,
-    /// The value of `labels`.
-    pub labels: &'static [&'static str],
-    /// The value of `input.feature_spec`.
-    pub feature_spec: u32,
-    /// The value of `input.hash_bits`.
-    pub hash_bits: u32,
-}
-
 impl Manifest {
-    /// Reads and checks the manifest in `json`; `file` names it in errors.
+    /// Reads and checks the manifest in `toml`.
     ///
     /// # Errors
-    /// The first field that is absent, of the wrong type, or not what `required` says.
-    pub fn parse(file: &str, json: &[u8], required: &Requirements) -> Result<Self, ManifestError> {
-        let wrong = |field, reason: String| ManifestError { file: file.to_owned(), field, reason };
-        // serde's message names the field and the place.
-        let manifest: Self = serde_json::from_slice(json).map_err(|error| wrong("", error.to_string()))?;
-        let expect = |field, found: &dyn fmt::Debug, expected: &dyn fmt::Debug| {
-            let (found, expected) = (format!("{found:?}"), format!("{expected:?}"));
-            if found == expected {
-                Ok(())
-            } else {
-                Err(wrong(field, format!("is {found}, this build needs {expected}")))
-            }
-        };
-        expect("kind", &manifest.kind, &required.kind)?;
-        expect("labels", &manifest.labels, &required.labels)?;
-        expect("input.feature_spec", &manifest.input.feature_spec, &required.feature_spec)?;
-        expect("input.hash_bits", &manifest.input.hash_bits, &required.hash_bits)?;
-        let Levels { medium, high } = manifest.levels;
-        if !(1..=100).contains(&medium) || !(medium..=100).contains(&high) {
-            return Err(wrong("levels", format!("{medium} and {high} do not stand in 1 <= medium <= high <= 100")));
-        }
-        if manifest.sha256.len() != 64 || !manifest.sha256.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
-            return Err(wrong("sha256", "is not 64 lower-case hexadecimal digits".to_owned()));
-        }
-        for (field, text) in [("name", &manifest.name), ("version", &manifest.version)] {
-            if text.is_empty() {
-                return Err(wrong(field, "is empty".to_owned()));
-            }
-        }
+    /// The first thing that is absent, unknown, of the wrong type or not what this build can serve.
+    pub fn parse(toml: &[u8]) -> Result<Self, ManifestError> {
+        let text = std::str::from_utf8(toml).map_err(|error| wrong("", error.to_string()))?;
+        let manifest: Self = toml::from_str(text).map_err(|error| {
+            let line = error.span().map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count());
+            wrong(&line.map(|line| format!("line {line}")).unwrap_or_default(), error.message().to_owned())
+        })?;
+        manifest.check()?;
         Ok(manifest)
+    }
+
+    /// The position of the label whose probability is the score.
+    pub fn score_position(&self) -> usize {
+        // `check` has found it.
+        self.labels.iter().position(|label| *label == self.score).unwrap_or_default()
+    }
+
+    /// Bytes that an answer takes at most for the model's name, the names of the labels and the number of each.
+    pub fn named_bytes(&self) -> usize {
+        self.name.len() + self.labels.iter().map(|label| label.len() + NUMBER_BYTES).sum::<usize>()
+    }
+
+    fn check(&self) -> Result<(), ManifestError> {
+        let named = self.name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'));
+        require(named && (1..=MAX_NAME_BYTES).contains(&self.name.len()), "name", || {
+            format!("is {:?}; it must be 1 to {MAX_NAME_BYTES} of a-z, 0-9, - and _", self.name)
+        })?;
+        require(!RESERVED.contains(&self.name.as_str()), "name", || {
+            format!("is {:?}, which the daemon keeps for itself", self.name)
+        })?;
+        require(!self.version.is_empty(), "version", || "is empty".to_owned())?;
+        let files = [("onnx", Some(&self.onnx)), ("golden", self.golden.as_ref())];
+        for (field, name) in files.into_iter().filter_map(|(field, name)| name.map(|name| (field, name))) {
+            check_file_name(field, name)?;
+        }
+        check_digest("sha256", &self.sha256)?;
+        let tolerance = self.golden_tolerance;
+        require(tolerance > 0.0 && tolerance <= MAX_TOLERANCE, "golden_tolerance", || {
+            format!("is {tolerance}; it must be above 0 and at most {MAX_TOLERANCE}")
+        })?;
+        self.check_labels()?;
+        self.input.check()?;
+        let Levels { medium, high } = self.levels;
+        require((1..=100).contains(&medium) && (medium..=100).contains(&high), "levels", || {
+            format!("{medium} and {high} do not stand in 1 <= medium <= high <= 100")
+        })?;
+        let Some(Band { low, high }) = self.auto else { return Ok(()) };
+        require((0.0..=1.0).contains(&low) && (low..=1.0).contains(&high), "auto", || {
+            format!("{low} and {high} do not stand in 0 <= low <= high <= 1")
+        })
+    }
+
+    fn check_labels(&self) -> Result<(), ManifestError> {
+        let labels = &self.labels;
+        require((1..=MAX_LABELS).contains(&labels.len()), "labels", || {
+            format!("are {}; there must be 1 to {MAX_LABELS}", labels.len())
+        })?;
+        for (at, label) in labels.iter().enumerate() {
+            // So that an answer's length is bounded and a label stands in JSON as it is.
+            let plain = !label.chars().any(|c| c.is_control() || matches!(c, '"' | '\\'));
+            require(plain && (1..=MAX_LABEL_BYTES).contains(&label.len()), "labels", || {
+                format!(
+                    "has {label:?}; a label is 1 to {MAX_LABEL_BYTES} bytes without quotes, backslashes or controls"
+                )
+            })?;
+            require(!labels[..at].contains(label), "labels", || format!("has {label:?} twice"))?;
+        }
+        require(labels.contains(&self.score), "score", || format!("is {:?}; it must be one of the labels", self.score))
+    }
+}
+
+impl Input {
+    /// The name of the graph's input that the manifest gives, if it gives one.
+    pub fn tensor(&self) -> Option<&str> {
+        match self {
+            Self::HashedNgrams { tensor, .. } | Self::Wordpiece { tensor, .. } => tensor.as_deref(),
+        }
+    }
+
+    fn check(&self) -> Result<(), ManifestError> {
+        match self {
+            Self::HashedNgrams { feature_spec, hash_bits, .. } => {
+                require(*feature_spec == FEATURE_SPEC, "input.feature_spec", || {
+                    format!("is {feature_spec}, this build needs {FEATURE_SPEC}")
+                })?;
+                require(*hash_bits == HASH_BITS, "input.hash_bits", || {
+                    format!("is {hash_bits}, this build needs {HASH_BITS}")
+                })
+            }
+            Self::Wordpiece { vocabulary, vocabulary_sha256, max_pieces, .. } => {
+                check_file_name("input.vocabulary", vocabulary)?;
+                check_digest("input.vocabulary_sha256", vocabulary_sha256)?;
+                require((3..=MAX_PIECES).contains(max_pieces), "input.max_pieces", || {
+                    format!("is {max_pieces}; it must be 3 to {MAX_PIECES}")
+                })
+            }
+        }
+    }
+}
+
+impl Band {
+    /// Whether `probability` lies within; both ends do.
+    pub fn contains(self, probability: f32) -> bool {
+        (self.low..=self.high).contains(&f64::from(probability))
     }
 }
 
 impl fmt::Display for ManifestError {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-        let Self { file, field, reason } = self;
-        let separator = if field.is_empty() { "" } else { " " };
-        write!(formatter, "{file}: {field}{separator}{reason}")
+        let Self { place, reason } = self;
+        let separator = match place.as_str() {
+            "" => "",
+            place if place.starts_with("line ") => ": ",
+            _ => " ",
+        };
+        write!(formatter, "{place}{separator}{reason}")
     }
 }
 
 impl std::error::Error for ManifestError {}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
+/// [`Manifest::named_bytes`] of the largest model that there may be.
+pub const MAX_NAMED_BYTES: usize = MAX_NAME_BYTES + MAX_LABELS * (MAX_LABEL_BYTES + NUMBER_BYTES);
 
-    const REQUIRED: Requirements =
-        Requirements { kind: "toxicity", labels: &["toxic", "insult"], feature_spec: 1, hash_bits: 18 };
+/// Quotes, colon and comma around a label, and a probability: `0.123456`.
+const NUMBER_BYTES: usize = 4 + 8;
 
-    fn good() -> Value {
-        json!({
-            "name": "m", "version": "1", "kind": "toxicity", "labels": ["toxic", "insult"], "license": "MIT",
-            "input": {"name": "ids", "feature_spec": 1, "hash_bits": 18}, "levels": {"medium": 30, "high": 70},
-            "sha256": "0".repeat(64), "bytes": 1, "metrics": {}, "training": {},
-        })
-    }
+/// Names that requests and metrics use for something else.
+const RESERVED: [&str; 2] = ["auto", "iris"];
 
-    fn error(change: impl FnOnce(&mut Value)) -> String {
-        let mut manifest = good();
-        change(&mut manifest);
-        let parsed = Manifest::parse("m.json", manifest.to_string().as_bytes(), &REQUIRED);
-        parsed.expect_err("a bad manifest").to_string()
-    }
+/// The largest `golden_tolerance`. Dynamic quantization rounds differently from engine to engine; more than this is
+/// another model.
+const MAX_TOLERANCE: f64 = 0.05;
 
-    #[test]
-    fn a_good_manifest_is_read() {
-        let manifest = Manifest::parse("m.json", good().to_string().as_bytes(), &REQUIRED).expect("good");
-        assert_eq!((manifest.levels.medium, manifest.levels.high), (30, 70));
-    }
-
-    #[test]
-    fn errors_name_the_file_and_the_field() {
-        assert_eq!(error(|m| m["kind"] = json!("iris")), r#"m.json: kind is "iris", this build needs "toxicity""#);
-        assert!(error(|m| m["labels"] = json!(["toxic"])).starts_with("m.json: labels is"));
-        assert!(error(|m| m["input"]["hash_bits"] = json!(20)).starts_with("m.json: input.hash_bits is 20,"));
-        assert!(error(|m| m["input"]["feature_spec"] = json!(2)).starts_with("m.json: input.feature_spec is 2,"));
-        assert!(error(|m| m["levels"]["high"] = json!(10)).starts_with("m.json: levels 30 and 10"));
-        assert!(error(|m| m["levels"]["medium"] = json!(0)).starts_with("m.json: levels 0 and 70"));
-        assert!(error(|m| m["sha256"] = json!("ABC")).starts_with("m.json: sha256 is not"));
-        assert!(error(|m| m["version"] = json!("")).starts_with("m.json: version is empty"));
-        assert!(error(|m| drop(m.as_object_mut().and_then(|m| m.remove("bytes")))).contains("missing field `bytes`"));
-        assert!(error(|m| m["levels"]["medium"] = json!(300)).contains("300"));
-    }
+const fn default_tolerance() -> f64 {
+    1e-5
 }
+
+fn wrong(place: &str, reason: String) -> ManifestError {
+    ManifestError { place: place.to_owned(), reason }
+}
+
+fn require(held: bool, field: &str, reason: impl FnOnce() -> String) -> Result<(), ManifestError> {
+    if held { Ok(()) } else { Err(wrong(field, reason())) }
+}
+
+/// A manifest names its neighbours, not paths to elsewhere.
+fn check_file_name(field: &str, name: &str) -> Result<(), ManifestError> {
+    let plain = !name.is_empty() && !name.contains(['/', '\\', '\0']) && name != "." && name != "..";
+    require(plain, field, || format!("is {name:?}; it must be the name of a file beside the manifest, without a path"))
+}
+
+fn check_digest(field: &str, digest: &str) -> Result<(), ManifestError> {
+    let digits = digest.len() == 64 && digest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    require(digits, field, || "is not 64 lower-case hexadecimal digits".to_owned())
+}
+
+#[cfg(test)]
+mod tests;

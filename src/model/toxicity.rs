@@ -1,64 +1,58 @@
-//! The toxicity model `simple`: text to six calibrated probabilities and a level.
+//! A text classifier: text to ids, ids to the probability of each label, a score and a level.
 //!
-//! The ONNX file is the one source of truth. It is recognised and compiled for the kernel where possible, and it runs on
-//! tract otherwise; either way no answer is given before the golden rows, written by ONNX Runtime when the model was
-//! exported, have come out of the serving engine within 1e-5. A model that is not the embedded one must also give them
-//! on tract.
+//! ```text
+//!  &str ──ids──► [n] u32 ──score_ids──► Scores ──level──► low, medium, high
+//!       n-grams or word pieces      kernel or tract
+//! ```
+//!
+//! The two halves may run on two threads: `ids` needs the caller's scratch and takes microseconds, `score_ids` needs
+//! nothing but the ids and takes as long as the model does.
 
-use super::engine::{Engine, EngineError};
+mod compiled;
+mod load;
+
+use super::engine::{Engine, EngineError, Outputs};
 use super::explain::Explanation;
-use super::golden::{self, GoldenError};
-use super::manifest::{Levels, Manifest, ManifestError, Requirements};
-use super::simple::{LABEL_COUNT, SimplePlan, Unrecognised};
-use crate::text::{FEATURE_SPEC, Scratch, features::HASH_BITS};
-use sha2::{Digest, Sha256};
-use std::borrow::Cow;
-use std::fmt;
-use std::io;
-use std::path::{Path, PathBuf};
+use super::manifest::{Activation, Levels, MAX_LABELS, Manifest};
+use super::simple::{LABEL_COUNT, sigmoid};
+use crate::text::{Scratch, wordpiece::Vocabulary};
+use compiled::Compiled;
 
-/// The labels, in the order of [`Scores::probabilities`].
+pub use load::{BERT, Cause, Embedded, EngineChoice, LoadError, SIMPLE};
+
+/// The labels of the models in the binary, in the order of [`Scores::probabilities`].
 pub const LABELS: [&str; LABEL_COUNT] = ["toxic", "severe_toxic", "obscene", "threat", "insult", "identity_hate"];
-
-/// Which engine serves.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum EngineChoice {
-    /// The kernel if the model's graph is recognised, else tract.
-    #[default]
-    Auto,
-    /// The kernel, or no model.
-    Kernel,
-    /// tract.
-    Tract,
-}
 
 /// The model, ready to serve. Immutable; all workers share it.
 pub struct Toxicity {
     manifest: Manifest,
+    cutter: Cutter,
     serving: Serving,
     fallback: Option<String>,
+    golden_rows: usize,
+    score_at: u8,
+}
+
+/// What cuts a text into ids.
+enum Cutter {
+    Ngrams,
+    Pieces { vocabulary: Vocabulary, most: usize },
 }
 
 enum Serving {
-    Kernel(SimplePlan),
+    Kernel(Compiled),
     Tract(Engine),
 }
 
-/// Who judges the kernel before it serves.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Judge {
-    /// The golden rows. Enough for the embedded files: the tests have held tract to the same rows of the same bytes, and
-    /// loading it again at each start would cost several times the rest of the load, in time and in memory.
-    Golden,
-    /// The golden rows, and tract on the same rows.
-    GoldenAndTract,
-}
+/// A number for each label that a model may have; those beyond its own are 0.
+pub type Probabilities = [f32; MAX_LABELS];
 
 /// A text's probabilities.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scores {
-    /// The calibrated probability of each of [`LABELS`], 0 to 1.
-    pub probabilities: [f32; LABEL_COUNT],
+    values: Probabilities,
+    count: u8,
+    score_at: u8,
 }
 
 /// How toxic a text is, by the cut points of the model's manifest.
@@ -70,114 +64,47 @@ pub enum Level {
     High,
 }
 
-/// Why a model was not loaded. Each variant's text names the file.
-#[derive(Debug)]
-pub enum LoadError {
-    /// A file could not be read.
-    Read(PathBuf, io::Error),
-    /// The manifest is not one for this build.
-    Manifest(ManifestError),
-    /// The ONNX file is not the one that the manifest describes; what differs.
-    Identity(String),
-    /// tract cannot load the ONNX file.
-    Engine(EngineError),
-    /// The kernel was asked for and the graph is not the kernel's.
-    NotCompiled(Unrecognised),
-    /// The golden file is unusable, or an engine does not answer as it says.
-    Golden(GoldenError),
-}
-
 impl Toxicity {
-    /// Loads the embedded model, or from `dir` the files [`ONNX_FILE`], [`MANIFEST_FILE`] and [`GOLDEN_FILE`].
-    ///
-    /// # Errors
-    /// A file that is absent or damaged, a manifest for another build, or an engine that departs from the golden rows.
-    pub fn load(dir: Option<&Path>, choice: EngineChoice) -> Result<Self, LoadError> {
-        let read = |name: &str, embedded: &'static [u8]| match dir.map(|dir| dir.join(name)) {
-            None => Ok(Cow::Borrowed(embedded)),
-            Some(path) => std::fs::read(&path).map(Cow::Owned).map_err(|error| LoadError::Read(path, error)),
-        };
-        let manifest = read(MANIFEST_FILE, include_bytes!("../../models/toxicity/simple.manifest.json"))?;
-        let onnx = read(ONNX_FILE, include_bytes!("../../models/toxicity/simple.onnx"))?;
-        let golden = read(GOLDEN_FILE, include_bytes!("../../models/toxicity/golden.json"))?;
-        let judge = if dir.is_some() { Judge::GoldenAndTract } else { Judge::Golden };
-        Self::from_parts(&manifest, &onnx, &golden, choice, judge)
+    /// The ids of `text` in buffers of `scratch`, or `None` when nothing of it is left to score. Does not allocate.
+    pub fn ids<'s>(&self, text: &str, scratch: &'s mut Scratch) -> Option<&'s [u32]> {
+        self.cutter.ids(text, scratch)
     }
 
-    /// Loads a model from the contents of its three files.
+    /// The scores of a text whose ids (one or more) are `ids`. On the kernel this does not allocate and cannot fail.
     ///
     /// # Errors
-    /// As [`Self::load`], but for reading.
-    pub fn from_bytes(manifest: &[u8], onnx: &[u8], golden: &[u8], choice: EngineChoice) -> Result<Self, LoadError> {
-        Self::from_parts(manifest, onnx, golden, choice, Judge::GoldenAndTract)
-    }
-
-    fn from_parts(
-        manifest: &[u8],
-        onnx: &[u8],
-        golden: &[u8],
-        choice: EngineChoice,
-        judge: Judge,
-    ) -> Result<Self, LoadError> {
-        let manifest = Manifest::parse(MANIFEST_FILE, manifest, &REQUIREMENTS).map_err(LoadError::Manifest)?;
-        check_identity(&manifest, onnx)?;
-        let model = Engine::parse(onnx).map_err(LoadError::Engine)?;
-        let plan = SimplePlan::compile(&model).and_then(SimplePlan::for_this_build);
-        let rows = golden::parse(golden).map_err(LoadError::Golden)?;
-        golden::check_features(&rows).map_err(LoadError::Golden)?;
-        if let Ok(plan) = &plan {
-            golden::check_engine("kernel", &rows, |ids| Ok(plan.probabilities(ids))).map_err(LoadError::Golden)?;
-        }
-        let tract = || {
-            let engine = Engine::load(&model).map_err(LoadError::Engine)?;
-            golden::check_engine("tract", &rows, |ids| engine.run(ids).map_err(|error| error.to_string()))
-                .map_err(LoadError::Golden)?;
-            Ok(engine)
-        };
-        let (serving, fallback) = match (choice, plan) {
-            (EngineChoice::Tract, _) => (Serving::Tract(tract()?), None),
-            (EngineChoice::Kernel, Err(reason)) => return Err(LoadError::NotCompiled(reason)),
-            (EngineChoice::Auto, Err(reason)) => (Serving::Tract(tract()?), Some(reason.to_string())),
-            (_, Ok(plan)) => {
-                if judge == Judge::GoldenAndTract {
-                    tract()?;
-                }
-                (Serving::Kernel(plan), None)
-            }
-        };
-        Ok(Self { manifest, serving, fallback })
-    }
-
-    /// The scores of `text`, or `None` when normalising leaves nothing of it to score. On the kernel this does not
-    /// allocate and cannot fail.
-    ///
-    /// # Errors
-    /// tract fails at run time.
-    pub fn score(&self, text: &str, scratch: &mut Scratch) -> Result<Option<Scores>, EngineError> {
-        let ids = scratch.features(text);
-        if ids.is_empty() {
-            return Ok(None);
-        }
-        self.score_ids(ids).map(Some)
-    }
-
-    /// The scores of a text whose distinct feature ids (one or more) are `ids`.
-    ///
-    /// # Errors
-    /// As [`Self::score`].
+    /// tract fails at run time, or the model's answer holds a number that is no probability.
     pub fn score_ids(&self, ids: &[u32]) -> Result<Scores, EngineError> {
-        let probabilities = match &self.serving {
-            Serving::Kernel(plan) => plan.probabilities(ids),
-            Serving::Tract(engine) => golden::six(&engine.run(ids)?)?,
-        };
-        Ok(Scores { probabilities })
+        let mut values = [0.0; MAX_LABELS];
+        let count = self.manifest.labels.len();
+        match &self.serving {
+            Serving::Kernel(plan) => values[..LABEL_COUNT].copy_from_slice(&plan.probabilities(ids)),
+            Serving::Tract(engine) => {
+                let output = probabilities(engine.run(ids)?, &self.manifest)?;
+                values[..count].copy_from_slice(&output);
+            }
+        }
+        Ok(self.scores(values))
     }
 
-    /// Which parts of `text` add most to the logit of `toxic`; exact, since the model is linear in a text's features. `None`
-    /// where tract serves. Does not allocate.
+    /// Numbers that [`Scores::values`] of this model gave, as scores again.
+    pub fn scores(&self, values: Probabilities) -> Scores {
+        Scores { values, count: self.manifest.labels.len() as u8, score_at: self.score_at }
+    }
+
+    /// [`Self::ids`] and [`Self::score_ids`]; `None` when nothing of `text` is left to score.
+    ///
+    /// # Errors
+    /// As [`Self::score_ids`].
+    pub fn score(&self, text: &str, scratch: &mut Scratch) -> Result<Option<Scores>, EngineError> {
+        self.ids(text, scratch).map(|ids| self.score_ids(ids)).transpose()
+    }
+
+    /// Which parts of `text` add most to the logit of the label that the score is of; exact, where the model is linear in a
+    /// text's features and its kernel serves, and else `None`. Does not allocate.
     pub fn explain(&self, text: &str, scratch: &mut Scratch) -> Option<Explanation> {
-        let Serving::Kernel(plan) = &self.serving else { return None };
-        let contributions = plan.contributions(scratch.features(text), 0);
+        let Serving::Kernel(Compiled::Bag(plan)) = &self.serving else { return None };
+        let contributions = plan.contributions(scratch.features(text), usize::from(self.score_at).min(LABEL_COUNT - 1));
         Some(Explanation::of_features(text, scratch, contributions))
     }
 
@@ -202,8 +129,7 @@ impl Toxicity {
     pub fn engine_name(&self) -> &'static str {
         match &self.serving {
             Serving::Tract(_) => "tract",
-            Serving::Kernel(plan) if plan.path_name() == "avx2" => "kernel/avx2",
-            Serving::Kernel(_) => "kernel/portable",
+            Serving::Kernel(plan) => plan.engine_name(),
         }
     }
 
@@ -211,12 +137,53 @@ impl Toxicity {
     pub fn fallback_reason(&self) -> Option<&str> {
         self.fallback.as_deref()
     }
+
+    /// The most ids of a text that the model reads: what [`Self::ids`] gives at most, or what is scored of it.
+    pub const fn max_ids(&self) -> usize {
+        match self.cutter {
+            Cutter::Ngrams => MAX_NGRAMS,
+            Cutter::Pieces { most, .. } => most,
+        }
+    }
+
+    /// How many golden rows the model was held to; 0 for a model without any.
+    pub const fn golden_rows(&self) -> usize {
+        self.golden_rows
+    }
+}
+
+impl Cutter {
+    /// The ids of `text`, unless nothing of it is left.
+    fn ids<'s>(&self, text: &str, scratch: &'s mut Scratch) -> Option<&'s [u32]> {
+        match self {
+            Self::Ngrams => Some(scratch.features(text)).filter(|ids| !ids.is_empty()),
+            // The two that are always there say nothing of the text.
+            Self::Pieces { vocabulary, most } => {
+                Some(scratch.pieces(text, vocabulary, *most)).filter(|ids| ids.len() > 2)
+            }
+        }
+    }
 }
 
 impl Scores {
-    /// The calibrated probability of `toxic`, in rounded percent: 0 to 100.
+    /// The probabilities in a shape that does not depend on the model.
+    pub const fn values(&self) -> Probabilities {
+        self.values
+    }
+
+    /// The probability of the label that the manifest calls `score`.
+    pub fn scored(&self) -> f32 {
+        self.values[usize::from(self.score_at)]
+    }
+
+    /// The probability of each of the model's labels, 0 to 1.
+    pub fn probabilities(&self) -> &[f32] {
+        &self.values[..usize::from(self.count)]
+    }
+
+    /// The probability of the label that the manifest calls `score`, in rounded percent: 0 to 100.
     pub fn score(&self) -> u8 {
-        (self.probabilities[0] * 100.0).round() as u8
+        (self.values[usize::from(self.score_at)] * 100.0).round() as u8
     }
 }
 
@@ -231,42 +198,64 @@ impl Level {
     }
 }
 
-impl fmt::Display for LoadError {
-    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-        match self {
-            Self::Read(path, error) => write!(formatter, "{}: {error}", path.display()),
-            Self::Manifest(error) => error.fmt(formatter),
-            Self::Identity(reason) => write!(formatter, "{ONNX_FILE}: {reason}"),
-            Self::Engine(error) => write!(formatter, "{ONNX_FILE}: {error}"),
-            Self::NotCompiled(reason) => write!(formatter, "{ONNX_FILE}: not a graph for the kernel: {reason}"),
-            Self::Golden(error) => write!(formatter, "{GOLDEN_FILE}: {error}"),
+/// What an engine gave, as probabilities of the manifest's labels.
+fn probabilities(mut values: Outputs, manifest: &Manifest) -> Result<Outputs, EngineError> {
+    let labels = manifest.labels.len();
+    let tensor = &manifest.output.tensor;
+    if values.len() != labels {
+        let found = values.len();
+        return Err(EngineError::new(format!(
+            "output `{tensor}` has {found} values, the manifest names {labels} labels"
+        )));
+    }
+    match manifest.output.activation {
+        Activation::None => {}
+        Activation::Sigmoid => values.iter_mut().for_each(|value| *value = sigmoid(*value)),
+        Activation::Softmax => softmax(&mut values),
+    }
+    // Rounding may carry a probability a little beyond its range; a NaN fails too.
+    let bad = values.iter().position(|value| !(-ROUNDING..=1.0 + ROUNDING).contains(value));
+    if let Some(at) = bad {
+        let (value, label, activation) = (values[at], &manifest.labels[at], manifest.output.activation);
+        return Err(EngineError::new(format!(
+            "output `{tensor}` gives {value} for label {label:?} with activation {activation:?}; needed: 0 to 1"
+        )));
+    }
+    values.iter_mut().for_each(|value| *value = value.clamp(0.0, 1.0));
+    Ok(values)
+}
+
+/// e^x of each, divided by their sum; the largest is subtracted first, so nothing overflows.
+fn softmax(values: &mut [f32]) {
+    let largest = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    values.iter_mut().for_each(|value| *value = (*value - largest).exp());
+    let sum: f32 = values.iter().sum();
+    values.iter_mut().for_each(|value| *value /= sum);
+}
+
+/// The most n-grams of a text that are handed to another thread: those of about 4,000 bytes.
+const MAX_NGRAMS: usize = 8192;
+
+/// How far beyond 0 and 1 float32 may round a probability.
+const ROUNDING: f32 = 1e-5;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn softmax_sums_to_one_and_keeps_extremes() {
+        let mut values = [1.0, 2.0, 3.0];
+        softmax(&mut values);
+        // e^-2, e^-1 and 1 over their sum, in double precision.
+        for (found, expected) in values.iter().zip([0.090_030_57, 0.244_728_47, 0.665_240_96]) {
+            assert!((found - expected).abs() < 1e-6, "{values:?}");
         }
+        let mut values = [1e30, -1e30];
+        softmax(&mut values);
+        assert_eq!(values, [1.0, 0.0]);
+        let mut values = [f32::NAN, 0.0];
+        softmax(&mut values);
+        assert!(values.iter().all(|value| value.is_nan()), "an engine's NaN is not hidden: {values:?}");
     }
 }
-
-impl std::error::Error for LoadError {}
-
-/// Refuses an ONNX file other than the one that the manifest describes.
-fn check_identity(manifest: &Manifest, onnx: &[u8]) -> Result<(), LoadError> {
-    if manifest.bytes != onnx.len() as u64 {
-        return Err(LoadError::Identity(format!("{} bytes, the manifest says {}", onnx.len(), manifest.bytes)));
-    }
-    let mut digest = String::with_capacity(64);
-    for byte in Sha256::digest(onnx) {
-        digest.extend([byte >> 4, byte & 15].map(|nibble| char::from(b"0123456789abcdef"[usize::from(nibble)])));
-    }
-    if manifest.sha256 != digest {
-        return Err(LoadError::Identity(format!("sha256 {digest}, the manifest says {}", manifest.sha256)));
-    }
-    Ok(())
-}
-
-/// The name of the model's file.
-pub const ONNX_FILE: &str = "simple.onnx";
-/// The name of the manifest's file.
-pub const MANIFEST_FILE: &str = "simple.manifest.json";
-/// The name of the golden rows' file.
-pub const GOLDEN_FILE: &str = "golden.json";
-
-const REQUIREMENTS: Requirements =
-    Requirements { kind: "toxicity", labels: &LABELS, feature_spec: FEATURE_SPEC, hash_bits: HASH_BITS };

@@ -182,8 +182,8 @@ impl Vocabulary {
 impl fmt::Display for VocabularyError {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
         match self.line {
-            0 => write!(formatter, "the vocabulary: {}", self.reason),
-            line => write!(formatter, "the vocabulary, line {line}: {}", self.reason),
+            0 => formatter.write_str(&self.reason),
+            line => write!(formatter, "line {line}: {}", self.reason),
         }
     }
 }
@@ -229,14 +229,14 @@ mod tests {
 
     #[test]
     fn a_bad_file_is_refused_with_its_line() {
-        assert_eq!(reason(b"[UNK]\n[CLS]\n[SEP]\na\n##a\na"), "the vocabulary, line 6: an earlier line is the same");
-        assert!(reason(b"[UNK]\n[CLS]\n\n[SEP]").starts_with("the vocabulary, line 3: a piece has from 1 to 128"));
-        assert!(reason(b"[UNK]\n[CLS]\n[SEP]\n##").starts_with("the vocabulary, line 4: "));
+        assert_eq!(reason(b"[UNK]\n[CLS]\n[SEP]\na\n##a\na"), "line 6: an earlier line is the same");
+        assert!(reason(b"[UNK]\n[CLS]\n\n[SEP]").starts_with("line 3: a piece has from 1 to 128"));
+        assert!(reason(b"[UNK]\n[CLS]\n[SEP]\n##").starts_with("line 4: "));
         for missing in ["[UNK]", "[CLS]", "[SEP]"] {
             let file = "[UNK]\n[CLS]\n[SEP]".replace(missing, "x");
-            assert_eq!(reason(file.as_bytes()), format!("the vocabulary: it has no {missing}"));
+            assert_eq!(reason(file.as_bytes()), format!("it has no {missing}"));
         }
-        assert_eq!(reason(b"\xff"), "the vocabulary: it is not UTF-8");
+        assert_eq!(reason(b"\xff"), "it is not UTF-8");
         assert!(reason("a\n".repeat(MAX_PIECES + 1).as_bytes()).contains("lines, more than"));
         assert!(reason(["[UNK]\n[CLS]\n[SEP]\n", &"x".repeat(129)].concat().as_bytes()).contains("line 4"));
     }

@@ -9,7 +9,9 @@
 //! (`BertNormalizer` in lower case, `BertPreTokenizer`, `WordPiece`) on the same normalised text.
 
 use super::punctuation::stands_alone;
-use super::vocabulary::{Hash, MAX_PIECE_BYTES, Vocabulary};
+use super::vocabulary::{Hash, MAX_PIECE_BYTES};
+
+pub use super::vocabulary::{Vocabulary, VocabularyError};
 
 /// The most characters of a word that is spelt in pieces.
 pub const MAX_WORD_CHARACTERS: usize = 100;

@@ -5,5 +5,8 @@
 
 pub mod daemon;
 pub mod http;
+pub mod inference;
 pub mod metrics;
+pub mod onnx;
 pub mod tools;
+pub mod user_model;
