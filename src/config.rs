@@ -15,6 +15,7 @@ use crate::api::Limits;
 use crate::model::bert;
 use crate::model::toxicity::EngineChoice;
 use crate::server::connection::wire::Timeouts;
+use crate::text::MAX_PIECES;
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -37,10 +38,21 @@ pub enum Command {
     Check,
     /// Score lines of text from standard input
     Score,
+    /// Score JSON strings, one a line, and name the parts that carried the verdict
+    Explain,
     /// Turn JSON strings, one a line, into feature ids for the trainer
     Features,
     /// Turn JSON strings, one a line, into what is left of them after normalising
     Normalize,
+    /// Turn JSON strings, one a line, into the ids of a vocabulary's pieces for the trainer
+    Pieces {
+        /// A vocab.txt: one piece a line
+        #[arg(long, value_name = "FILE")]
+        vocabulary: PathBuf,
+        /// Most pieces of a text, [CLS] and [SEP] included
+        #[arg(long, default_value = "128", value_name = "COUNT", value_parser = within(3, MAX_PIECES))]
+        max: usize,
+    },
     /// List every metric as a Markdown table
     PrintMetrics,
     /// List every flag as a Markdown table

@@ -9,6 +9,7 @@ pub mod predict;
 pub mod root;
 pub mod route;
 pub mod scrape;
+pub mod spans;
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -1,10 +1,12 @@
 //! The subcommands beside `serve`.
 #![expect(clippy::print_stdout, reason = "what these commands are for")]
 
+pub mod explain;
 pub mod features;
 mod healthcheck;
 mod lines;
 pub mod normalize;
+pub mod pieces;
 
 use std::io::{BufRead as _, Result, Write as _, stdin, stdout};
 use std::process::ExitCode;
@@ -27,8 +29,12 @@ pub fn run(command: &Command, flags: &Flags) -> Result<ExitCode> {
         Command::Serve => {}
         Command::Check => check(flags)?,
         Command::Score => score(flags)?,
+        Command::Explain => explain::run(&load(flags)?.toxicity, stdin().lock(), stdout().lock())?,
         Command::Features => features::run(stdin().lock(), stdout().lock())?,
         Command::Normalize => normalize::run(stdin().lock(), stdout().lock())?,
+        Command::Pieces { vocabulary, max } => {
+            pieces::run(&pieces::read(vocabulary)?, *max, stdin().lock(), stdout().lock())?;
+        }
         Command::PrintMetrics => metrics::write_markdown(&mut stdout().lock())?,
         Command::PrintConfig => print!("{}", config::markdown()),
         Command::Healthcheck => return Ok(healthcheck::run(flags)),

@@ -88,6 +88,11 @@ impl Table {
         self.path
     }
 
+    /// The entry of `column` (0 to 7) in the row that `id` names, modulo the number of rows.
+    pub fn entry(&self, id: u32, column: usize) -> i8 {
+        self.rows[id as usize & (self.rows.len() - 1)].0[column]
+    }
+
     /// The column sums of the rows that `ids` name, an id counted as often as it stands there. Ids are taken modulo the
     /// number of rows; a sum beyond 32 bits (more than 16,777,216 ids) wraps.
     pub fn sum(&self, ids: &[u32]) -> [i32; COLUMNS] {
@@ -189,6 +194,7 @@ mod tests {
         assert_eq!(table.sum(&[]), [0; 8]);
         assert_eq!(table.sum(&[0, 1, 1]), [16, 19, 22, 25, 28, 31, 34, 37]);
         assert_eq!(table.sum(&[3])[7], -128);
+        assert_eq!((table.entry(1, 2), table.entry(5, 2), table.entry(3, 7)), (10, 10, -128));
         assert_eq!(table.sum(&[7]), table.sum(&[3]), "ids are taken modulo the number of rows");
     }
 

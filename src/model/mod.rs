@@ -5,6 +5,7 @@ pub mod directory;
 pub mod encoder;
 pub mod engine;
 pub mod executor;
+pub mod explain;
 pub mod files;
 pub mod golden;
 pub mod graph;

@@ -99,12 +99,26 @@ impl SimplePlan {
         self.table.path().as_str()
     }
 
+    /// What each feature of a text adds to the logit of `label` (0 to 5), by its id, where `ids` are all of the text's distinct
+    /// ids: the feature's entry, scaled as the sum is. These and the bias add up to the logit.
+    pub fn contributions<'a>(&'a self, ids: &[u32], label: usize) -> impl Fn(u32) -> f32 + use<'a> {
+        let sums = self.table.sum(ids);
+        let unit = self.scale[label] / self.root(&sums);
+        move |id| f32::from(self.table.entry(id, label)) * unit
+    }
+
     /// The calibrated probability of each label, 0 to 1. No allocation; ids beyond the table wrap around.
     pub fn probabilities(&self, ids: &[u32]) -> [f32; LABEL_COUNT] {
         let sums = self.table.sum(ids);
-        let count = sums[LABEL_COUNT] as f32 * self.scale[LABEL_COUNT];
-        let root = count.max(self.floor).sqrt();
+        let root = self.root(&sums);
         std::array::from_fn(|label| sigmoid(sums[label] as f32 * self.scale[label] / root + self.bias[label]))
+    }
+}
+
+impl SimplePlan {
+    /// What the sums are divided by: the root of how many features the model knows.
+    fn root(&self, sums: &[i32; COLUMNS]) -> f32 {
+        (sums[LABEL_COUNT] as f32 * self.scale[LABEL_COUNT]).max(self.floor).sqrt()
     }
 }
 
@@ -141,6 +155,25 @@ mod tests {
             assert!(error <= 1e-6, "sigmoid({x}) is off by {error}");
         }
         assert_eq!((sigmoid(f32::MIN).to_bits(), sigmoid(f32::MAX).to_bits()), (0, 1.0_f32.to_bits()));
+    }
+
+    #[test]
+    fn contributions_and_bias_add_up_to_the_logit() {
+        let bytes: Vec<u8> = (0..64 * COLUMNS).map(|at| if at % COLUMNS == 6 { 1 } else { (at * 89) as u8 }).collect();
+        let plan = SimplePlan {
+            table: Table::new(&bytes).expect("64 rows"),
+            scale: [0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 1.0, 1.0],
+            floor: 1.0,
+            bias: [-2.0, -1.0, 0.0, 0.5, 1.0, 2.0],
+        };
+        for ids in [&[][..], &[3], &[1, 5, 9, 33, 60, 63], &[0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20]] {
+            let probabilities = plan.probabilities(ids);
+            for (label, probability) in probabilities.into_iter().enumerate() {
+                let contribution = plan.contributions(ids, label);
+                let logit = ids.iter().map(|&id| contribution(id)).sum::<f32>() + plan.bias[label];
+                assert!((sigmoid(logit) - probability).abs() <= 1e-6, "{ids:?}, label {label}");
+            }
+        }
     }
 
     #[test]

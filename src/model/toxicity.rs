@@ -12,6 +12,7 @@ mod compiled;
 mod load;
 
 use super::engine::{Engine, EngineError, Outputs};
+use super::explain::Explanation;
 use super::manifest::{Activation, Levels, MAX_LABELS, Manifest};
 use super::simple::{LABEL_COUNT, sigmoid};
 use crate::text::{Scratch, wordpiece::Vocabulary};
@@ -97,6 +98,14 @@ impl Toxicity {
     /// As [`Self::score_ids`].
     pub fn score(&self, text: &str, scratch: &mut Scratch) -> Result<Option<Scores>, EngineError> {
         self.ids(text, scratch).map(|ids| self.score_ids(ids)).transpose()
+    }
+
+    /// Which parts of `text` add most to the logit of the label that the score is of; exact, where the model is linear in a
+    /// text's features and its kernel serves, and else `None`. Does not allocate.
+    pub fn explain(&self, text: &str, scratch: &mut Scratch) -> Option<Explanation> {
+        let Serving::Kernel(Compiled::Bag(plan)) = &self.serving else { return None };
+        let contributions = plan.contributions(scratch.features(text), usize::from(self.score_at).min(LABEL_COUNT - 1));
+        Some(Explanation::of_features(text, scratch, contributions))
     }
 
     /// The level of a score, 0 to 100.

@@ -21,12 +21,21 @@ pub const MAX_FEATURES_PER_BYTE: usize = 4;
 /// The set of ids already written: one bit for each possible id, all clear between texts.
 pub struct Seen(Box<[u64]>);
 
-/// Where the ids go.
-struct Sink<'a> {
+/// What is told of every n-gram.
+trait Sink {
+    /// The n-gram of this `number` stands at `start..end`.
+    fn put(&mut self, number: u64, start: usize, end: usize);
+}
+
+/// Keeps the distinct ids.
+struct Ids<'a> {
     ids: &'a mut [u32],
     seen: &'a mut [u64; SEEN_WORDS],
     count: usize,
 }
+
+/// Hands every occurrence on.
+struct Occurrences<F>(F);
 
 impl Seen {
     /// An empty set, of 2^[`HASH_BITS`] bits.
@@ -41,11 +50,17 @@ impl Default for Seen {
     }
 }
 
-impl Sink<'_> {
+impl<F: FnMut(u32, usize, usize)> Sink for Occurrences<F> {
+    fn put(&mut self, number: u64, start: usize, end: usize) {
+        self.0(id_of(number), start, end);
+    }
+}
+
+impl Sink for Ids<'_> {
     /// Writes the id of `number` unless it was written before or `ids` is full.
     #[inline(always)]
-    fn put(&mut self, number: u64) {
-        let id = (number.wrapping_mul(MULTIPLIER) >> (u64::BITS - HASH_BITS)) as u32;
+    fn put(&mut self, number: u64, _start: usize, _end: usize) {
+        let id = id_of(number);
         let Some(slot) = self.ids.get_mut(self.count) else { return };
         *slot = id;
         let word = &mut self.seen[id as usize >> 6];
@@ -61,20 +76,35 @@ impl Sink<'_> {
 /// [`MAX_FEATURES_PER_BYTE`] ids per byte always suffice; what does not fit is left out.
 pub fn extract(normalized: &[u8], ids: &mut [u32], seen: &mut Seen) -> usize {
     let Some(seen) = seen.0.as_mut_array::<SEEN_WORDS>() else { return 0 };
-    let mut sink = Sink { ids, seen, count: 0 };
-    let mut previous_word = 0;
-    let mut start = 0;
-    while let Some(length) = word_length(normalized, start + 1) {
-        let end = start + 1 + length;
-        characters(normalized, start, end, &mut sink);
-        previous_word = words(normalized, start + 1, end, previous_word, &mut sink);
-        start = end;
-    }
+    let mut sink = Ids { ids, seen, count: 0 };
+    cut(normalized, &mut sink);
     let count = sink.count;
     for &id in &ids[..count] {
         seen[id as usize >> 6] = 0;
     }
     count
+}
+
+/// Hands every n-gram of `normalized` to `visit`, each as often as it stands there: its id, its first byte, and one past
+/// its last byte. The ids are those of [`extract`].
+pub fn occurrences(normalized: &[u8], visit: impl FnMut(u32, usize, usize)) {
+    cut(normalized, &mut Occurrences(visit));
+}
+
+#[inline(always)]
+fn cut(normalized: &[u8], sink: &mut impl Sink) {
+    let mut previous_word = (0, 0);
+    let mut start = 0;
+    while let Some(length) = word_length(normalized, start + 1) {
+        let end = start + 1 + length;
+        characters(normalized, start, end, sink);
+        previous_word = words(normalized, start + 1, end, previous_word, sink);
+        start = end;
+    }
+}
+
+fn id_of(number: u64) -> u32 {
+    (number.wrapping_mul(MULTIPLIER) >> (u64::BITS - HASH_BITS)) as u32
 }
 
 /// The number of bytes from `start` to the next space, or `None` where no word starts.
@@ -101,28 +131,28 @@ fn word_length(text: &[u8], start: usize) -> Option<usize> {
 
 /// The character n-grams of `text[first..=last]`, a word with the spaces at its edges.
 #[inline(always)]
-fn characters(text: &[u8], first: usize, last: usize, sink: &mut Sink) {
+fn characters(text: &[u8], first: usize, last: usize, sink: &mut impl Sink) {
     let length = last - first + 1;
     for at in first..first + length.saturating_sub(4) {
         let bytes = load(text, at);
-        sink.put(bytes & THREE);
-        sink.put(bytes & FOUR);
-        sink.put(bytes & FIVE);
+        sink.put(bytes & THREE, at, at + 3);
+        sink.put(bytes & FOUR, at, at + 4);
+        sink.put(bytes & FIVE, at, at + 5);
     }
     if length >= 4 {
         let bytes = load(text, last - 3);
-        sink.put(bytes & THREE);
-        sink.put(bytes & FOUR);
+        sink.put(bytes & THREE, last - 3, last);
+        sink.put(bytes & FOUR, last - 3, last + 1);
     }
     if length >= 3 {
-        sink.put(load(text, last - 2) & THREE);
+        sink.put(load(text, last - 2) & THREE, last - 2, last + 1);
     }
 }
 
 /// The words of `text[start..end]`, each alone and with the one before it. Takes and returns the previous word's number
-/// (0 before the first).
+/// (0 before the first) and where it starts.
 #[inline(always)]
-fn words(text: &[u8], start: usize, end: usize, mut previous: u64, sink: &mut Sink) -> u64 {
+fn words(text: &[u8], start: usize, end: usize, mut previous: (u64, usize), sink: &mut impl Sink) -> (u64, usize) {
     let mut at = start;
     while at < end {
         let mut stop = at;
@@ -131,11 +161,11 @@ fn words(text: &[u8], start: usize, end: usize, mut previous: u64, sink: &mut Si
         }
         if stop > at {
             let word = number(text, at, stop);
-            sink.put(word);
-            if previous != 0 {
-                sink.put(previous.rotate_left(25).wrapping_mul(MULTIPLIER) ^ word);
+            sink.put(word, at, stop);
+            if previous.0 != 0 {
+                sink.put(previous.0.rotate_left(25).wrapping_mul(MULTIPLIER) ^ word, previous.1, stop);
             }
-            previous = word;
+            previous = (word, at);
         }
         at = stop + 1;
     }
@@ -251,6 +281,27 @@ mod tests {
         ] {
             assert_eq!(ids(text), reference(text), "{text:?}");
         }
+    }
+
+    #[test]
+    fn occurrences_are_every_n_gram_in_its_place() {
+        let text = b" abab, ab ";
+        let mut found = Vec::new();
+        occurrences(text, |id, start, end| found.push((id, start, end)));
+        let mut distinct: Vec<u32> = Vec::new();
+        found.iter().for_each(|&(id, ..)| {
+            if !distinct.contains(&id) {
+                distinct.push(id)
+            }
+        });
+        assert_eq!(distinct, ids(" abab, ab "));
+        for &(id, start, end) in &found {
+            let gram = text[start..end].iter().rev().fold(0_u64, |number, &byte| number << 8 | u64::from(byte));
+            let word = super::number(text, start, end);
+            assert!(id == super::id_of(gram) || id == super::id_of(word) || (start, end) == (1, 9), "{start}..{end}");
+        }
+        assert_eq!(found.iter().filter(|&&(_, start, end)| (start, end) == (1, 5)).count(), 2, "a 4-gram and a word");
+        assert_eq!(found.iter().filter(|&&(_, start, end)| (start, end) == (1, 9)).count(), 1, "the pair of words");
     }
 
     #[test]
