@@ -2,7 +2,12 @@
 
 mod common;
 
+use std::process::Command;
+
+use common::daemon::Daemon;
+use common::http::Request;
 use common::onnx::{FLOAT, Graph, INT64, mean_of_rows, trio};
+use common::tools;
 use common::user_model::{PIECES, UserModel, expected, graph};
 use tamis::model::toxicity::{EngineChoice, Level};
 use tamis::model::{Models, directory};
@@ -125,7 +130,8 @@ fn a_manifest_that_does_not_fit_is_refused_with_the_place() {
         let found = UserModel::good("m").with(from, to).refusal();
         assert!(found.starts_with(told), "{found}");
     }
-    let other = ngrams(1 << HASH_BITS, 2).with(&format!("feature_spec = {FEATURE_SPEC}"), "feature_spec = 99").refusal();
+    let other =
+        ngrams(1 << HASH_BITS, 2).with(&format!("feature_spec = {FEATURE_SPEC}"), "feature_spec = 99").refusal();
     assert_eq!(other, format!("m.toml: input.feature_spec is 99, this build needs {FEATURE_SPEC}"));
     let digest = UserModel::good("m").with("SHA256", &"0".repeat(64)).refusal();
     assert!(digest.ends_with(&format!("the manifest says {}", "0".repeat(64))), "{digest}");
@@ -139,15 +145,25 @@ fn a_graph_that_does_not_fit_is_refused_with_what_was_found_and_what_is_needed()
 
     let strange = graph().domain_node("com.example", "Frobnicate", &["logits"], "unused", &[]);
     let told = refused(strange);
-    assert!(told.starts_with("m.onnx: the graph uses operators that tract does not know: Frobnicate (com.example);"), "{told}");
+    assert!(
+        told.starts_with("m.onnx: the graph uses operators that tract does not know: Frobnicate (com.example);"),
+        "{told}"
+    );
 
-    let told = refused(Graph::default().input("x", FLOAT, &[-1, 4]).node("Identity", &["x"], "logits", &[]).output("logits", FLOAT, &[-1, 4]));
+    let told = refused(Graph::default().input("x", FLOAT, &[-1, 4]).node("Identity", &["x"], "logits", &[]).output(
+        "logits",
+        FLOAT,
+        &[-1, 4],
+    ));
     assert!(told.starts_with("m.onnx: the graph asks for `x` float32 [?, 4]; needed: one int64 [N], or"), "{told}");
 
     let mut fixed = graph();
     fixed.0.input[0] = Graph::default().input("input_ids", INT64, &[1, 128]).0.input.remove(0);
     let told = refused(fixed);
-    assert!(told.starts_with("m.onnx: the graph asks for `input_ids` int64 [1, 128], `attention_mask` int64"), "{told}");
+    assert!(
+        told.starts_with("m.onnx: the graph asks for `input_ids` int64 [1, 128], `attention_mask` int64"),
+        "{told}"
+    );
 
     let told = UserModel::good("m").with("tensor = \"logits\"", "tensor = \"scores\"").refusal();
     assert_eq!(told, "m.onnx: the graph has no output `scores`, which the manifest names; it has `logits`");
@@ -171,14 +187,20 @@ fn a_graph_that_does_not_fit_is_refused_with_what_was_found_and_what_is_needed()
     let told = refused(whole);
     assert_eq!(told, "m.onnx: output `logits` is I64; needed: floating-point numbers");
 
-    let told = refused(Graph::default().node("Mul", &["absent", "absent"], "logits", &[]).output("logits", FLOAT, &[2]));
+    let told =
+        refused(Graph::default().node("Mul", &["absent", "absent"], "logits", &[]).output("logits", FLOAT, &[2]));
     assert!(told.starts_with("m.onnx: the graph asks for no input; needed: "), "{told}");
     let mut garbage = UserModel::good("m");
     garbage.onnx = b"not a model".to_vec();
     assert!(garbage.refusal().starts_with("m.onnx: is not an ONNX model: "));
     let named = UserModel::good("m").with("type = \"wordpiece\"\n", "type = \"wordpiece\"\ntensor = \"ids\"\n");
     let told = named.refusal();
-    assert!(told.starts_with("m.onnx: the graph has not the one input `ids`, which the manifest names; it has `input_ids`,"), "{told}");
+    assert!(
+        told.starts_with(
+            "m.onnx: the graph has not the one input `ids`, which the manifest names; it has `input_ids`,"
+        ),
+        "{told}"
+    );
 }
 
 #[test]
@@ -239,7 +261,8 @@ fn a_graph_with_fewer_positions_than_pieces_is_refused() {
 #[test]
 fn a_directory_holds_up_to_four_models_of_different_names() {
     let root = empty_directory("names");
-    let load = || directory::load(&root, EngineChoice::Auto).map(|models| models.len()).map_err(|error| error.to_string());
+    let load =
+        || directory::load(&root, EngineChoice::Auto).map(|models| models.len()).map_err(|error| error.to_string());
     let told = load().expect_err("empty");
     assert!(told.ends_with(": holds no *.toml; needed: a manifest for each model"), "{told}");
     for stem in ["a", "b", "c", "d"] {
@@ -279,5 +302,95 @@ fn a_model_takes_the_place_of_ours_or_stands_beside_it() {
     parts.with("REMARK", &"x".repeat(9000)).write(&root, "mood");
     let told = Models::load(Some(&root), EngineChoice::Auto).err().expect("too long").to_string();
     assert!(told.contains("the manifest of \"mood\" takes ") && told.ends_with("the most is 8192"), "{told}");
+    std::fs::remove_dir_all(&root).expect("removed");
+}
+
+/// 32 labels of 64 bytes, the most that a model may have; row `at` of the table says 1 for label `at`.
+fn many_labels(name: &str) -> UserModel {
+    let labels: Vec<String> = (0..32).map(|at| format!("{at:02}{}", "x".repeat(62))).collect();
+    let table: Vec<f32> = (0..7 * 32).map(|at| if at / 32 == at % 32 { 1.0 } else { 0.0 }).collect();
+    let graph = Graph::default()
+        .input("input_ids", INT64, &[1, -1])
+        .floats("table", &[7, 32], &table)
+        .integers("one", &[1], &[1])
+        .node("Gather", &["table", "input_ids"], "rows", &[("axis", 0)])
+        .node("ReduceSum", &["rows", "one"], "sums", &[("keepdims", 0)])
+        .node("Sigmoid", &["sums"], "logits", &[])
+        .output("logits", FLOAT, &[1, 32]);
+    UserModel::good(name)
+        .with("[\"calm\", \"angry\"]", &format!("{labels:?}"))
+        .with("\"angry\"", &format!("{:?}", labels[5]))
+        .with("\"softmax\"", "\"none\"")
+        .with_graph(graph)
+}
+
+#[test]
+fn the_daemon_serves_them_by_name_and_counts_them_together() {
+    let root = empty_directory("daemon");
+    UserModel::good("mood").write(&root, "mood");
+    many_labels("many").write(&root, "many");
+    let daemon = Daemon::start(&["--workers", "1", "--model-dir", root.to_str().expect("UTF-8")]);
+    let ask = |body: &str| {
+        let answer = daemon.ask(&Request::json("/analyze", body));
+        (answer.status, serde_json::from_str::<serde_json::Value>(answer.text()).expect("JSON"))
+    };
+    let (status, mood) = ask(r#"{"text":"bad day","model":"mood"}"#);
+    let [calm, angry] = expected(&["[CLS]", "bad", "day", "[SEP]"]);
+    assert_eq!((status, mood["model_used"].as_str()), (200, Some("mood")));
+    assert!((mood["labels"]["angry"].as_f64().expect("a number") - angry).abs() < 2e-6, "{mood}");
+    assert!((mood["labels"]["calm"].as_f64().expect("a number") - calm).abs() < 2e-6, "{mood}");
+    assert_eq!(mood["score"].as_f64(), Some((angry * 100.0).round()));
+    assert_eq!(mood["toxicity_level"], "high");
+
+    let (status, many) = ask(r#"{"text":"bad","model":"many"}"#);
+    assert_eq!((status, many["labels"].as_object().map(serde_json::Map::len)), (200, Some(32)));
+    // The sigmoid of 1: its row says it once.
+    assert_eq!(many["score"], 73);
+
+    let (status, simple) = ask(r#"{"text":"bad day"}"#);
+    assert_eq!((status, simple["model_used"].as_str()), (200, Some("simple")));
+    assert_eq!(simple["labels"].as_object().map(serde_json::Map::len), Some(6));
+    let (status, unknown) = ask(r#"{"text":"bad day","model":"moods"}"#);
+    assert_eq!((status, unknown["error_type"].as_str()), (422, Some("unknown_model")));
+    let (status, empty) = ask(r#"{"text":" ","model":"mood"}"#);
+    assert_eq!((status, empty["error_type"].as_str()), (422, Some("empty_text")));
+
+    let samples = daemon.scrape();
+    for (outcome, expected) in [("success", 2.0), ("error", 1.0)] {
+        let labels = [("model_type", "custom"), ("status", outcome)];
+        assert_eq!(samples.value("toxicity_api_requests_total", &labels), expected, "{outcome}");
+    }
+    let info = daemon.ask(&Request::get("/model-info"));
+    assert!(info.text().contains("\"name\":\"mood\"") && info.text().contains("\"name\":\"many\""));
+    std::fs::remove_dir_all(&root).expect("removed");
+}
+
+#[test]
+fn what_is_refused_ends_the_start_like_any_bad_setting_and_fails_the_check() {
+    let root = empty_directory("refused");
+    let run = |command: &[&str]| {
+        let output = Command::new(tools::tamis_binary())
+            .args(command)
+            .args(["--listen", "127.0.0.1:0", "--model-dir"])
+            .arg(&root)
+            .output()
+            .expect("it runs");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    UserModel::good("mood").write(&root, "mood");
+    let (code, told, _) = run(&["check"]);
+    assert_eq!(code, Some(0));
+    let line = told.lines().find(|line| line.starts_with("mood: ")).expect("a line a model");
+    assert!(line.starts_with("mood: tract, no golden rows, ") && line.ends_with(", OK"), "{line}");
+    assert!(told.contains("simple: kernel/") && told.contains("golden rows agree"), "{told}");
+
+    UserModel::good("mood").with("max_pieces = 16", "max_peices = 16").write(&root, "mood");
+    let (code, _, told) = run(&["check"]);
+    assert_eq!(code, Some(1));
+    assert!(told.contains("mood.toml: line ") && told.contains("max_peices"), "{told}");
+    let (code, _, told) = run(&[]);
+    assert_eq!(code, Some(2), "{told}");
+    assert!(told.contains("mood.toml: line ") && !told.contains("\"ready\""), "{told}");
     std::fs::remove_dir_all(&root).expect("removed");
 }

@@ -109,7 +109,11 @@ impl Worker {
 
     /// Bytes that the longest answer takes.
     pub fn max_reply(&self) -> usize {
-        self.scrape.max_len().max(model_info::MAX_LEN).max(analyze::FRAME + MAX_NAMED_BYTES).max(predict::max_len(self.limits.rows))
+        self.scrape
+            .max_len()
+            .max(model_info::MAX_LEN)
+            .max(analyze::FRAME + MAX_NAMED_BYTES)
+            .max(predict::max_len(self.limits.rows))
     }
 
     /// Whether the answer to a request of `handler` with `body` bytes may take more than [`SMALL_REPLY`].
@@ -119,7 +123,9 @@ impl Worker {
             // A row takes ten bytes at least, so short bodies have short answers.
             Handler::Predict => body > predict::SMALL_BODY,
             // Ours are small; a user's model may have many labels.
-            Handler::Analyze => self.models.get().is_some_and(|models| analyze::FRAME + models.named_bytes > SMALL_REPLY),
+            Handler::Analyze => {
+                self.models.get().is_some_and(|models| analyze::FRAME + models.named_bytes > SMALL_REPLY)
+            }
             _ => false,
         }
     }

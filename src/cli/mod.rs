@@ -72,7 +72,8 @@ fn milliseconds_per_text(model: &Toxicity, scratch: &mut Scratch) -> std::result
 }
 
 /// What `check` measures the time of.
-const SAMPLE: &str = "The meeting on Thursday was moved to the small room, so please bring your own chair and a little patience.";
+const SAMPLE: &str =
+    "The meeting on Thursday was moved to the small room, so please bring your own chair and a little patience.";
 
 /// Score, level and text, a line for every line of standard input.
 fn score(flags: &Flags) -> Result<()> {

@@ -56,6 +56,8 @@ fn manifests(directory: &Path) -> Result<Vec<String>, Cause> {
     match names.len() {
         1..=MAX_MODELS => Ok(names),
         0 => Err(Cause::Directory("holds no *.toml; needed: a manifest for each model".to_owned())),
-        found => Err(Cause::Directory(format!("holds {found} manifests ({}); the most is {MAX_MODELS}", names.join(", ")))),
+        found => {
+            Err(Cause::Directory(format!("holds {found} manifests ({}); the most is {MAX_MODELS}", names.join(", "))))
+        }
     }
 }

@@ -46,7 +46,14 @@ impl Graph {
         self.domain_node("", op, inputs, output, attributes)
     }
 
-    pub fn domain_node(mut self, domain: &str, op: &str, inputs: &[&str], output: &str, attributes: &[(&str, i64)]) -> Self {
+    pub fn domain_node(
+        mut self,
+        domain: &str,
+        op: &str,
+        inputs: &[&str],
+        output: &str,
+        attributes: &[(&str, i64)],
+    ) -> Self {
         let attribute = |&(name, i): &(&str, i64)| AttributeProto {
             name: name.to_owned(),
             r#type: tract_onnx::pb::attribute_proto::AttributeType::Int as i32,

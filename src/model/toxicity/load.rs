@@ -260,7 +260,9 @@ impl fmt::Display for LoadError {
             Cause::Engine(error) => error.fmt(formatter),
             Cause::NotCompiled(reason) => write!(formatter, "not a graph for the kernel: {reason}"),
             Cause::Golden(error) => error.fmt(formatter),
-            Cause::Identity(reason) | Cause::Vocabulary(reason) | Cause::Directory(reason) => formatter.write_str(reason),
+            Cause::Identity(reason) | Cause::Vocabulary(reason) | Cause::Directory(reason) => {
+                formatter.write_str(reason)
+            }
         }
     }
 }
