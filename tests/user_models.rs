@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::process::Command;
 
 use common::daemon::Daemon;
@@ -9,6 +11,7 @@ use common::http::Request;
 use common::onnx::{FLOAT, Graph, INT64, mean_of_rows, trio};
 use common::tools;
 use common::user_model::{PIECES, UserModel, expected, graph};
+use tamis::model::engine::Engine;
 use tamis::model::toxicity::{EngineChoice, Level};
 use tamis::model::{Models, directory};
 use tamis::text::{FEATURE_SPEC, Scratch, features::HASH_BITS};
@@ -393,4 +396,21 @@ fn what_is_refused_ends_the_start_like_any_bad_setting_and_fails_the_check() {
     assert_eq!(code, Some(2), "{told}");
     assert!(told.contains("mood.toml: line ") && !told.contains("\"ready\""), "{told}");
     std::fs::remove_dir_all(&root).expect("removed");
+}
+
+/// `models/custom/example.py --tiny` made the files: a transformer that Torch exported with named dimensions and ONNX
+/// Runtime quantized, and ONNX Runtime's answers.
+#[test]
+fn a_transformer_that_another_tool_quantized_answers_as_onnx_runtime_does() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models/tiny");
+    let onnx = std::fs::read(directory.join("tiny.onnx")).expect("committed");
+    let graph = Engine::parse(&onnx).expect("a model").graph.expect("a graph");
+    let operators: BTreeSet<_> = graph.node.iter().map(|node| node.op_type.as_str()).collect();
+    assert!(operators.contains("DynamicQuantizeLinear") && operators.contains("MatMulInteger"), "{operators:?}");
+    assert!(!graph.value_info.is_empty(), "shapes of a batch that is not 1 are noted in it, and must not matter");
+    let models = directory::load(&directory, EngineChoice::Auto).expect("every golden row agrees");
+    assert_eq!((models.len(), models[0].model.golden_rows()), (1, 6));
+    let long = "The soup was warm and the staff were kind. ".repeat(50);
+    let scores = models[0].model.score(&long, &mut Scratch::new(long.len())).expect("no failure");
+    assert!(scores.is_some(), "a text of more pieces than the model reads is cut");
 }
