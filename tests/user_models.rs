@@ -24,17 +24,17 @@ fn empty_directory(name: &str) -> std::path::PathBuf {
     directory
 }
 
-/// A model over hashed n-grams: the mean of the rows of a table of 2^18 rows, as `logits` `[labels]`.
-fn ngrams(rows: i64, labels: usize) -> UserModel {
-    let table: Vec<f32> = (0..rows as usize * labels).map(|at| (at % 7) as f32 - 3.0).collect();
+/// A model over hashed n-grams: the mean of the rows of a table of `rows` rows, as `logits` `[2]`.
+fn ngrams(rows: i64) -> UserModel {
+    let table: Vec<f32> = (0..rows * 2).map(|at| (at % 7) as f32 - 3.0).collect();
     let graph = Graph::default()
         .input("ids", INT64, &[-1])
-        .floats("table", &[rows, labels as i64], &table)
+        .floats("table", &[rows, 2], &table)
         .integers("zero", &[1], &[0])
         .node("Gather", &["table", "ids"], "rows", &[("axis", 0)])
         .node("ReduceSum", &["rows", "zero"], "sums", &[("keepdims", 0)])
         .node("Tanh", &["sums"], "logits", &[])
-        .output("logits", FLOAT, &[labels as i64]);
+        .output("logits", FLOAT, &[2]);
     let mut model = UserModel::good("m").with_graph(graph);
     let (from, to) = (model.manifest.find("[input]").expect("there"), model.manifest.find("[output]").expect("there"));
     let input = format!("[input]\ntype = \"hashed-ngrams\"\nfeature_spec = {FEATURE_SPEC}\nhash_bits = {HASH_BITS}\n");
@@ -64,7 +64,7 @@ fn a_model_over_word_pieces_answers_what_its_graph_says() {
 
 #[test]
 fn a_model_over_n_grams_need_not_be_the_kernels() {
-    let model = ngrams(1 << HASH_BITS, 2).load().expect("good");
+    let model = ngrams(1 << HASH_BITS).load().expect("good");
     assert_eq!(model.engine_name(), "tract");
     let mut scratch = Scratch::new(100);
     let scores = model.score("Some words", &mut scratch).expect("no failure").expect("something to score");
@@ -133,8 +133,7 @@ fn a_manifest_that_does_not_fit_is_refused_with_the_place() {
         let found = UserModel::good("m").with(from, to).refusal();
         assert!(found.starts_with(told), "{found}");
     }
-    let other =
-        ngrams(1 << HASH_BITS, 2).with(&format!("feature_spec = {FEATURE_SPEC}"), "feature_spec = 99").refusal();
+    let other = ngrams(1 << HASH_BITS).with(&format!("feature_spec = {FEATURE_SPEC}"), "feature_spec = 99").refusal();
     assert_eq!(other, format!("m.toml: input.feature_spec is 99, this build needs {FEATURE_SPEC}"));
     let digest = UserModel::good("m").with("SHA256", &"0".repeat(64)).refusal();
     assert!(digest.ends_with(&format!("the manifest says {}", "0".repeat(64))), "{digest}");
@@ -231,7 +230,7 @@ fn a_vocabulary_that_does_not_fit_is_refused() {
     let told = spoilt(&format!("{good}more\nthan\nrows\n"));
     assert!(told.starts_with("m.onnx: tried with the id 9 (the vocabulary has 10 ids): "), "{told}");
     assert!(told.contains("the graph looks up row 9 in a table of 7 rows"), "{told}");
-    let told = ngrams(1000, 2).refusal();
+    let told = ngrams(1000).refusal();
     assert!(told.starts_with("m.onnx: tried with the id 262143 (hash_bits gives 262144 ids): "), "{told}");
 }
 

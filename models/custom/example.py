@@ -28,8 +28,8 @@ MAX_PIECES = 128
 MAX_PIECES_TINY = 32
 OPSET = 17
 # Dynamic quantization rounds each activation to one of 256 steps. Where one stands on the edge of two steps, engines
-# that differ in its last bit go on with different integers: on the first row below, ONNX Runtime says 0.902, the
-# reference evaluator of ONNX 0.889 and tract 0.889; on others all agree to six digits.
+# that differ in its last bit go on with different integers: on the first held-out sentence ONNX Runtime says 0.9023,
+# tract 0.8891 and the reference evaluator of ONNX 0.8893; on the others they agree to 0.0002.
 TOLERANCE = 0.02
 TOLERANCE_TINY = 0.001
 

@@ -59,14 +59,14 @@ impl Models {
                 _ => custom.push((model, description)),
             }
         }
-        let (toxicity, toxicity_time, description) = match simple {
-            Some(simple) => simple,
-            None => {
-                let start = Instant::now();
-                let model = Toxicity::embedded(&SIMPLE, engine).map_err(ModelsError::Toxicity)?;
-                let description = describe_toxicity(&model, start.elapsed());
-                (model, start.elapsed(), description)
-            }
+        let (toxicity, toxicity_time, description) = if let Some(users) = simple {
+            users
+        } else {
+            let start = Instant::now();
+            let model = Toxicity::embedded(&SIMPLE, engine).map_err(ModelsError::Toxicity)?;
+            let time = start.elapsed();
+            let description = describe_toxicity(&model, time);
+            (model, time, description)
         };
         if let Some(reason) = toxicity.fallback_reason() {
             tracing::warn!(reason, "the graph of 'simple' is not the kernel's: tract serves it, and allocates");

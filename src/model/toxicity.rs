@@ -192,9 +192,13 @@ fn probabilities(mut values: Outputs, manifest: &Manifest) -> Result<Outputs, En
 /// e^x of each, divided by their sum; the largest is subtracted first, so nothing overflows.
 fn softmax(values: &mut [f32]) {
     let largest = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    values.iter_mut().for_each(|value| *value = (*value - largest).exp());
+    for value in &mut *values {
+        *value = (*value - largest).exp();
+    }
     let sum: f32 = values.iter().sum();
-    values.iter_mut().for_each(|value| *value /= sum);
+    for value in values {
+        *value /= sum;
+    }
 }
 
 /// How far beyond 0 and 1 float32 may round a probability.
