@@ -38,6 +38,8 @@ pub enum Command {
     Score,
     /// Turn JSON strings, one a line, into feature ids for the trainer
     Features,
+    /// Turn JSON strings, one a line, into what is left of them after normalising
+    Normalize,
     /// List every metric as a Markdown table
     PrintMetrics,
     /// List every flag as a Markdown table

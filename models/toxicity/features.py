@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 
 HASH_BITS = 18
-FEATURE_SPEC = 1
+FEATURE_SPEC = 2
 
 
 def ids(tamis: Path, texts: list[str]) -> list[np.ndarray]:

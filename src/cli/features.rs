@@ -4,36 +4,20 @@
 //! Input: one JSON string per line (RFC 8259, UTF-8). Output, for each line in order: the number of ids as `u32`
 //! little-endian, then the ids, each `u32` little-endian.
 
+use super::lines;
 use crate::text::{MAX_NORMALIZED_BYTES, Scratch};
-use std::borrow::Cow;
 use std::io::{self, BufRead, Write};
 
 /// Reads texts until the end of `input` and writes their ids to `output`.
 ///
 /// # Errors
 /// What reading or writing gives; `InvalidData`, naming the line, for a line that is not one JSON string.
-pub fn run(mut input: impl BufRead, mut output: impl Write) -> io::Result<()> {
+pub fn run(input: impl BufRead, mut output: impl Write) -> io::Result<()> {
     let mut scratch = Scratch::new(MAX_NORMALIZED_BYTES);
-    let (mut line, mut record, mut number) = (Vec::new(), Vec::new(), 0_u64);
-    loop {
-        line.clear();
-        number += 1;
-        if input.read_until(b'\n', &mut line)? == 0 {
-            return output.flush();
-        }
-        let Line(text) = serde_json::from_slice(&line)
-            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, format!("line {number}: {error}")))?;
-        let ids = scratch.features(&text);
-        record.clear();
-        record.extend_from_slice(&(ids.len() as u32).to_le_bytes());
-        record.extend(ids.iter().flat_map(|id| id.to_le_bytes()));
-        output.write_all(&record)?;
-    }
+    let mut record = Vec::new();
+    lines::each(input, |text| lines::write_ids(scratch.features(text), &mut record, &mut output))?;
+    output.flush()
 }
-
-/// A JSON string, borrowed from the line where it holds no escape.
-#[derive(serde::Deserialize)]
-struct Line<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[cfg(test)]
 mod tests {

@@ -3,6 +3,8 @@
 
 pub mod features;
 mod healthcheck;
+mod lines;
+pub mod normalize;
 
 use std::io::{BufRead as _, Result, Write as _, stdin, stdout};
 use std::process::ExitCode;
@@ -26,6 +28,7 @@ pub fn run(command: &Command, flags: &Flags) -> Result<ExitCode> {
         Command::Check => check(flags)?,
         Command::Score => score(flags)?,
         Command::Features => features::run(stdin().lock(), stdout().lock())?,
+        Command::Normalize => normalize::run(stdin().lock(), stdout().lock())?,
         Command::PrintMetrics => metrics::write_markdown(&mut stdout().lock())?,
         Command::PrintConfig => print!("{}", config::markdown()),
         Command::Healthcheck => return Ok(healthcheck::run(flags)),

@@ -2,4 +2,8 @@
 //! instruction set and proven equal to it; the form is chosen once, when the data is loaded.
 #![allow(unsafe_code)]
 
+pub mod attention;
 pub mod bag;
+pub mod linear;
+pub mod path;
+pub mod row;

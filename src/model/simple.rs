@@ -8,11 +8,11 @@
 //! Columns 0 to 5 are the labels' weights, column 6 counts the features that the model knows, column 7 is padding. Up to
 //! the scale everything is an integer, so the kernel and any ONNX engine sum to the same bits.
 
+use super::graph::{INT8, INT32, Reader, Unrecognised, attribute, expect_attribute, unrecognised};
 use super::manifest::{Activation, Manifest};
 use crate::kernel::bag::{COLUMNS, Table};
 use crate::text::features::HASH_BITS;
-use std::fmt;
-use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto};
+use tract_onnx::pb::ModelProto;
 
 /// The number of labels: the columns that become probabilities.
 pub const LABEL_COUNT: usize = 6;
@@ -25,21 +25,14 @@ pub struct SimplePlan {
     bias: [f32; LABEL_COUNT],
 }
 
-/// Where a graph departs from the pattern.
-#[derive(Debug)]
-pub struct Unrecognised(String);
-
-/// A graph under inspection.
-struct Reader<'a>(&'a GraphProto);
-
 impl SimplePlan {
     /// Recognises the pattern in `model` and takes its weights.
     ///
     /// # Errors
     /// The first departure from the pattern, in words.
     pub fn compile(model: &ModelProto) -> Result<Self, Unrecognised> {
-        let graph = Reader(model.graph.as_ref().ok_or_else(|| unrecognised("the model has no graph"))?);
-        let ([input], [output]) = (graph.0.input.as_slice(), graph.0.output.as_slice()) else {
+        let graph = Reader::new(model)?;
+        let ([input], [output]) = (graph.graph().input.as_slice(), graph.graph().output.as_slice()) else {
             return Err(unrecognised("the graph has not exactly one input and one output"));
         };
         let sigmoid = graph.node(&output.name, "Sigmoid", 1)?;
@@ -93,16 +86,7 @@ impl SimplePlan {
     /// # Errors
     /// What the manifest says instead.
     pub fn for_manifest(self, manifest: &Manifest) -> Result<Self, Unrecognised> {
-        if manifest.labels.len() != LABEL_COUNT {
-            return Err(unrecognised(format!(
-                "the manifest names {} labels, not {LABEL_COUNT}",
-                manifest.labels.len()
-            )));
-        }
-        if manifest.output.activation != Activation::None {
-            return Err(unrecognised("the manifest asks for another activation after the graph's own"));
-        }
-        Ok(self)
+        check_labels(manifest).map(|()| self)
     }
 
     /// The number of rows of the table.
@@ -124,102 +108,29 @@ impl SimplePlan {
     }
 }
 
-impl<'a> Reader<'a> {
-    /// The node that makes `output`, which must be a standard `op` with `inputs` inputs.
-    fn node(&self, output: &str, op: &str, inputs: usize) -> Result<&'a NodeProto, Unrecognised> {
-        let node = self.0.node.iter().find(|node| node.output.iter().any(|name| name == output));
-        match node {
-            Some(node) if node.op_type != op || !matches!(node.domain.as_str(), "" | "ai.onnx") => {
-                Err(unrecognised(format!("`{output}` is made by {}, not {op}", node.op_type)))
-            }
-            Some(node) if node.input.len() != inputs => Err(unrecognised(format!("{op} has not {inputs} inputs"))),
-            Some(node) => Ok(node),
-            None => Err(unrecognised(format!("`{output}` is made by no node, where {op} should be"))),
-        }
+/// Requires a manifest of as many labels as a kernel answers, as the probabilities that they are.
+///
+/// # Errors
+/// What the manifest says instead.
+pub fn check_labels(manifest: &Manifest) -> Result<(), Unrecognised> {
+    if manifest.labels.len() != LABEL_COUNT {
+        return Err(unrecognised(format!("the manifest names {} labels, not {LABEL_COUNT}", manifest.labels.len())));
     }
-
-    /// The input of the Slice node that makes `output` by taking `start..end` of axis 0.
-    fn slice(&self, output: &str, start: usize, end: usize) -> Result<&'a str, Unrecognised> {
-        let slice = self.node(output, "Slice", 4)?;
-        for (input, value) in slice.input[1..].iter().zip([start, end, 0]) {
-            self.expect_integer(input, value)?;
-        }
-        Ok(&slice.input[0])
+    if manifest.output.activation != Activation::None {
+        return Err(unrecognised("the manifest asks for another activation after the graph's own"));
     }
-
-    /// The initializer called `name`, of the ONNX element type `data_type`, held as raw bytes.
-    fn constant(&self, name: &str, data_type: i32) -> Result<&'a TensorProto, Unrecognised> {
-        let tensor = self.0.initializer.iter().find(|tensor| tensor.name == name);
-        let tensor = tensor.ok_or_else(|| unrecognised(format!("`{name}` is not an initializer")))?;
-        let elements: i64 = tensor.dims.iter().product();
-        let width = if data_type == INT8 {
-            1
-        } else if data_type == INT64 {
-            8
-        } else {
-            4
-        };
-        if tensor.data_type != data_type || i64::try_from(tensor.raw_data.len()) != Ok(elements.saturating_mul(width)) {
-            return Err(unrecognised(format!("`{name}` is not raw data of element type {data_type}")));
-        }
-        Ok(tensor)
-    }
-
-    /// A float32 initializer of exactly `N` elements.
-    fn floats<const N: usize>(&self, name: &str) -> Result<[f32; N], Unrecognised> {
-        let (values, _) = self.constant(name, FLOAT)?.raw_data.as_chunks::<4>();
-        let values: &[[u8; 4]; N] =
-            values.try_into().map_err(|_| unrecognised(format!("`{name}` has not {N} elements")))?;
-        Ok(values.map(f32::from_le_bytes))
-    }
-
-    /// Requires an int64 initializer of the one element `expected`.
-    fn expect_integer(&self, name: &str, expected: usize) -> Result<(), Unrecognised> {
-        if self.constant(name, INT64)?.raw_data == (expected as u64).to_le_bytes() {
-            return Ok(());
-        }
-        Err(unrecognised(format!("`{name}` is not {expected}")))
-    }
+    Ok(())
 }
-
-impl fmt::Display for Unrecognised {
-    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Unrecognised {}
 
 /// 1 / (1 + e^-x). Where e^-x is infinite the quotient is 0, so every finite `x` has its value.
 pub fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + (-x).exp())
 }
 
-fn unrecognised(reason: impl Into<String>) -> Unrecognised {
-    Unrecognised(reason.into())
-}
-
-fn attribute(node: &NodeProto, name: &str) -> Option<i64> {
-    node.attribute.iter().find(|attribute| attribute.name == name).map(|attribute| attribute.i)
-}
-
-fn expect_attribute(node: &NodeProto, name: &str, expected: impl Into<i64>) -> Result<(), Unrecognised> {
-    let expected = expected.into();
-    if attribute(node, name) == Some(expected) {
-        return Ok(());
-    }
-    Err(unrecognised(format!("{} has not {name} = {expected}", node.op_type)))
-}
-
-/// `TensorProto.DataType` of the ONNX specification.
-const FLOAT: i32 = 1;
-const INT8: i32 = 3;
-const INT32: i32 = 6;
-const INT64: i32 = 7;
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tract_onnx::pb::GraphProto;
 
     #[test]
     fn the_sigmoid_is_within_a_millionth_of_double_precision() {

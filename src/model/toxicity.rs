@@ -8,12 +8,14 @@
 //! The two halves may run on two threads: `ids` needs the caller's scratch and takes microseconds, `score_ids` needs
 //! nothing but the ids and takes as long as the model does.
 
+mod compiled;
 mod load;
 
 use super::engine::{Engine, EngineError, Outputs};
 use super::manifest::{Activation, Levels, MAX_LABELS, Manifest};
-use super::simple::{LABEL_COUNT, SimplePlan, sigmoid};
+use super::simple::{LABEL_COUNT, sigmoid};
 use crate::text::{Scratch, wordpiece::Vocabulary};
+use compiled::Compiled;
 
 pub use load::{Cause, Embedded, EngineChoice, LoadError, SIMPLE};
 
@@ -37,7 +39,7 @@ enum Cutter {
 }
 
 enum Serving {
-    Kernel(SimplePlan),
+    Kernel(Compiled),
     Tract(Engine),
 }
 
@@ -110,8 +112,7 @@ impl Toxicity {
     pub fn engine_name(&self) -> &'static str {
         match &self.serving {
             Serving::Tract(_) => "tract",
-            Serving::Kernel(plan) if plan.path_name() == "avx2" => "kernel/avx2",
-            Serving::Kernel(_) => "kernel/portable",
+            Serving::Kernel(plan) => plan.engine_name(),
         }
     }
 

@@ -1,8 +1,8 @@
 //! Folding of one character outside ASCII to the characters that the model reads.
 //!
 //! Compatibility decomposition (Unicode Standard Annex 15, NFKD) with the combining marks dropped, lower case, and a
-//! short list of letters that Unicode does not decompose or that are drawn like a Latin letter (Unicode Technical
-//! Standard 39, confusables): writers who hide a word use them in the place of the plain letter.
+//! short list of Latin letters and marks that Unicode does not decompose. Letters of other scripts stay what they are:
+//! that some are drawn like a Latin letter ([`look_alike`]) tells nothing about a character, only about a word.
 
 use unicode_normalization::char::{decompose_compatible, is_combining_mark};
 
@@ -45,36 +45,59 @@ fn is_invisible(character: char) -> bool {
     ) || (character.is_control() && !character.is_whitespace())
 }
 
-/// The ASCII that stands for a lower-case letter or mark without a decomposition.
+/// The ASCII that stands for a lower-case Latin letter or a mark without a decomposition.
 const fn latin(character: char) -> Option<&'static str> {
     Some(match character {
-        'а' | 'α' | 'ɑ' => "a",
+        'ɑ' => "a",
         'æ' => "ae",
-        'ь' | 'ƅ' => "b",
-        'с' | 'ϲ' => "c",
-        'ԁ' | 'đ' | 'ð' => "d",
-        'е' | 'ҽ' | 'ə' => "e",
+        'ƅ' => "b",
+        'đ' | 'ð' => "d",
+        'ə' => "e",
         'ɡ' => "g",
-        'һ' | 'ħ' => "h",
-        'і' | 'ı' | 'ι' | 'ɩ' => "i",
-        'ј' | 'ȷ' => "j",
-        'к' | 'κ' => "k",
-        'ł' | 'ӏ' => "l",
-        'о' | 'ο' | 'ø' | 'σ' => "o",
+        'ħ' => "h",
+        'ı' | 'ɩ' => "i",
+        'ȷ' => "j",
+        'ł' => "l",
+        'ø' => "o",
         'œ' => "oe",
-        'р' | 'ρ' => "p",
-        'ѕ' => "s",
         'ß' => "ss",
-        'т' | 'τ' => "t",
         'þ' => "th",
-        'υ' | 'ʋ' => "u",
-        'ν' | 'ѵ' => "v",
-        'ѡ' | 'ԝ' => "w",
-        'х' | 'χ' => "x",
-        'у' | 'γ' => "y",
+        'ʋ' => "u",
         '‘' | '’' | '‛' | '′' | 'ʹ' | 'ʼ' | '`' | '´' => "'",
         '“' | '”' | '„' | '«' | '»' => "\"",
         '‐'..='―' | '−' => "-",
+        _ => return None,
+    })
+}
+
+/// The Latin letter that a folded letter of another script is drawn like, in lower case or as its capital (Unicode
+/// Technical Standard 39, confusables; those letters of Cyrillic, Greek and Armenian that keyboards have).
+pub const fn look_alike(character: char) -> Option<u8> {
+    Some(match character {
+        'а' | 'α' => b'a',
+        'в' | 'ь' | 'β' => b'b',
+        'с' => b'c',
+        'ԁ' => b'd',
+        'е' | 'ҽ' | 'ε' => b'e',
+        'ց' => b'g',
+        'н' | 'һ' | 'հ' => b'h',
+        'і' | 'ι' => b'i',
+        'ј' => b'j',
+        'к' | 'κ' => b'k',
+        'ӏ' => b'l',
+        'м' => b'm',
+        'η' | 'ո' => b'n',
+        'о' | 'ο' | 'σ' | 'օ' => b'o',
+        'р' | 'ρ' => b'p',
+        'г' => b'r',
+        'ѕ' => b's',
+        'т' | 'τ' => b't',
+        'υ' | 'ս' => b'u',
+        'ν' | 'ѵ' => b'v',
+        'ѡ' | 'ԝ' | 'ω' => b'w',
+        'х' | 'χ' => b'x',
+        'у' | 'γ' => b'y',
+        'ζ' => b'z',
         _ => return None,
     })
 }
@@ -95,8 +118,18 @@ mod tests {
     }
 
     #[test]
-    fn look_alikes_fold_to_latin() {
-        assert_eq!(folded("сосоа"), "cocoa");
+    fn other_scripts_keep_their_letters_without_case_and_marks() {
+        assert_eq!(folded("Сосо Привет Ёлка"), "сосо привет елка");
+        assert_eq!(folded("Ελλάδα ἀρχή"), "ελλαδα αρχη");
+    }
+
+    #[test]
+    fn look_alikes_are_folded_letters() {
+        for character in '\u{80}'..=char::MAX {
+            if look_alike(character).is_some() {
+                assert_eq!(folded(&character.to_string()), character.to_string(), "U+{:04X}", character as u32);
+            }
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Text to feature ids, in buffers that are made once.
 //!
 //! ```text
-//!  &str ──normalize──► bytes, a space at each word's edge ──features──► ids [n] u32, each once, each < 2^18
+//!  &str ──normalize (fold, word)──► bytes, a space at each word's edge ──features──► ids [n] u32, each once, each < 2^18
 //! ```
 //!
 //! The trainer reads its features through this same code (`tamis features`), so serving cannot drift from training.
@@ -9,13 +9,15 @@
 pub mod features;
 pub mod fold;
 pub mod normalize;
+pub mod trace;
+pub mod word;
 pub mod wordpiece;
 
 use features::{MAX_FEATURES_PER_BYTE, Seen};
 
 /// The version of everything between a text and its ids: rules, n-gram lengths, hash. A model's manifest names the
 /// version that it was trained on, and any change to the ids of any text is a new version.
-pub const FEATURE_SPEC: u32 = 1;
+pub const FEATURE_SPEC: u32 = 2;
 
 /// The most bytes of a normalised text that are read, its two outer spaces included; the rest of a longer text is not
 /// scored. The evaluation rows reach 5,000 characters, and reading all of them instead of the first 2,000 gained only

@@ -1,47 +1,34 @@
-//! Text to the bytes that the features are cut from, in one pass.
+//! Text to the bytes that the features are cut from.
 //!
 //! Rules, in the order in which they apply to each character:
 //! 1. fold: ASCII to lower case, the rest as in [`fold`](super::fold); control and invisible characters vanish;
 //! 2. white space: a run becomes one space, and the whole stands between two spaces (so a word's edge is a byte);
 //! 3. digits: a run of three or more becomes `000`, so that years, addresses and identifiers share one feature;
 //! 4. links: `http://`, `https://` and `www.` with everything up to white space or a closing mark become `url`;
-//! 5. squeeze: a character's third and later repetitions vanish.
+//! 5. squeeze: a character's third and later repetitions vanish, and of the letters that no word doubles
+//!    ([`never_doubles`]) the second of three, too;
+//! 6. at a word's end, if something in it asks for it: look-alikes, punctuated words and signs for letters, as in
+//!    [`word`](super::word);
+//! 7. at the text's end: spaced-out words ([`word::join_spaced`]).
 //!
 //! Every rule looks only at the bytes already written, so normalising a normalised text changes nothing.
 
-use super::fold::fold;
-
-/// Told where each output byte comes from, so that a caller can lead a feature back to the input.
-pub trait Trace {
-    /// The byte at `output` of the normalised text was written for the character at byte `input` of the text. Called
-    /// again for the same `output` when a rule rewrites what stood there.
-    fn wrote(&mut self, output: usize, input: usize);
-}
-
-/// Keeps nothing.
-impl Trace for () {
-    #[inline(always)]
-    fn wrote(&mut self, _output: usize, _input: usize) {}
-}
-
-/// Keeps the input's byte offset for each output byte; offsets past the slice's end are not kept.
-impl Trace for [u32] {
-    fn wrote(&mut self, output: usize, input: usize) {
-        if let Some(slot) = self.get_mut(output) {
-            *slot = u32::try_from(input).unwrap_or(u32::MAX);
-        }
-    }
-}
+use super::fold::{fold, look_alike};
+use super::trace::Trace;
+use super::word::{self, never_doubles};
 
 /// The output so far. `len < out.len()` holds between calls: there is always room for the closing space.
 struct Writer<'a, T: Trace + ?Sized> {
     out: &'a mut [u8],
     len: usize,
-    /// The last byte written and the one before it, kept out of memory: every byte is compared with them.
+    /// The last byte taken and the one before it, kept out of memory: every byte is compared with them. They are the last
+    /// two of `out`, but for a letter that was squeezed to one: both are that letter.
     last: u8,
     previous: u8,
     /// Inside a link: bytes vanish until it ends.
     in_link: bool,
+    /// The rules for whole words are to look at this word when it ends.
+    suspect: bool,
     trace: &'a mut T,
 }
 
@@ -59,7 +46,7 @@ pub fn normalize_traced<T: Trace + ?Sized>(text: &str, out: &mut [u8], trace: &m
         return 0;
     }
     out[0] = b' ';
-    let mut writer = Writer { out, len: 1, last: b' ', previous: b' ', in_link: false, trace };
+    let mut writer = Writer { out, len: 1, last: b' ', previous: b' ', in_link: false, suspect: false, trace };
     let bytes = text.as_bytes();
     let mut at = 0;
     while at < bytes.len() {
@@ -88,7 +75,7 @@ impl<T: Trace + ?Sized> Writer<'_, T> {
     fn plain(&mut self, bytes: &[u8], mut at: usize) -> usize {
         let (mut len, mut last, mut previous) = (self.len, self.last, self.previous);
         let room = self.out.len() - 1;
-        while !self.in_link && len < room && at < bytes.len() {
+        while !self.in_link && !self.suspect && len < room && at < bytes.len() {
             let byte = PLAIN[usize::from(bytes[at])];
             if byte == 0 {
                 break;
@@ -98,6 +85,8 @@ impl<T: Trace + ?Sized> Writer<'_, T> {
                 self.trace.wrote(len, at);
                 len += 1;
                 (previous, last) = (last, byte);
+            } else if byte.is_ascii_lowercase() {
+                break;
             }
             at += 1;
         }
@@ -113,6 +102,7 @@ impl<T: Trace + ?Sized> Writer<'_, T> {
         }
         if self.in_link {
             if !matches!(byte, b' ' | b')' | b']' | b'}' | b'>' | b'"' | b'|') {
+                self.trace.took(self.len - 1, input);
                 return true;
             }
             self.in_link = false;
@@ -120,18 +110,49 @@ impl<T: Trace + ?Sized> Writer<'_, T> {
         let (last, previous) = (self.last, self.previous);
         match byte {
             b' ' if last == b' ' => return true,
+            b' ' if self.suspect => self.repair(),
             b'0'..=b'9' if last.is_ascii_digit() => return self.digit(byte, input),
             b'/' | b'.' if self.link(byte, input) => return true,
-            _ if byte == last && byte == previous => return true,
-            _ => {}
+            _ if byte == last && byte == previous => {
+                self.squeeze(byte, input);
+                return true;
+            }
+            b'0'..=b'9' | b'@' | b'$' | b'!' => self.suspect |= last.is_ascii_lowercase(),
+            b'a'..=b'z' => {}
+            // One letter, as far as this can tell, between two marks.
+            _ => self.suspect |= byte == previous,
         }
         self.push(byte, input)
+    }
+
+    /// Takes a third or later repetition.
+    fn squeeze(&mut self, byte: u8, input: usize) {
+        if let [.., before, first, second] = self.out[..self.len]
+            && first == second
+            && never_doubles(before, byte)
+        {
+            self.len -= 1;
+            self.suspect = true;
+        }
+        self.trace.took(self.len - 1, input);
+    }
+
+    /// Applies the rules for whole words to what stands behind the last space.
+    #[cold]
+    fn repair(&mut self) {
+        let start = self.out[..self.len].iter().rposition(|&byte| byte == b' ').map_or(1, |space| space + 1);
+        self.len = word::repair(&mut self.out[..self.len], start, self.trace);
+        self.suspect = false;
+        (self.last, self.previous) = (self.out[self.len - 1], self.out[self.len.saturating_sub(2)]);
     }
 
     /// Appends a digit that follows a digit.
     fn digit(&mut self, byte: u8, input: usize) -> bool {
         match self.out[..self.len] {
-            [.., a, b, _] if a.is_ascii_digit() && b.is_ascii_digit() => true,
+            [.., a, b, _] if a.is_ascii_digit() && b.is_ascii_digit() => {
+                self.trace.took(self.len - 1, input);
+                true
+            }
             [.., ref mut a, ref mut b] if a.is_ascii_digit() => {
                 (*a, *b, self.last) = (b'0', b'0', b'0');
                 self.push(b'0', input)
@@ -150,13 +171,17 @@ impl<T: Trace + ?Sized> Writer<'_, T> {
             b'.' if matches!(written, [.., edge, b'w', b'w'] if !edge.is_ascii_alphanumeric()) => 2,
             _ => return false,
         };
-        self.len -= head;
-        self.last = self.out[self.len - 1];
+        // The head's first bytes give way to the three letters and lend them their origin.
+        let start = self.len - head;
+        self.len = start;
         for &letter in b"url" {
-            if !self.push(letter, input) {
-                break;
+            if self.len + 1 < self.out.len() {
+                self.out[self.len] = letter;
+                self.len += 1;
             }
         }
+        self.trace.wrote(self.len - 1, input);
+        (self.last, self.previous) = (self.out[self.len - 1], self.out[self.len - 2]);
         self.in_link = true;
         true
     }
@@ -178,8 +203,10 @@ impl<T: Trace + ?Sized> Writer<'_, T> {
             let (size, written) = (encoded.len(), &self.out[..self.len]);
             let repeated = written.ends_with(encoded) && written[..self.len - size].ends_with(encoded);
             if self.in_link || repeated {
+                (self.len - size.min(self.len)..self.len).for_each(|at| self.trace.took(at, input));
                 return;
             }
+            self.suspect |= look_alike(part).is_some();
             if self.len + size >= self.out.len() {
                 room = false;
                 return;
@@ -204,16 +231,19 @@ impl<T: Trace + ?Sized> Writer<'_, T> {
     }
 
     /// Closes the text with its space and returns its length, or 0 for nothing but space.
-    fn finish(self, input: usize) -> usize {
+    fn finish(mut self, input: usize) -> usize {
         if self.len == 1 {
             return 0;
         }
-        if self.last == b' ' {
-            return if self.len == 2 { 0 } else { self.len };
+        if self.suspect {
+            self.repair();
         }
-        self.out[self.len] = b' ';
-        self.trace.wrote(self.len, input);
-        self.len + 1
+        if self.last != b' ' {
+            self.out[self.len] = b' ';
+            self.trace.wrote(self.len, input);
+            self.len += 1;
+        }
+        if self.len < 3 { 0 } else { word::join_spaced(&mut self.out[..self.len], self.trace) }
     }
 }
 
@@ -238,7 +268,7 @@ const PLAIN: [u8; 256] = {
     let mut table = [0; 256];
     let mut byte = 0;
     while byte < 128 {
-        if !matches!(byte as u8, b'0'..=b'9' | b'/' | b'.') {
+        if !matches!(byte as u8, b'0'..=b'9' | b'/' | b'.' | b'@' | b'$' | b'!' | b'-' | b'_' | b'*' | b'+' | b'~') {
             table[byte] = ASCII[byte];
         }
         byte += 1;
@@ -248,6 +278,7 @@ const PLAIN: [u8; 256] = {
 
 #[cfg(test)]
 mod tests {
+    use super::super::trace::{Origin, character_end};
     use super::*;
     use proptest::prelude::*;
 
@@ -261,7 +292,15 @@ mod tests {
     fn by_the_general_path(text: &str) -> String {
         let mut out = vec![0; text.len() * 11 + 3];
         out[0] = b' ';
-        let mut writer = Writer { out: &mut out, len: 1, last: b' ', previous: b' ', in_link: false, trace: &mut () };
+        let mut writer = Writer {
+            out: &mut out,
+            len: 1,
+            last: b' ',
+            previous: b' ',
+            in_link: false,
+            suspect: false,
+            trace: &mut (),
+        };
         for (at, character) in text.char_indices() {
             assert!(writer.wide(character, at));
         }
@@ -303,22 +342,92 @@ mod tests {
 
     #[test]
     fn the_trace_leads_back_to_the_input() {
-        let text = "A\u{a0}\u{fb01}n";
-        let (mut out, mut trace) = ([0; 16], [u32::MAX; 16]);
-        let length = normalize_traced(text, &mut out, &mut trace[..]);
-        assert_eq!(&out[..length], b" a fin ");
-        assert_eq!(trace[1..length], [0, 1, 3, 3, 6, 7]);
+        for (text, expected) in [
+            ("A\u{a0}\u{fb01}n", vec![("a", "A"), ("fin", "\u{fb01}n")]),
+            ("so  niiiiice!!!! x", vec![("so", "so"), ("nice!!", "niiiiice!!!!"), ("x", "x")]),
+            ("in 20245, (www.c.example/d)!", vec![("in", "in"), ("000,", "20245,"), ("(url)!", "(www.c.example/d)!")]),
+            ("a e v i l\u{200b}\u{e9}", vec![("aevi", "a e v i"), ("le", "l\u{200b}\u{e9}")]),
+            (
+                "an \u{201c}e v i l\u{201d} v.i.l.e 日日日",
+                vec![("an", "an"), ("\"evil\"", "\u{201c}e v i l\u{201d}"), ("vile", "v.i.l.e"), ("日日", "日日日")],
+            ),
+        ] {
+            let (mut out, mut origins) = ([0; 64], [Origin::default(); 64]);
+            let length = normalize_traced(text, &mut out, &mut origins[..]);
+            let mut found = Vec::new();
+            let mut start = 1;
+            for end in (1..length).filter(|&at| out[at] == b' ') {
+                let from = origins[start].first as usize;
+                let to = character_end(text, origins[end - 1].last);
+                found.push((std::str::from_utf8(&out[start..end]).expect("UTF-8"), &text[from..to]));
+                start = end + 1;
+            }
+            assert_eq!(found, expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn clean_words_keep_their_form() {
+        for text in [
+            // Names, formats and abbreviations with digits.
+            "mp3 b2b 3d win32 h1n1 covid19 x86 1st 2nd 4chan utf8 i18n l10n r2d2 p2p 4x4 7zip 24h 5th july4th",
+            // Hexadecimal and numbers.
+            "0x1f4a 0xdeadb33f d3adb33f e4da3b7f #a1b2c3 42 17 3.14 10% 1e5",
+            // Addresses, paths, code.
+            "user@example.org b0b@e.org me@localhost src/m4in.rs a_b1g_name x4y=z log4j.properties c3p.example.com",
+            // Prices and marks.
+            "$5 us$ a$ 5$ $var hello!what wow!you yes!! c++ e-mail well-known and/or it's o'neil mr.smith fine.then",
+            // Initials, lists, unknowns.
+            "j. r. r. tolkien, a b c or x y z or j r r; i, a b-side",
+            "good book too see moon committee vacuum radii naïveté",
+        ] {
+            let expected = format!(" {} ", text.replace('ï', "i").replace('é', "e"));
+            assert_eq!(normalized(text), expected);
+        }
+    }
+
+    #[test]
+    fn other_scripts_keep_their_letters() {
+        for (text, expected) in [
+            ("Привет, как дела? Ёлка", " привет, как дела? елка "),
+            ("Καλημέρα σας, Ελλάδα", " καλημερα σας, ελλαδα "),
+            ("html-код и α-helix в Windows", " html-код и α-helix в windows "),
+            ("こんにちは 世界 مرحبا", " こんにちは 世界 مرحبا "),
+            ("déjà-vu Ångström œuvre straße", " deja-vu angstrom oeuvre strasse "),
+            ("🙂🙂 👍 🇫🇷", " 🙂🙂 👍 🇫🇷 "),
+            ("let x = vec![1]; // f(a) && b", " let x = vec![1]; // f(a) && b "),
+        ] {
+            assert_eq!(normalized(text), expected);
+        }
+    }
+
+    #[test]
+    fn hidden_words_are_read() {
+        for (text, expected) in [
+            // Cyrillic and Greek letters among Latin ones.
+            ("\u{440}\u{430}ge sil\u{3bb}y c\u{3bf}c\u{3bf}\u{3b1}.", " page silλy cocoa. "),
+            ("i d i o t", " idiot "),
+            ("you  I D I O T!! you", " you idiot!! you "),
+            ("such an (e v i l) thing, s-i-l-l-y s.i..l.l.y s*i*l*l*y.", " such an (evil) thing, silly silly silly. "),
+            ("stup1d m0r0n k1ll he11o p3rs0n 5p33dily", " stupid moron kill hello person speedily "),
+            ("b@nana s!lly cra$$ly cra$$ dumb@ss", " banana silly crassly crass dumbass "),
+            // As few letters as can be told: Roman numerals keep two ones.
+            ("viii iii", " vii ii "),
+            ("niiiiice shoooow woooow yaaay", " nice shoow woow yay "),
+        ] {
+            assert_eq!(normalized(text), expected, "{text:?}");
+        }
     }
 
     proptest! {
         #[test]
-        fn normalising_twice_changes_nothing(text in "(?s).{0,60}|[ -~]{0,200}|(w{1,4}\\.|https?:|/|[0-9]|a|\u{fdfa}|\u{130}|\\)| ){0,40}") {
+        fn normalising_twice_changes_nothing(text in "(?s).{0,60}|[ -~]{0,200}|(w{1,4}\\.|https?:|/|[0-9]|a|\u{fdfa}|\u{130}|\\)| ){0,40}|[abi147 .@$!-]{0,30}|([a-i] |[xyz], |\\(|[!.] |iii|b1|\u{430}|\u{442}|\u{440}|\u{461}|w|http|:/|\\.|-|a\\.b|4|0|\\$){0,30}") {
             let once = normalized(&text);
             prop_assert_eq!(&normalized(&once), &once);
         }
 
         #[test]
-        fn the_ascii_path_equals_the_general_path(text in "[\\x00-\\x7f]{0,200}|(www\\.|http://|[0-9]|/|z| ){0,40}") {
+        fn the_ascii_path_equals_the_general_path(text in "[\\x00-\\x7f]{0,200}|(www\\.|http://|[0-9]|/|z| ){0,40}|[aai14 .@$!-]{0,30}") {
             prop_assert_eq!(normalized(&text), by_the_general_path(&text));
         }
 

@@ -5,12 +5,13 @@
 //! exported, have come out of the serving engine. A model that is not in the binary must also give them on tract, and
 //! is tried with the inputs that are most likely to break it.
 
+use super::compiled::Compiled;
 use super::{Cutter, Serving, Toxicity, probabilities};
 use crate::model::engine::{Engine, EngineError};
 use crate::model::files::{self, Files};
 use crate::model::golden::{self, GoldenError, GoldenRow};
+use crate::model::graph::Unrecognised;
 use crate::model::manifest::{Input, Manifest, ManifestError};
-use crate::model::simple::{SimplePlan, Unrecognised};
 use crate::text::features::{HASH_BITS, MAX_FEATURES_PER_BYTE};
 use crate::text::{MAX_NORMALIZED_BYTES, Scratch, wordpiece::Vocabulary};
 use std::fmt;
@@ -23,7 +24,7 @@ pub enum EngineChoice {
     /// The kernel if the model's graph is recognised, else tract.
     #[default]
     Auto,
-    /// The kernel, or no model, where hashed n-grams are read; word pieces have no kernel and run on tract.
+    /// The kernel, or no model.
     Kernel,
     /// tract.
     Tract,
@@ -159,9 +160,6 @@ impl Candidate<'_> {
     fn prove(&self, onnx: &[u8], choice: EngineChoice) -> Result<(Serving, Option<String>), Cause> {
         self.check_identity(onnx)?;
         let model = Engine::parse(onnx).map_err(Cause::Engine)?;
-        if let Cutter::Pieces { .. } = self.cutter {
-            return Ok((Serving::Tract(self.tract(&model)?), None));
-        }
         let plan = self.kernel(&model)?;
         Ok(match (choice, plan) {
             (EngineChoice::Tract, _) => (Serving::Tract(self.tract(&model)?), None),
@@ -186,10 +184,8 @@ impl Candidate<'_> {
     }
 
     /// The graph compiled and held to the golden rows; inside, why it is not the kernel's.
-    fn kernel(&self, model: &ModelProto) -> Result<Result<SimplePlan, Unrecognised>, Cause> {
-        let plan = SimplePlan::compile(model)
-            .and_then(SimplePlan::for_this_build)
-            .and_then(|plan| plan.for_manifest(self.manifest));
+    fn kernel(&self, model: &ModelProto) -> Result<Result<Compiled, Unrecognised>, Cause> {
+        let plan = Compiled::compile(model, self.manifest, self.cutter);
         if let Ok(plan) = &plan {
             self.hold("kernel", |ids| Ok(plan.probabilities(ids)))?;
         }
