@@ -14,6 +14,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use crate::api::Limits;
 use crate::model::toxicity::EngineChoice;
 use crate::server::connection::wire::Timeouts;
+use crate::text::MAX_PIECES;
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -40,6 +41,15 @@ pub enum Command {
     Features,
     /// Turn JSON strings, one a line, into what is left of them after normalising
     Normalize,
+    /// Turn JSON strings, one a line, into the ids of a vocabulary's pieces for the trainer
+    Pieces {
+        /// A vocab.txt: one piece a line
+        #[arg(long, value_name = "FILE")]
+        vocabulary: PathBuf,
+        /// Most pieces of a text, [CLS] and [SEP] included
+        #[arg(long, default_value = "128", value_name = "COUNT", value_parser = within(3, MAX_PIECES))]
+        max: usize,
+    },
     /// List every metric as a Markdown table
     PrintMetrics,
     /// List every flag as a Markdown table

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use tamis::config::{Command, CommandLine, Flags};
-use tamis::model::Models;
+use tamis::model::{Models, ModelsError};
 use tamis::server::Server;
 use tamis::{alloc, cli, log};
 use tokio::signal::unix::{SignalKind, signal};
@@ -47,7 +47,7 @@ fn serve(flags: &Flags, started: Instant) -> std::io::Result<ExitCode> {
     let models = match Models::load(flags.model_dir.as_deref(), flags.engine.into()) {
         Ok(models) => models,
         // The directory is a setting: what is wrong in it ends like any setting that is wrong.
-        Err(error) if flags.model_dir.is_some() => {
+        Err(error @ ModelsError::User(_)) => {
             tracing::error!(%error, "cannot serve the models of --model-dir");
             return Ok(ExitCode::from(2));
         }

@@ -224,7 +224,7 @@ fn a_vocabulary_that_does_not_fit_is_refused() {
     };
     let good = common::user_model::vocabulary();
     let told = spoilt(&format!("{good}good\n"));
-    assert!(told.starts_with("m.vocab.txt: ") && told.contains("\"good\""), "{told}");
+    assert!(told.starts_with("m.vocab.txt: ") && told.contains("line 8"), "{told}");
     let told = spoilt(&good.replace("[CLS]", "[CLASS]"));
     assert!(told.starts_with("m.vocab.txt: ") && told.contains("[CLS]"), "{told}");
     let told = spoilt(&format!("{good}more\nthan\nrows\n"));

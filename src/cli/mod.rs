@@ -5,6 +5,7 @@ pub mod features;
 mod healthcheck;
 mod lines;
 pub mod normalize;
+pub mod pieces;
 
 use std::io::{BufRead as _, Result, Write as _, stdin, stdout};
 use std::process::ExitCode;
@@ -29,6 +30,9 @@ pub fn run(command: &Command, flags: &Flags) -> Result<ExitCode> {
         Command::Score => score(flags)?,
         Command::Features => features::run(stdin().lock(), stdout().lock())?,
         Command::Normalize => normalize::run(stdin().lock(), stdout().lock())?,
+        Command::Pieces { vocabulary, max } => {
+            pieces::run(&pieces::read(vocabulary)?, *max, stdin().lock(), stdout().lock())?;
+        }
         Command::PrintMetrics => metrics::write_markdown(&mut stdout().lock())?,
         Command::PrintConfig => print!("{}", config::markdown()),
         Command::Healthcheck => return Ok(healthcheck::run(flags)),

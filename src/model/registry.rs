@@ -32,8 +32,10 @@ pub struct Models {
 /// Why a model is not fit to serve.
 #[derive(Debug)]
 pub enum ModelsError {
-    /// The toxicity model.
+    /// The toxicity model in the binary.
     Toxicity(LoadError),
+    /// A user's model.
+    User(LoadError),
     /// The iris table departs from scikit-learn's recorded answers.
     Iris(iris::Mismatch),
 }
@@ -50,7 +52,7 @@ impl Models {
         let iris_time = start.elapsed();
         let users = directory.map_or_else(|| Ok(Vec::new()), |directory| directory::load(directory, engine));
         let (mut simple, mut bert, mut custom) = (None, None, Vec::new());
-        for UserModel { model, load_time, .. } in users.map_err(ModelsError::Toxicity)? {
+        for UserModel { model, load_time, .. } in users.map_err(ModelsError::User)? {
             let description = describe_toxicity(&model, load_time);
             check_description(directory, &model, &description)?;
             match model.manifest().name.as_str() {
@@ -115,13 +117,13 @@ fn check_description(directory: Option<&Path>, model: &Toxicity, description: &V
     let name = &model.manifest().name;
     let file = directory.map(|directory| directory.display().to_string()).unwrap_or_default();
     let reason = format!("the manifest of {name:?} takes {found} bytes in /model-info; the most is {MAX_DESCRIPTION}");
-    Err(ModelsError::Toxicity(LoadError { file, cause: Cause::Directory(reason) }))
+    Err(ModelsError::User(LoadError { file, cause: Cause::Directory(reason) }))
 }
 
 impl fmt::Display for ModelsError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Toxicity(error) => error.fmt(formatter),
+            Self::Toxicity(error) | Self::User(error) => error.fmt(formatter),
             Self::Iris(mismatch) => mismatch.fmt(formatter),
         }
     }

@@ -14,7 +14,7 @@ mod load;
 use super::engine::{Engine, EngineError, Outputs};
 use super::manifest::{Activation, Levels, MAX_LABELS, Manifest};
 use super::simple::{LABEL_COUNT, sigmoid};
-use crate::text::{Scratch, wordpiece::Vocabulary};
+use crate::text::{Scratch, vocabulary::Vocabulary};
 use compiled::Compiled;
 
 pub use load::{Cause, Embedded, EngineChoice, LoadError, SIMPLE};

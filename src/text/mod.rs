@@ -1,19 +1,26 @@
-//! Text to feature ids, in buffers that are made once.
+//! Text to ids, in buffers that are made once.
 //!
 //! ```text
 //!  &str ──normalize (fold, word)──► bytes, a space at each word's edge ──features──► ids [n] u32, each once, each < 2^18
+//!                                                                       └──wordpiece──► pieces [n] u32, [CLS] first, [SEP] last
 //! ```
 //!
-//! The trainer reads its features through this same code (`tamis features`), so serving cannot drift from training.
+//! The trainer reads both through this same code (`tamis features`, `tamis pieces`), so serving cannot drift from training.
 
 pub mod features;
 pub mod fold;
 pub mod normalize;
+mod punctuation;
 pub mod trace;
+pub mod vocabulary;
 pub mod word;
 pub mod wordpiece;
 
 use features::{MAX_FEATURES_PER_BYTE, Seen};
+use std::ops::Range;
+use trace::{Origin, character_end};
+use vocabulary::Vocabulary;
+use wordpiece::Piece;
 
 /// The version of everything between a text and its ids: rules, n-gram lengths, hash. A model's manifest names the
 /// version that it was trained on, and any change to the ids of any text is a new version.
@@ -24,11 +31,27 @@ pub const FEATURE_SPEC: u32 = 2;
 /// 0.0003 of mean ROC-AUC: the bound is one of time, not of quality.
 pub const MAX_NORMALIZED_BYTES: usize = 16 * 1024;
 
+/// The most pieces of a text, `[CLS]` and `[SEP]` included: as many places as BERT knows.
+pub const MAX_PIECES: usize = 512;
+
 /// The buffers between a text and its ids. One per worker; nothing grows after [`Scratch::new`].
 pub struct Scratch {
     normalized: Box<[u8]>,
+    /// Where each byte of `normalized` comes from, when somebody asks.
+    origins: Box<[Origin]>,
     ids: Box<[u32]>,
     seen: Seen,
+    pieces: Box<[u32]>,
+    spans: Box<[Range<usize>]>,
+}
+
+/// A text as pieces.
+#[derive(Clone, Copy, Debug)]
+pub struct Pieces<'a> {
+    /// `[CLS]`, the pieces, `[SEP]`; empty when nothing of the text is left to score.
+    pub ids: &'a [u32],
+    /// The bytes of the original text that each piece stands for, in order; none for `[CLS]` and `[SEP]`.
+    pub spans: &'a [Range<usize>],
 }
 
 impl Scratch {
@@ -39,6 +62,9 @@ impl Scratch {
             normalized: vec![0; bytes].into(),
             ids: vec![0; bytes * MAX_FEATURES_PER_BYTE].into(),
             seen: Seen::new(),
+            origins: vec![Origin::default(); bytes].into(),
+            pieces: vec![0; MAX_PIECES].into(),
+            spans: vec![0..0; MAX_PIECES].into(),
         }
     }
 
@@ -48,6 +74,52 @@ impl Scratch {
         let length = normalize::normalize(text, &mut self.normalized);
         let count = features::extract(&self.normalized[..length], &mut self.ids, &mut self.seen);
         &self.ids[..count]
+    }
+
+    /// The pieces of `text` between `[CLS]` and `[SEP]`, cut to `max` in all (and to [`MAX_PIECES`]); empty when nothing of
+    /// the text is left to score or `max` leaves no room for a piece. Does not allocate.
+    pub fn pieces(&mut self, text: &str, vocabulary: &Vocabulary, max: usize) -> &[u32] {
+        let length = normalize::normalize(text, &mut self.normalized);
+        let count = self.cut(length, vocabulary, max, |_, _, _| ());
+        &self.pieces[..count]
+    }
+
+    /// As [`Self::pieces`], with what of the text each piece stands for.
+    pub fn traced_pieces(&mut self, text: &str, vocabulary: &Vocabulary, max: usize) -> Pieces<'_> {
+        let length = normalize::normalize_traced(text, &mut self.normalized, &mut self.origins[..]);
+        let count = self.cut(length, vocabulary, max, |span, origins, piece| {
+            *span =
+                origins[piece.start as usize].first as usize..character_end(text, origins[piece.end as usize - 1].last);
+        });
+        if let [first, .., last] = &mut self.spans[..count] {
+            (*first, *last) = (0..0, text.len()..text.len());
+        }
+        Pieces { ids: &self.pieces[..count], spans: &self.spans[..count] }
+    }
+
+    /// Cuts the normalised text into `self.pieces`, telling `each` of every piece, and answers how many there are.
+    fn cut(
+        &mut self,
+        length: usize,
+        vocabulary: &Vocabulary,
+        max: usize,
+        mut each: impl FnMut(&mut Range<usize>, &[Origin], Piece),
+    ) -> usize {
+        let max = max.min(MAX_PIECES);
+        if length == 0 || max < 3 {
+            return 0;
+        }
+        let special = vocabulary.special();
+        self.pieces[0] = special.class;
+        let mut count = 1;
+        wordpiece::pieces(&self.normalized[..length], vocabulary, |piece| {
+            self.pieces[count] = piece.id;
+            each(&mut self.spans[count], &self.origins, piece);
+            count += 1;
+            count + 1 < max
+        });
+        self.pieces[count] = special.separator;
+        count + 1
     }
 }
 
