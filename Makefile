@@ -64,8 +64,9 @@ fmt: ## Format the code
 fmt-check: ## Formatting, checked
 	$(CARGO) fmt --check
 
-lint: ## Clippy over library, binary, tests and benches; warnings fail
+lint: ## Clippy over library, binary, tests and benches, and without bert; warnings fail
 	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --lib --bins --no-default-features -- -D warnings
 
 doc: ## API documentation; a broken link fails
 	RUSTDOCFLAGS='$(strip $(RUSTDOCFLAGS) -D warnings)' $(CARGO) doc --locked --no-deps

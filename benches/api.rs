@@ -1,20 +1,21 @@
 //! The stages of a request above the models: routing, parsing, rendering, and a handler from body to answer.
 
 use std::hint::black_box;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Instant;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use tamis::api::analyze::Verdict;
 use tamis::api::health::SharedPhase;
 use tamis::api::route::{Surface, route};
 use tamis::api::scrape::Scrape;
-use tamis::api::{Limits, Request, SMALL_REPLY, Worker, analyze, fault, predict};
+use tamis::api::{Answered, Limits, Request, SMALL_REPLY, Worker, analyze, fault, predict};
 use tamis::json::read::Reader;
 use tamis::json::write::Writer;
 use tamis::metrics::Shard;
 use tamis::metrics::labels::{Handler, Method};
 use tamis::model::toxicity::{EngineChoice, SIMPLE, Toxicity};
-use tamis::model::{Models, iris};
+use tamis::model::{Loaded, Models, iris};
 use tamis::problem::{Fault, Problem};
 
 const PREDICT: &[u8] = br#"{"features":[5.1,3.5,1.4,0.2]}"#;
@@ -48,16 +49,15 @@ fn parsing(criterion: &mut Criterion) {
 fn answering(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("answer");
     let shards: Arc<[Arc<Shard>]> = Arc::new([Arc::from(Shard::new())]);
-    let models = Arc::new(OnceLock::new());
-    let loaded = Models::load(None, EngineChoice::Auto).expect("the embedded models");
-    assert!(models.set(loaded).is_ok());
+    let loaded = Arc::new(Loaded::new(false));
+    assert!(loaded.publish(Models::load(None, EngineChoice::Auto).expect("the embedded models")));
     let scrape = Scrape::new(&shards, 1);
-    let mut worker = Worker::new(Arc::clone(&shards[0]), models, scrape, LIMITS, SharedPhase::new(), Instant::now());
+    let mut worker = Worker::new(Arc::clone(&shards[0]), loaded, scrape, LIMITS, SharedPhase::new(), Instant::now());
     let mut out = [0; SMALL_REPLY];
     for (name, handler, body) in [("predict", Handler::Predict, PREDICT), ("analyze", Handler::Analyze, ANALYZE)] {
         let request = Request { handler, method: Method::Post, body, received: Instant::now(), client: 1 };
-        assert_eq!(worker.answer(&request, &mut out).status, 200);
-        group.bench_function(name, |bencher| bencher.iter(|| worker.answer(black_box(&request), &mut out).length));
+        assert!(matches!(worker.answer(&request, &mut out), Answered::Now(outcome) if outcome.status == 200));
+        group.bench_function(name, |bencher| bencher.iter(|| worker.answer(black_box(&request), &mut out)));
     }
     group.finish();
 }

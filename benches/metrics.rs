@@ -17,16 +17,16 @@ use tamis::metrics::process::ProcessReader;
 use tamis::metrics::{Answer, Exporter, InProgress, LiveFacts, LoadedModel, Shard, Snapshot, StaticFacts, Template};
 use tamis::problem::Problem;
 
-const LIVE: LiveFacts = LiveFacts { phase: Phase::Ready, now_seconds: 100 };
+const LIVE: LiveFacts = LiveFacts { phase: Phase::Ready, now_seconds: 100, queue_depth: 3 };
 
 fn facts() -> StaticFacts {
-    let model = |model| LoadedModel { model, load_ns: 1_234_567, sha256: "0123456789abcdef".repeat(4) };
+    let model = |model| LoadedModel { model, load_ns: Some(1_234_567), sha256: "0123456789abcdef".repeat(4) };
     StaticFacts {
         version: "1.2.3".to_owned(),
         cpu_path: "avx512vnni".to_owned(),
         workers: 2,
         slots_capacity: 1_024,
-        models: vec![model(Model::Simple), model(Model::Iris)],
+        models: vec![model(Model::Simple), model(Model::Iris), model(Model::Bert)],
     }
 }
 

@@ -12,6 +12,7 @@ use clap::builder::ValueParser;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::api::Limits;
+use crate::model::bert;
 use crate::model::toxicity::EngineChoice;
 use crate::server::connection::wire::Timeouts;
 use crate::text::MAX_PIECES;
@@ -76,6 +77,22 @@ pub struct Flags {
     /// What runs the toxicity models
     #[arg(long, global = true, env = "TAMIS_ENGINE", default_value = "auto")]
     pub engine: Engine,
+
+    /// Whether to load 'bert', which is slower and better
+    #[arg(long, global = true, env = "TAMIS_BERT", default_value = if bert::EMBEDDED { "on" } else { "off" })]
+    pub bert: Switch,
+
+    /// Threads that run 'bert' [default: half the CPUs that the cgroup grants, at least 1]
+    #[arg(long, global = true, env = "TAMIS_BERT_THREADS", value_name = "COUNT", value_parser = at_least_one())]
+    pub bert_threads: Option<usize>,
+
+    /// Most texts that may wait for 'bert'; more are refused at once
+    #[arg(long, global = true, env = "TAMIS_BERT_QUEUE", default_value = "64", value_name = "COUNT", value_parser = within(0, 4096))]
+    pub bert_queue: usize,
+
+    /// Time that a text may wait for 'bert' to begin
+    #[arg(long, global = true, env = "TAMIS_BERT_TIMEOUT", default_value = "2s", value_name = "TIME", value_parser = duration)]
+    pub bert_timeout: Duration,
 
     /// Serve the text models that *.toml here describe, beside those inside the binary or, by name, in their place
     #[arg(long, global = true, env = "TAMIS_MODEL_DIR", value_name = "DIRECTORY")]
@@ -149,6 +166,14 @@ pub enum Engine {
     Tract,
 }
 
+/// `--bert`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Switch {
+    On,
+    Off,
+}
+
 /// `--log-level`
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[expect(missing_docs, reason = "the names say it")]
@@ -194,6 +219,9 @@ impl CommandLine {
                 "--max-connections times --max-body-bytes must not exceed 4 GiB: a worker reserves that much",
             );
         }
+        if self.flags.bert() && !bert::EMBEDDED {
+            return error("--bert on: this build does not carry the model");
+        }
         if self.flags.admin_listen == Some(self.flags.listen) && self.flags.listen.port() != 0 {
             return error("--admin-listen must differ from --listen");
         }
@@ -204,7 +232,19 @@ impl CommandLine {
 impl Flags {
     /// `--workers`, or one per CPU of the cgroup's quota and the affinity mask.
     pub fn workers(&self) -> usize {
-        self.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+        self.workers.unwrap_or_else(available_cpus)
+    }
+
+    /// Whether to load `bert`.
+    pub fn bert(&self) -> bool {
+        self.bert == Switch::On
+    }
+
+    /// The size of `bert`'s part of the daemon. By default it takes half of the CPUs, so that the workers, which answer
+    /// everything else in microseconds, find one free when all of its threads are busy.
+    pub fn bert_settings(&self) -> bert::Settings {
+        let threads = self.bert_threads.unwrap_or_else(|| (available_cpus() / 2).max(1));
+        bert::Settings { threads, queue: self.bert_queue, timeout: self.bert_timeout }
     }
 
     /// What one request may ask for.
@@ -240,6 +280,11 @@ pub use table::markdown;
 
 /// Address space that one worker may reserve for bodies, in bytes. Pages are touched only when used.
 const MAX_BODIES: usize = 4 << 30;
+
+/// The CPUs that the affinity mask and the cgroup's quota grant.
+fn available_cpus() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
 
 fn at_least_one() -> ValueParser {
     within(1, 1024)

@@ -1,10 +1,12 @@
 //! The process as a story: settings, ports, models, signals, exit code.
 
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tamis::config::{Command, CommandLine, Flags};
-use tamis::model::{Models, ModelsError};
+use tamis::model::bert::{self, Bert};
+use tamis::model::toxicity::{EngineChoice, Toxicity};
+use tamis::model::{Loaded, Models, ModelsError};
 use tamis::server::Server;
 use tamis::{alloc, cli, log};
 use tokio::signal::unix::{SignalKind, signal};
@@ -44,7 +46,7 @@ fn serve(flags: &Flags, started: Instant) -> std::io::Result<ExitCode> {
         let admin = flags.admin_listen.map(|address| format!(" or {address}")).unwrap_or_default();
         std::io::Error::new(error.kind(), format!("cannot listen on {}{admin}: {error}", flags.listen))
     })?;
-    let models = match Models::load(flags.model_dir.as_deref(), flags.engine.into()) {
+    let mut models = match Models::load(flags.model_dir.as_deref(), flags.engine.into()) {
         Ok(models) => models,
         // The directory is a setting: what is wrong in it ends like any setting that is wrong.
         Err(error @ ModelsError::User(_)) => {
@@ -54,6 +56,10 @@ fn serve(flags: &Flags, started: Instant) -> std::io::Result<ExitCode> {
         Err(error) => return Err(std::io::Error::other(error)),
     };
     let simple = models.toxicity.engine_name();
+    let user_bert = models.user_bert.take();
+    for custom in &mut models.custom {
+        custom.start(flags.bert_settings())?;
+    }
     server.ready(models);
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -64,6 +70,12 @@ fn serve(flags: &Flags, started: Instant) -> std::io::Result<ExitCode> {
         milliseconds = started.elapsed().as_secs_f64() * 1e3,
         "ready"
     );
+    if flags.bert() {
+        let (loaded, settings, engine) = (server.loaded(), flags.bert_settings(), flags.engine.into());
+        std::thread::Builder::new()
+            .name("bert-load".to_owned())
+            .spawn(move || load_bert(&loaded, user_bert, engine, settings))?;
+    }
     let name = runtime.block_on(async {
         tokio::select! { _ = terminate.recv() => "SIGTERM", _ = interrupt.recv() => "SIGINT" }
     });
@@ -80,4 +92,28 @@ fn serve(flags: &Flags, started: Instant) -> std::io::Result<ExitCode> {
     let gentle = server.drain(delay, timeout);
     tracing::info!(gentle, "stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Loads `bert` beside the daemon that answers already. What is embedded and cannot be used is a bug: the process ends
+/// and says so, rather than promise a model that it will never have.
+fn load_bert(loaded: &Loaded, user_bert: Option<(Toxicity, Duration)>, engine: EngineChoice, settings: bert::Settings) {
+    let started = Instant::now();
+    let model = user_bert.map_or_else(|| bert::load(engine).map(|model| (model, started.elapsed())), Ok);
+    let started_bert = model
+        .map_err(|error| error.to_string())
+        .and_then(|(model, time)| Bert::start(model, time, settings).map_err(|error| error.to_string()));
+    match started_bert {
+        Ok(bert) => {
+            loaded.publish_bert(bert);
+            tracing::info!(
+                threads = settings.threads,
+                milliseconds = started.elapsed().as_secs_f64() * 1e3,
+                "bert loaded"
+            );
+        }
+        Err(error) => {
+            tracing::error!(error, "bert cannot be used");
+            log::end(70);
+        }
+    }
 }

@@ -46,11 +46,13 @@ pub enum Problem {
     Overloaded,
     /// The model asked for is not loaded.
     ModelUnavailable,
+    /// The text waited longer for its model than `--bert-timeout`.
+    InferenceTimeout,
 }
 
 impl Problem {
     /// Every problem, in the order of its discriminants.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::MalformedRequest,
         Self::MalformedJson,
         Self::InvalidUtf8,
@@ -71,6 +73,7 @@ impl Problem {
         Self::HeaderSectionTooLarge,
         Self::Overloaded,
         Self::ModelUnavailable,
+        Self::InferenceTimeout,
     ];
 
     /// The HTTP status code (RFC 9110, section 15; 431 is RFC 6585, section 5).
@@ -92,7 +95,7 @@ impl Problem {
             | Self::TextTooLong
             | Self::UnknownModel => 422,
             Self::HeaderSectionTooLarge => 431,
-            Self::Overloaded | Self::ModelUnavailable => 503,
+            Self::Overloaded | Self::ModelUnavailable | Self::InferenceTimeout => 503,
         }
     }
 
@@ -119,6 +122,7 @@ impl Problem {
             Self::HeaderSectionTooLarge => "header_section_too_large",
             Self::Overloaded => "overloaded",
             Self::ModelUnavailable => "model_unavailable",
+            Self::InferenceTimeout => "inference_timeout",
         }
     }
 }
@@ -138,12 +142,14 @@ pub struct Fault {
     pub found: &'static str,
     /// How many came, and how many are allowed.
     pub count: Option<(usize, usize)>,
+    /// Of a 503: when it is worth while to come back, in seconds.
+    pub retry_after: u64,
 }
 
 impl Fault {
     /// A fault that needs no more than its name.
     pub const fn new(problem: Problem) -> Self {
-        Self { problem, field: None, offset: None, expected: "", found: "", count: None }
+        Self { problem, field: None, offset: None, expected: "", found: "", count: None, retry_after: 1 }
     }
 
     /// Names the field at fault.
@@ -181,6 +187,13 @@ impl Fault {
     #[must_use]
     pub const fn count(mut self, found: usize, allowed: usize) -> Self {
         self.count = Some((found, allowed));
+        self
+    }
+
+    /// Says after how many seconds to come back; 1 where nothing is said.
+    #[must_use]
+    pub const fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = seconds;
         self
     }
 }

@@ -7,8 +7,15 @@ mod common;
 use std::time::Instant;
 
 use common::daemon::Daemon;
-use common::http::Request;
+use common::http::{Connection, Request, Response};
+use common::inference::{FOUND, Gate, Inference, analyze};
 use common::metrics::Samples;
+use tamis::alloc;
+use tamis::model::manifest::Band;
+
+/// For the server that runs in this process.
+#[global_allocator]
+static ALLOCATOR: alloc::Counting = alloc::Counting;
 
 const WARM_UP: usize = 50;
 const REQUESTS: usize = 1000;
@@ -21,7 +28,7 @@ const NOTHING: (f64, f64) = (0.0, 0.0);
 
 #[test]
 fn no_route_allocates_more_than_its_budget() {
-    let daemon = Daemon::start(&["--workers", "1"]);
+    let daemon = Daemon::start(&["--workers", "1", "--bert", "off"]);
     let mut worst = Vec::new();
     for (name, request, status, budget) in routes() {
         let bytes = request.to_bytes();
@@ -31,11 +38,7 @@ fn no_route_allocates_more_than_its_budget() {
                 continue;
             }
             let requests = if how == "at once" { REQUESTS } else { REQUESTS / 10 };
-            let mut connection = daemon.connect();
-            // hyper's write buffer grows to the longest answer of the connection, which this one is.
-            let rows = format!(r#"{{"features":[{}]}}"#, vec!["[1,2,3,4]"; 600].join(","));
-            connection.send(&Request::json("/predict", rows).to_bytes()).expect("sent");
-            assert_eq!(connection.read_response().expect("an answer").status, 200);
+            let mut connection = with_long_answer(daemon.connect());
             let mut send = |count: usize| {
                 for _ in 0..count {
                     connection.send_segments(&segments, std::time::Duration::from_micros(300)).expect("sent");
@@ -62,6 +65,61 @@ fn no_route_allocates_more_than_its_budget() {
         }
     }
     assert!(worst.is_empty(), "{}", worst.join("\n"));
+}
+
+#[test]
+fn waiting_for_a_model_on_another_thread_allocates_nothing() {
+    let everything = Some(Band { low: 0.0, high: 1.0 });
+    let instant = Inference::start(&[], everything, |_| Ok(FOUND));
+    let gate = Gate::shut();
+    let run = gate.clone();
+    // One text is with the model and one waits, for ever: the next is refused.
+    let full = Inference::start(&["--bert-queue", "1", "--bert-timeout", "100m"], None, move |ids| run.run(ids));
+    let mut taking: Vec<Connection> = (0..2).map(|_| full.connect()).collect();
+    for connection in &mut taking {
+        connection.send(&analyze("Some text.", "bert").to_bytes()).expect("sent");
+    }
+    full.wait_for("tamis_inference_queue_depth", 1.0);
+    let run = gate.clone();
+    let late = Inference::start(&["--bert-timeout", "1ms"], everything, move |ids| run.run(ids));
+    let mut stuck = late.connect();
+    stuck.send(&analyze("Some text.", "bert").to_bytes()).expect("sent");
+    gate.wait_begun(2);
+    for (name, server, model, status) in [
+        ("bert", &instant, "bert", 200),
+        ("auto, by bert", &instant, "auto", 200),
+        ("503 overloaded", &full, "bert", 503),
+        ("503 inference_timeout", &late, "bert", 503),
+        ("auto, late", &late, "auto", 200),
+    ] {
+        let request = analyze("You are kind.", model).to_bytes();
+        let mut connection = with_long_answer(server.connect());
+        let mut send = |count: usize| {
+            for _ in 0..count {
+                connection.send(&request).expect("sent");
+                assert_eq!(connection.read_response().expect("an answer").status, status, "{name}");
+            }
+            connection.send(&Request::get("/metrics").to_bytes()).expect("sent");
+            let scrape: Response = connection.read_response().expect("a scrape");
+            heap(&Samples::parse(scrape.text()).expect("the text format"))
+        };
+        send(WARM_UP);
+        let before = send(WARM_UP);
+        let start = Instant::now();
+        let after = send(REQUESTS);
+        let dates = (after.0 - before.0) - REQUESTS as f64 * BODY_CHANNEL.0;
+        let others = (after.1 - before.1) - REQUESTS as f64 * BODY_CHANNEL.1 - dates * DATE;
+        assert!((0.0..=start.elapsed().as_secs_f64() + 1.0).contains(&dates), "{name}: {dates} more than hyper's");
+        assert_eq!(others, 0.0, "{name}: bytes");
+    }
+    gate.open();
+}
+
+/// hyper's write buffer grows to the longest answer of the connection, which this one is.
+fn with_long_answer(mut connection: Connection) -> Connection {
+    let rows = format!(r#"{{"features":[{}]}}"#, vec!["[1,2,3,4]"; 600].join(","));
+    assert_eq!(connection.exchange(&Request::json("/predict", rows)).expect("an answer").status, 200);
+    connection
 }
 
 fn heap(samples: &Samples) -> (f64, f64) {

@@ -23,7 +23,8 @@ struct Case {
 
 #[test]
 fn every_error_tells_what_is_wrong_and_counts_once() {
-    let daemon = Daemon::start(&["--max-rows", "2", "--max-text-bytes", "100", "--max-body-bytes", "1000"]);
+    let daemon =
+        Daemon::start(&["--max-rows", "2", "--max-text-bytes", "100", "--max-body-bytes", "1000", "--bert", "off"]);
     for case in cases() {
         let before = daemon.scrape();
         let response = daemon.ask(&case.request);
@@ -113,7 +114,14 @@ fn cases() -> Vec<Case> {
             Some("text"),
         ),
         analyze("no such model", br#"{"text":"a","model":"gpt"}"#, 422, "unknown_model", "'simple'", Some("model")),
-        analyze("no bert", br#"{"text":"a","model":"bert"}"#, 503, "model_unavailable", "'simple'", Some("model")),
+        analyze(
+            "no bert",
+            br#"{"text":"a","model":"bert"}"#,
+            503,
+            "model_unavailable",
+            "without 'bert'",
+            Some("model"),
+        ),
         analyze("body too long", &[b' '; 1001], 413, "body_too_large", "1000 bytes", None),
         predict("unclosed", br#"{"features":[1"#, 400, "malformed_json", "byte 14", None),
         predict("NaN", br#"{"features":[NaN,1,2,3]}"#, 400, "malformed_json", "byte 13", None),

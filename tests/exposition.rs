@@ -13,7 +13,7 @@ use tamis::metrics::labels::{Handler, Method, Model, Phase, Status, ToxicityMode
 use tamis::metrics::{Answer, BufferFull, Exporter, InProgress, LiveFacts, LoadedModel, Shard, StaticFacts};
 use tamis::problem::Problem;
 
-const LIVE: LiveFacts = LiveFacts { phase: Phase::Ready, now_seconds: 60 };
+const LIVE: LiveFacts = LiveFacts { phase: Phase::Ready, now_seconds: 60, queue_depth: 4 };
 const NASTY_VERSION: &str = "1.0 \"quoted\" \\ back\nline {a=\"b\"},# \u{e9}\u{1f512} \\n";
 
 /// `name` and `{labels}` as written, and the value as written.
@@ -26,8 +26,9 @@ fn facts() -> StaticFacts {
         workers: 2,
         slots_capacity: 512,
         models: vec![
-            LoadedModel { model: Model::Simple, load_ns: 1_500_000, sha256: "ab".repeat(32) },
-            LoadedModel { model: Model::Iris, load_ns: 1 << 20, sha256: "cd".repeat(32) },
+            LoadedModel { model: Model::Simple, load_ns: Some(1_500_000), sha256: "ab".repeat(32) },
+            LoadedModel { model: Model::Iris, load_ns: Some(1 << 20), sha256: "cd".repeat(32) },
+            LoadedModel { model: Model::Bert, load_ns: None, sha256: "ef".repeat(32) },
         ],
     }
 }
@@ -133,6 +134,12 @@ fn every_series_is_there_from_the_first_scrape_and_within_the_budget() {
     assert_eq!(value(&samples, "model_load_seconds_bucket{model_type=\"iris\",le=\"0.001048576\"}"), 1);
     assert_eq!(value(&samples, "model_load_seconds_bucket{model_type=\"simple\",le=\"0.001048576\"}"), 0);
     assert_eq!(samples["model_load_seconds_sum{model_type=\"simple\"}"], "0.0015");
+    assert_eq!(value(&samples, "model_load_seconds_count{model_type=\"bert\"}"), 0, "it is to come");
+    assert_eq!(
+        (value(&samples, "model_loaded{model=\"bert\"}"), value(&samples, "model_loaded{model=\"iris\"}")),
+        (0, 1)
+    );
+    assert_eq!(value(&samples, &format!("tamis_model_info{{model=\"bert\",sha256=\"{}\"}}", "ef".repeat(32))), 1);
 }
 
 #[test]
@@ -153,7 +160,8 @@ fn every_family_is_fed_by_some_recording_call() {
     let after = read(&render(&shards, &LIVE));
     for family in &FAMILIES {
         assert!(of_family(&after, family).any(|(_, value)| value != 0.0), "{} stays 0", family.name);
-        let live = !family.fixed && !family.name.starts_with("process_") && family.name != "tamis_phase";
+        let told = ["tamis_phase", "tamis_inference_queue_depth"].contains(&family.name);
+        let live = !family.fixed && !family.name.starts_with("process_") && !told;
         let changed = of_family(&before, family).ne(of_family(&after, family));
         assert!(changed || !live, "{} is unmoved", family.name);
     }
@@ -266,7 +274,7 @@ fn clients_leave_after_five_minutes_and_the_phase_moves() {
     let shards = two_shards();
     (0..3).for_each(|client| shards[0].client_seen(client, 10));
     shards[1].client_seen(2, 40);
-    let at = |phase, now_seconds| read(&render(&shards, &LiveFacts { phase, now_seconds }));
+    let at = |phase, now_seconds| read(&render(&shards, &LiveFacts { phase, now_seconds, queue_depth: 0 }));
     let ready = at(Phase::Ready, 60);
     assert_eq!(value(&ready, "toxicity_api_active_users"), 3);
     assert_eq!(value(&ready, "tamis_phase{phase=\"ready\"}"), 1);
@@ -307,9 +315,10 @@ fn the_reference_parser_reads_what_was_recorded() {
             sample("http_request_duration_seconds_bucket", bucket("0.000008192"), &predict_post.to_string()),
             sample("http_request_duration_seconds_bucket", bucket("+Inf"), &predict_post.to_string()),
             sample("toxicity_api_requests_total", json!({"model_type": "simple", "status": "error"}), "2"),
+            sample("tamis_inference_queue_depth", json!({}), "4"),
             sample("toxicity_score_distribution_bucket", json!({"le": "50.0"}), "0"),
-            sample("toxicity_score_distribution_bucket", json!({"le": "60.0"}), "2"),
-            sample("toxicity_score_distribution_sum", json!({}), "118"),
+            sample("toxicity_score_distribution_bucket", json!({"le": "60.0"}), "4"),
+            sample("toxicity_score_distribution_sum", json!({}), "236"),
             sample("toxicity_processing_seconds_sum", json!({"model_type": "simple"}), "0.000004"),
             sample("toxicity_api_active_users", json!({}), "1"),
             sample("model_confidence_sum", json!({"predicted_class": "setosa"}), "1.94"),

@@ -29,7 +29,7 @@ fn every_shape_of_features_is_answered() {
 
 #[test]
 fn texts_are_scored_as_a_person_would() {
-    let daemon = Daemon::start(&[]);
+    let daemon = Daemon::start(&["--bert", "off"]);
     for (text, level) in [("This is a friendly test message", "low"), ("You are stupid and I hate you!", "high")] {
         for model in ["", r#","model":"simple""#, r#","model":"auto""#, r#","model":null"#] {
             let answer = daemon.ask(&Request::json("/analyze", format!(r#"{{"text":"{text}"{model}}}"#)));
@@ -42,6 +42,28 @@ fn texts_are_scored_as_a_person_would() {
             assert!(body["processing_time_ms"].as_f64().is_some_and(|time| time > 0.0));
         }
     }
+}
+
+#[test]
+#[cfg(feature = "bert")]
+fn bert_comes_by_itself_after_the_start_and_scores_texts_too() {
+    let mut daemon = Daemon::start(&[]);
+    daemon.wait_for("bert loaded", Duration::from_secs(30));
+    let health: serde_json::Value = serde_json::from_slice(&daemon.ask(&Request::get("/health")).body).expect("JSON");
+    assert_eq!(health["models"], serde_json::json!({"simple": true, "iris": true, "bert": true}));
+    for (text, level) in [("This is a friendly test message", "low"), ("You are stupid and I hate you!", "high")] {
+        let answer = daemon.ask(&Request::json("/analyze", format!(r#"{{"text":"{text}","model":"bert"}}"#)));
+        let body: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
+        let found = (answer.status, &body["model_used"], &body["toxicity_level"]);
+        assert_eq!(found, (200, &"bert".into(), &level.into()), "{body}");
+        let answer = daemon.ask(&Request::json("/analyze", format!(r#"{{"text":"{text}","model":"auto"}}"#)));
+        let body: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
+        assert_eq!((answer.status, &body["toxicity_level"]), (200, &level.into()), "{body}");
+    }
+    let samples = daemon.scrape();
+    assert_eq!(samples.value("model_loaded", &[("model", "bert")]), 1.0);
+    assert_eq!(samples.value("model_load_seconds_count", &[("model_type", "bert")]), 1.0);
+    assert_eq!(samples.value("toxicity_processing_seconds_count", &[("model_type", "bert")]), 2.0);
 }
 
 #[test]

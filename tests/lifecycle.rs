@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::Parser as _;
 use common::daemon::Daemon;
 use common::http::{Connection, Request};
+use common::inference::{Gate, Inference, analyze, json};
 use common::tools;
 use tamis::config::CommandLine;
 use tamis::server::Server;
@@ -97,6 +98,41 @@ fn a_request_that_waits_in_the_backlog_when_the_drain_begins_is_answered() {
         }
         assert!(daemon.wait(PATIENCE).0.success());
     }
+}
+
+#[test]
+fn texts_that_wait_for_bert_when_the_drain_begins_are_answered() {
+    let gate = Gate::shut();
+    let run = gate.clone();
+    let inference = Inference::start(&["--bert-timeout", "60s"], None, move |ids| run.run(ids));
+    let mut waiting: Vec<_> = (0..3).map(|_| inference.connect()).collect();
+    for connection in &mut waiting {
+        connection.send(&analyze("Some text.", "bert").to_bytes()).expect("sent");
+    }
+    gate.wait_begun(1);
+    inference.wait_for("tamis_inference_queue_depth", 2.0);
+    let draining = std::thread::spawn(|| inference.server.drain(Duration::ZERO, PATIENCE));
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(!draining.is_finished(), "it waits for what it has accepted");
+    gate.open();
+    for connection in &mut waiting {
+        let answer = connection.read_response().expect("an answer");
+        assert_eq!((answer.status, &json(&answer)["model_used"]), (200, &"bert".into()));
+        assert!(connection.is_closed().expect("an end"));
+    }
+    assert!(draining.join().expect("no panic"), "gently");
+}
+
+#[test]
+fn a_model_that_never_ends_does_not_keep_the_process() {
+    let gate = Gate::shut();
+    let run = gate.clone();
+    let inference = Inference::start(&[], None, move |ids| run.run(ids));
+    let mut stuck = inference.connect();
+    stuck.send(&analyze("Some text.", "bert").to_bytes()).expect("sent");
+    gate.wait_begun(1);
+    assert!(!inference.server.drain(Duration::ZERO, Duration::from_millis(200)));
+    gate.open();
 }
 
 #[test]

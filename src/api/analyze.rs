@@ -1,11 +1,21 @@
 //! `POST /analyze`: how toxic is a text.
+//!
+//! `simple` answers at once. `bert` is asked and answers later, [`resume`]d, and so is a user's model over word pieces.
+//! `auto` is answered by `simple` where that is sure and by `bert` where it is not; and by `simple` after all if `bert` is
+//! not there, has no room, is late or fails.
+
+use std::task::{Context, Poll};
+use std::time::Instant;
 
 use super::{Request, Worker};
 use crate::json::read::Value;
 use crate::json::write::Writer;
 use crate::metrics::labels::ToxicityModel;
-use crate::model::Models;
+use crate::model::bert::Bert;
+use crate::model::custom::Custom;
+use crate::model::executor::{Executor, Failure, Found, Ticket};
 use crate::model::toxicity::{Scores, Toxicity};
+use crate::model::{Loaded, Models};
 use crate::problem::{Fault, Problem};
 use crate::text::Scratch;
 
@@ -19,57 +29,171 @@ enum Choice {
     Custom(usize),
 }
 
-/// Scores the text of `request`; answers status and length.
+/// How far a request has come.
+pub enum Step {
+    /// The answer is written; its length.
+    Answered(usize),
+    /// A model with threads of its own is asked.
+    Waiting(Waiting),
+}
+
+/// A request whose text a model with threads of its own has been asked about; dropping it takes the question back.
+pub struct Waiting {
+    ticket: Ticket,
+    /// Who is asked, if not `bert`: a user's model, by its place among [`Models::custom`].
+    custom: Option<usize>,
+    /// What `auto` answers if `bert` does not: the scores that `simple` gave.
+    otherwise: Option<Scores>,
+    received: Instant,
+    client: u64,
+}
+
+/// Scores, and the model that gave them.
+struct Verdict<'m> {
+    model: &'m Toxicity,
+    counted: ToxicityModel,
+    scores: Scores,
+}
+
+enum Scored<'m> {
+    Now(Verdict<'m>),
+    /// With the place of the user's model that is asked, or with what `auto` answers without `bert`.
+    Later(Ticket, Option<usize>, Option<Scores>),
+}
+
+impl Waiting {
+    /// What the model found, once; until then the task of `context` is woken when there is something.
+    pub fn poll(&mut self, context: &mut Context<'_>) -> Poll<Found> {
+        self.ticket.poll(context)
+    }
+}
+
+/// Scores the text of `request`, or has it scored.
 ///
 /// # Errors
-/// Whatever is wrong with the body, [`Problem::ModelUnavailable`] while the model is not there.
-pub fn answer(worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Result<(u16, usize), Fault> {
-    let Worker { reader, text, models, limits, shard, started, .. } = worker;
+/// Whatever is wrong with the body, [`Problem::ModelUnavailable`] while the model is not there, [`Problem::Overloaded`]
+/// while it has no room.
+pub fn answer(worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Result<Step, Fault> {
+    let Worker { reader, text: scratch, loaded, limits, shard, started, .. } = worker;
     // A body that cannot be read names no model: it counts as the default's.
-    let mut counted = ToxicityModel::Simple;
-    let scored = reader.read(request.body, |root| score(root, text, models.get(), limits.text, &mut counted));
+    let mut choice = Choice::Simple;
+    let scored = reader.read(request.body, |root| {
+        let (text, chosen) = parse(root, limits.text, loaded.models())?;
+        choice = chosen;
+        score(loaded, choice, text, scratch)
+    });
+    let (received, client) = (request.received, request.client);
     match scored {
-        Ok((model, scores)) => {
-            let nanoseconds = u64::try_from(request.received.elapsed().as_nanos()).unwrap_or(u64::MAX);
-            shard.analyzed(counted, scores.score(), nanoseconds);
-            shard.client_seen(request.client, started.elapsed().as_secs());
-            Ok((200, render(model, &scores, nanoseconds, out)))
+        Ok(Scored::Now(verdict)) => {
+            let nanoseconds = nanoseconds(received);
+            shard.analyzed(verdict.counted, verdict.scores.score(), nanoseconds);
+            shard.client_seen(client, started.elapsed().as_secs());
+            Ok(Step::Answered(render(verdict.model, &verdict.scores, nanoseconds, out)))
+        }
+        Ok(Scored::Later(ticket, custom, otherwise)) => {
+            Ok(Step::Waiting(Waiting { ticket, custom, otherwise, received, client }))
         }
         Err(fault) => {
-            shard.analysis_failed(counted);
+            shard.analysis_failed(match choice {
+                Choice::Simple | Choice::Auto => ToxicityModel::Simple,
+                Choice::Bert => ToxicityModel::Bert,
+                Choice::Custom(_) => ToxicityModel::Custom,
+            });
             Err(fault)
         }
     }
 }
 
-/// The model that `root` asks for, and what it says of the text; `counted` becomes the model's name in the metrics.
-fn score<'m>(
-    root: Value<'_>,
-    scratch: &mut Scratch,
-    models: Option<&'m Models>,
-    max_text: usize,
-    counted: &mut ToxicityModel,
-) -> Result<(&'m Toxicity, Scores), Fault> {
-    let (text, choice) = parse(root, max_text, models)?;
-    if let Choice::Custom(_) = choice {
-        *counted = ToxicityModel::Custom;
-    }
-    let models = models.ok_or_else(not_yet)?;
-    let model = match choice {
-        Choice::Simple | Choice::Auto => &models.toxicity,
-        Choice::Bert => models.bert.as_ref().ok_or(
-            Fault::new(Problem::ModelUnavailable)
-                .field("model")
-                .expected("this build carries 'simple', which 'auto' takes too", ""),
-        )?,
-        Choice::Custom(place) => models.custom.get(place).ok_or(Fault::new(Problem::UnknownModel).field("model"))?,
+/// Answers a request that was `waiting` for what was `found`; answers the length.
+///
+/// # Errors
+/// [`Problem::InferenceTimeout`] and [`Problem::ModelUnavailable`], if nothing was found and `simple` was not asked.
+pub fn resume(worker: &mut Worker, waiting: &Waiting, found: Found, out: &mut [u8]) -> Result<usize, Fault> {
+    let Worker { loaded, shard, started, .. } = worker;
+    let custom = waiting.custom.and_then(|place| loaded.models()?.custom.get(place));
+    let (counted, asked) = match custom {
+        Some(custom) => (ToxicityModel::Custom, Some(custom.model())),
+        None => (ToxicityModel::Bert, loaded.bert().map(Bert::model)),
     };
+    let verdict = match (found, asked, loaded.models(), waiting.otherwise) {
+        (Ok(values), Some(model), ..) => Verdict { model, counted, scores: model.scores(values) },
+        (_, _, Some(models), Some(scores)) => by_simple(models, scores),
+        (found, ..) => {
+            shard.analysis_failed(counted);
+            let executor = custom.and_then(Custom::executor);
+            let retry_after =
+                executor.map_or_else(|| loaded.bert().map_or(1, Bert::retry_after), Executor::retry_after);
+            return Err(match found {
+                Err(Failure::Late) => Fault::new(Problem::InferenceTimeout).retry_after(retry_after),
+                _ => failed(),
+            });
+        }
+    };
+    let nanoseconds = nanoseconds(waiting.received);
+    shard.analyzed(verdict.counted, verdict.scores.score(), nanoseconds);
+    shard.client_seen(waiting.client, started.elapsed().as_secs());
+    Ok(render(verdict.model, &verdict.scores, nanoseconds, out))
+}
+
+fn score<'l>(loaded: &'l Loaded, choice: Choice, text: &str, scratch: &mut Scratch) -> Result<Scored<'l>, Fault> {
+    let models = loaded.models().ok_or_else(not_yet)?;
+    match choice {
+        Choice::Bert => {
+            let bert = loaded.bert().ok_or_else(|| {
+                let why =
+                    if loaded.wants_bert() { "it will be in a moment" } else { "this daemon runs without 'bert'" };
+                Fault::new(Problem::ModelUnavailable).field("model").expected(why, "")
+            })?;
+            let submitted = bert.submit(text, scratch);
+            let submitted = submitted.map_err(|full| Fault::new(Problem::Overloaded).retry_after(full.retry_after))?;
+            Ok(Scored::Later(submitted.ok_or_else(empty)?, None, None))
+        }
+        Choice::Custom(place) => {
+            let custom = models.custom.get(place).ok_or(Fault::new(Problem::UnknownModel).field("model"))?;
+            if let Some(executor) = custom.executor() {
+                let submitted = custom.submit(executor, text, scratch);
+                let submitted =
+                    submitted.map_err(|full| Fault::new(Problem::Overloaded).retry_after(full.retry_after))?;
+                return Ok(Scored::Later(submitted.ok_or_else(empty)?, Some(place), None));
+            }
+            let (model, counted) = (custom.model(), ToxicityModel::Custom);
+            Ok(Scored::Now(Verdict { model, counted, scores: score_now(model, text, scratch)? }))
+        }
+        Choice::Simple | Choice::Auto => {
+            let scores = score_now(&models.toxicity, text, scratch)?;
+            if choice == Choice::Auto
+                && let Some(bert) = loaded.bert().filter(|bert| bert.decides(&scores))
+                && let Ok(Some(ticket)) = bert.submit(text, scratch)
+            {
+                return Ok(Scored::Later(ticket, None, Some(scores)));
+            }
+            Ok(Scored::Now(by_simple(models, scores)))
+        }
+    }
+}
+
+fn score_now(model: &Toxicity, text: &str, scratch: &mut Scratch) -> Result<Scores, Fault> {
     let scored = model.score(text, scratch).map_err(|error| {
         tracing::error!(%error, model = model.manifest().name, "the model failed");
-        Fault::new(Problem::ModelUnavailable).expected("it failed; see the log", "")
+        failed()
     })?;
-    let scores = scored.ok_or(Fault::new(Problem::EmptyText).field("text"))?;
-    Ok((model, scores))
+    scored.ok_or_else(empty)
+}
+
+const fn by_simple(models: &Models, scores: Scores) -> Verdict<'_> {
+    Verdict { model: &models.toxicity, counted: ToxicityModel::Simple, scores }
+}
+
+fn nanoseconds(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn empty() -> Fault {
+    Fault::new(Problem::EmptyText).field("text")
+}
+
+fn failed() -> Fault {
+    Fault::new(Problem::ModelUnavailable).expected("it failed; see the log", "")
 }
 
 fn not_yet() -> Fault {
@@ -122,7 +246,8 @@ fn parse_choice(value: Value<'_>, models: Option<&Models>) -> Result<Choice, Fau
         Some("auto") => Ok(Choice::Auto),
         Some(name) => {
             // Until the models are there, nobody knows which of a user's there will be.
-            let place = models.ok_or_else(not_yet)?.custom.iter().position(|model| model.manifest().name == name);
+            let place =
+                models.ok_or_else(not_yet)?.custom.iter().position(|custom| custom.model().manifest().name == name);
             place.map(Choice::Custom).ok_or(Fault::new(Problem::UnknownModel).field("model"))
         }
         None => Err(Fault::new(Problem::InvalidType).field("model").expected("a string", value.type_name())),

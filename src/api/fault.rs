@@ -35,7 +35,13 @@ pub fn answer(fault: &Fault, out: &mut [u8]) -> Outcome {
     }
     writer.raw(b"}");
     let length = writer.finish().unwrap_or_default();
-    Outcome { status: problem.status(), content: Content::Problem, length, problem: Some(problem) }
+    Outcome {
+        status: problem.status(),
+        content: Content::Problem,
+        length,
+        problem: Some(problem),
+        retry_after: fault.retry_after,
+    }
 }
 
 /// The reason phrase of the status, as RFC 9457 (section 4.2.1) wants it for `about:blank`.
@@ -92,6 +98,9 @@ fn detail(fault: &Fault, writer: &mut Writer<'_>) {
         }
         Problem::Overloaded => write!(writer, "every slot is taken; try again after the Retry-After seconds"),
         Problem::ModelUnavailable => write!(writer, "the model is not loaded; {}", fault.expected),
+        Problem::InferenceTimeout => {
+            write!(writer, "the text waited too long for its model; try again after the Retry-After seconds")
+        }
     };
 }
 

@@ -35,9 +35,9 @@ impl Default for SharedPhase {
     }
 }
 
-/// The seeds' health document: 200 `healthy` once every model is loaded, else 503 `unhealthy`.
+/// The seeds' health document: 200 `healthy` once every model that readiness waits for is loaded, else 503 `unhealthy`.
 pub fn health(worker: &Worker, out: &mut [u8]) -> (u16, usize) {
-    let loaded = worker.models.get().is_some();
+    let loaded = worker.loaded.models().is_some();
     let uptime_milliseconds = worker.started.elapsed().as_millis();
     let mut writer = Writer::new(out);
     writer.raw(if loaded { br#"{"status":"healthy""# } else { br#"{"status":"unhealthy""# });
@@ -47,7 +47,8 @@ pub fn health(worker: &Worker, out: &mut [u8]) -> (u16, usize) {
     writer.raw(br#","phase":""#);
     writer.raw(worker.phase.get().as_str().as_bytes());
     writer.raw(concat!(r#"","version":""#, env!("CARGO_PKG_VERSION"), r#"","models":{"#).as_bytes());
-    writer.raw(if loaded { br#""simple":true,"iris":true}}"# } else { br#""simple":false,"iris":false}}"# });
+    writer.raw(if loaded { br#""simple":true,"iris":true"# } else { br#""simple":false,"iris":false"# });
+    writer.raw(if worker.loaded.bert().is_some() { br#","bert":true}}"# } else { br#","bert":false}}"# });
     (if loaded { 200 } else { 503 }, writer.finish().unwrap_or_default())
 }
 

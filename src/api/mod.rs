@@ -10,13 +10,14 @@ pub mod root;
 pub mod route;
 pub mod scrape;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::json::read::Reader;
 use crate::metrics::Shard;
 use crate::metrics::labels::{Handler, Method};
-use crate::model::Models;
+use crate::model::Loaded;
+use crate::model::executor::Found;
 use crate::model::manifest::MAX_NAMED_BYTES;
 use crate::problem::{Fault, Problem};
 use crate::text::Scratch;
@@ -40,7 +41,7 @@ pub struct Limits {
 /// What one worker thread owns to answer requests, allocated once.
 pub struct Worker {
     shard: Arc<Shard>,
-    models: Arc<OnceLock<Models>>,
+    loaded: Arc<Loaded>,
     scrape: Scrape,
     reader: Reader,
     text: Scratch,
@@ -85,13 +86,30 @@ pub struct Outcome {
     pub length: usize,
     /// What went wrong, if something did.
     pub problem: Option<Problem>,
+    /// Of a 503: when it is worth while to come back, in seconds.
+    pub retry_after: u64,
+}
+
+/// What became of a request.
+pub enum Answered {
+    /// It is answered.
+    Now(Outcome),
+    /// A model that takes its time is asked; [`Worker::resume`] answers when that has something to say.
+    Later(analyze::Waiting),
+}
+
+impl Outcome {
+    /// An answer of JSON in which nothing went wrong.
+    const fn good(status: u16, length: usize) -> Self {
+        Self { status, content: Content::Json, length, problem: None, retry_after: 1 }
+    }
 }
 
 impl Worker {
     /// Allocates everything that answering will need.
     pub fn new(
         shard: Arc<Shard>,
-        models: Arc<OnceLock<Models>>,
+        loaded: Arc<Loaded>,
         scrape: Scrape,
         limits: Limits,
         phase: SharedPhase,
@@ -99,7 +117,7 @@ impl Worker {
     ) -> Self {
         let reader = Reader::new(limits.body);
         let text = Scratch::new(limits.text);
-        Self { shard, models, scrape, reader, text, limits, phase, started }
+        Self { shard, loaded, scrape, reader, text, limits, phase, started }
     }
 
     /// The counters of this worker.
@@ -124,7 +142,7 @@ impl Worker {
             Handler::Predict => body > predict::SMALL_BODY,
             // Ours are small; a user's model may have many labels.
             Handler::Analyze => {
-                self.models.get().is_some_and(|models| analyze::FRAME + models.named_bytes > SMALL_REPLY)
+                self.loaded.models().is_some_and(|models| analyze::FRAME + models.named_bytes > SMALL_REPLY)
             }
             _ => false,
         }
@@ -132,11 +150,15 @@ impl Worker {
 
     /// Answers `request` into `out`, which holds [`SMALL_REPLY`] bytes or, if the answer [is large](Self::is_large),
     /// [`Worker::max_reply`].
-    pub fn answer(&mut self, request: &Request<'_>, out: &mut [u8]) -> Outcome {
+    pub fn answer(&mut self, request: &Request<'_>, out: &mut [u8]) -> Answered {
         let answered = match request.handler {
-            Handler::Analyze => analyze::answer(self, request, out),
+            Handler::Analyze => match analyze::answer(self, request, out) {
+                Ok(analyze::Step::Answered(length)) => Ok((200, length)),
+                Ok(analyze::Step::Waiting(waiting)) => return Answered::Later(waiting),
+                Err(fault) => Err(fault),
+            },
             Handler::Predict => predict::answer(self, request, out),
-            Handler::Metrics => return scrape::answer(self, out),
+            Handler::Metrics => return Answered::Now(scrape::answer(self, out)),
             Handler::Root => Ok(root::answer(out)),
             Handler::Health => Ok(health::health(self, out)),
             Handler::Livez => Ok(health::livez(out)),
@@ -145,8 +167,16 @@ impl Worker {
             Handler::ModelInfo => model_info::answer(self, out),
             Handler::None => Err(Fault::new(Problem::NotFound)),
         };
-        match answered {
-            Ok((status, length)) => Outcome { status, content: Content::Json, length, problem: None },
+        Answered::Now(match answered {
+            Ok((status, length)) => Outcome::good(status, length),
+            Err(fault) => fault::answer(&fault, out),
+        })
+    }
+
+    /// Answers the request that was `waiting` for what was `found`, into `out` as [`Self::answer`] does.
+    pub fn resume(&mut self, waiting: &analyze::Waiting, found: Found, out: &mut [u8]) -> Outcome {
+        match analyze::resume(self, waiting, found, out) {
+            Ok(length) => Outcome::good(200, length),
             Err(fault) => fault::answer(&fault, out),
         }
     }

@@ -23,8 +23,8 @@ pub const fn max_len(rows: usize) -> usize {
 /// # Errors
 /// Whatever is wrong with the body, [`Problem::ModelUnavailable`] while the models are not there.
 pub fn answer(worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Result<(u16, usize), Fault> {
-    let Worker { reader, models, shard, limits, .. } = worker;
-    if models.get().is_none() {
+    let Worker { reader, loaded, shard, limits, .. } = worker;
+    if loaded.models().is_none() {
         return Err(Fault::new(Problem::ModelUnavailable).expected("it will be in a moment", ""));
     }
     let length = classify(reader, request.body, limits.rows, shard, out)?;

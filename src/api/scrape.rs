@@ -5,8 +5,10 @@ use std::sync::Arc;
 use super::{Content, Outcome, Worker};
 use crate::kernel::bag;
 use crate::metrics::{Exporter, LiveFacts, LoadedModel, Shard, StaticFacts};
+use crate::model::Loaded;
+use crate::model::bert::Bert;
 
-/// The exporter of one worker, and whether it knows the models yet.
+/// The exporter of one worker, and which models it knows.
 pub struct Scrape {
     exporter: Exporter,
     shards: Arc<[Arc<Shard>]>,
@@ -31,10 +33,12 @@ impl Scrape {
         self.exporter.max_len() + LABELS_OF_MODELS
     }
 
-    /// Takes the models into the constant part of every scrape, once.
-    fn learn(&mut self, models: &[LoadedModel]) {
-        if self.facts.models.is_empty() {
-            self.facts.models = models.to_vec();
+    /// Takes the models that have come since into the constant part of every scrape.
+    fn learn(&mut self, loaded: &Loaded) {
+        let there = |model: &&LoadedModel| model.load_ns.is_some();
+        let known = (self.facts.models.len(), self.facts.models.iter().filter(there).count());
+        if known != (loaded.each().count(), loaded.each().filter(there).count()) {
+            self.facts.models = loaded.each().cloned().collect();
             self.exporter = Exporter::new(self.shards.to_vec(), &self.facts);
         }
     }
@@ -42,13 +46,15 @@ impl Scrape {
 
 /// Renders every family into `out`.
 pub fn answer(worker: &mut Worker, out: &mut [u8]) -> Outcome {
-    if let Some(models) = worker.models.get() {
-        worker.scrape.learn(&models.loaded);
-    }
-    let live = LiveFacts { phase: worker.phase.get(), now_seconds: worker.started.elapsed().as_secs() };
+    worker.scrape.learn(&worker.loaded);
+    let live = LiveFacts {
+        phase: worker.phase.get(),
+        now_seconds: worker.started.elapsed().as_secs(),
+        queue_depth: worker.loaded.bert().map_or(0, Bert::waiting) as u64,
+    };
     // `max_reply` makes room for all of it; what did not fit would be an empty answer, which Prometheus reports.
     let length = worker.scrape.exporter.render(&live, out).unwrap_or_default();
-    Outcome { status: 200, content: Content::Metrics, length, problem: None }
+    Outcome { content: Content::Metrics, ..Outcome::good(200, length) }
 }
 
 /// Room for the digests and load times that loading adds.

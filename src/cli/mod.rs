@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 
 use crate::config::{self, Command, Flags};
 use crate::metrics;
-use crate::model::Models;
 use crate::model::engine::EngineError;
-use crate::model::toxicity::{EngineChoice, SIMPLE, Toxicity};
+use crate::model::toxicity::{BERT, EngineChoice, SIMPLE, Toxicity};
+use crate::model::{Models, bert};
 use crate::text::Scratch;
 
 /// Runs `command` and answers its exit code.
@@ -52,7 +52,13 @@ fn check(flags: &Flags) -> Result<()> {
     let iris = crate::model::iris::info();
     println!("iris: table, {} golden rows agree, OK", iris.golden_rows);
     let mut scratch = Scratch::new(flags.max_text_bytes);
-    for model in models.toxicity_models() {
+    let bert = if bert::EMBEDDED && models.user_bert.is_none() {
+        Toxicity::embedded(&BERT, EngineChoice::Tract).map_err(std::io::Error::other)?;
+        Some(bert::load(flags.engine.into()).map_err(std::io::Error::other)?)
+    } else {
+        None
+    };
+    for model in models.toxicity_models().chain(&bert) {
         let (name, engine) = (&model.manifest().name, model.engine_name());
         let rows = match model.golden_rows() {
             0 => "no golden rows".to_owned(),

@@ -21,6 +21,9 @@ pub fn arguments(path: &Path, command: &Command) -> Result<Vec<OsString>, String
             continue;
         }
         match value {
+            Value::Boolean(on) if flag.get_action().takes_values() => {
+                arguments.push(format!("--{key}={}", if on { "on" } else { "off" }).into());
+            }
             Value::Boolean(true) => arguments.push(format!("--{key}").into()),
             Value::Boolean(false) => {}
             Value::String(text) => arguments.push(format!("--{key}={text}").into()),

@@ -19,6 +19,7 @@ fn nothing_said_is_enough() {
     assert_eq!(flags.listen, SocketAddr::from(([0, 0, 0, 0], 8000)));
     assert!(flags.workers() >= 1 && flags.admin_listen.is_none());
     assert_eq!(flags.header_timeout, Duration::from_secs(10));
+    assert_eq!((flags.bert(), flags.bert_settings().threads >= 1), (bert::EMBEDDED, true));
 }
 
 #[test]
@@ -27,6 +28,9 @@ fn bad_values_are_refused_by_name() {
         (vec!["--listen", "8000"], "--listen"),
         (vec!["--workers", "0"], "--workers"),
         (vec!["--idle-timeout", "5"], "--idle-timeout"),
+        (vec!["--bert", "maybe"], "--bert"),
+        (vec!["--bert-threads", "0"], "--bert-threads"),
+        (vec!["--bert-queue", "5000"], "--bert-queue"),
         (vec!["--max-body-bytes", "1"], "--max-body-bytes"),
         (vec!["--max-text-bytes", "70000"], "--max-text-bytes"),
         (vec!["--max-body-bytes", "16777216", "--max-connections", "1024"], "--max-connections"),
@@ -47,6 +51,18 @@ fn the_file_beats_the_default_and_the_flag_beats_the_file() {
     let flags = read(&["--config", path, "--workers", "2"]).expect("valid");
     assert_eq!((flags.listen.port(), flags.workers(), flags.access_log), (1, 2, true));
     assert_eq!(flags.idle_timeout, Duration::from_secs(9));
+}
+
+#[test]
+#[cfg(feature = "bert")]
+fn a_switch_in_the_file_is_a_word_or_a_boolean() {
+    for (text, on) in
+        [("bert = false", false), ("bert = \"off\"", false), ("bert = true", true), ("bert = \"on\"", true)]
+    {
+        let path = config_file("switch", text);
+        let flags = read(&["--config", path.to_str().expect("a temporary path")]).expect("valid");
+        assert_eq!(flags.bert(), on, "{text}");
+    }
 }
 
 #[test]

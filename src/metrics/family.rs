@@ -116,6 +116,7 @@ pub enum Id {
     ConnectionsOpen,
     ConnectionsAccepted,
     RequestsShed,
+    QueueDepth,
     RequestsTimedOut,
     SlotsCapacity,
     SlotsHighWater,

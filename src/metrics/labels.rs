@@ -139,17 +139,19 @@ impl Status {
 pub enum Model {
     Simple,
     Iris,
+    Bert,
 }
 
 impl Model {
     /// Every model, in the order of its discriminants.
-    pub const ALL: [Self; 2] = [Self::Simple, Self::Iris];
+    pub const ALL: [Self; 3] = [Self::Simple, Self::Iris, Self::Bert];
 
     /// The label's value.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Simple => "simple",
             Self::Iris => "iris",
+            Self::Bert => "bert",
         }
     }
 }
@@ -160,12 +162,13 @@ impl Model {
 #[expect(missing_docs, reason = "each variant is the model that `as_str` names")]
 pub enum ToxicityModel {
     Simple,
+    Bert,
     Custom,
 }
 
 impl ToxicityModel {
     /// Every toxicity model, in the order of its discriminants.
-    pub const ALL: [Self; 2] = [Self::Simple, Self::Custom];
+    pub const ALL: [Self; 3] = [Self::Simple, Self::Bert, Self::Custom];
 
     /// Those whose time has a histogram: all but [`Self::Custom`], which stands last and for a user's models together, so
     /// that their number and their names cost two lines at most.
@@ -175,6 +178,7 @@ impl ToxicityModel {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Simple => "simple",
+            Self::Bert => "bert",
             Self::Custom => "custom",
         }
     }

@@ -122,7 +122,9 @@ const fn can_fail(problem: Problem, handler: Handler) -> bool {
             | P::DuplicateField
             | P::Overloaded
             | P::ModelUnavailable => true,
-            P::EmptyText | P::TextTooLong | P::UnknownModel => matches!(handler, Handler::Analyze),
+            P::EmptyText | P::TextTooLong | P::UnknownModel | P::InferenceTimeout => {
+                matches!(handler, Handler::Analyze)
+            }
             P::WrongLength | P::NumberOutOfRange => matches!(handler, Handler::Predict),
             _ => false,
         },

@@ -22,6 +22,8 @@ pub struct LiveFacts {
     pub phase: Phase,
     /// The uptime, in seconds: the clock of [`Shard::client_seen`].
     pub now_seconds: u64,
+    /// How many texts wait for bert.
+    pub queue_depth: u64,
 }
 
 /// Sample values, one a line, in the order of [`FAMILIES`] without the fixed ones.
@@ -130,6 +132,7 @@ impl Snapshot {
             }
             Id::ConnectionsAccepted => self.push(sum(shards, |shard| &shard.connections_opened)),
             Id::RequestsShed => self.push(sum(shards, |shard| &shard.requests_shed)),
+            Id::QueueDepth => self.push(live.queue_depth),
             Id::RequestsTimedOut => self.push(sum(shards, |shard| &shard.requests_timed_out)),
             Id::SlotsHighWater => self.push(sum(shards, |shard| &shard.slots_used_max)),
             Id::SlotFallbacks => self.push(sum(shards, |shard| &shard.slot_fallbacks)),
@@ -260,7 +263,7 @@ mod tests {
     use crate::metrics::shard::Answer;
     use proptest::prelude::*;
 
-    const LIVE: LiveFacts = LiveFacts { phase: Phase::Ready, now_seconds: 1 };
+    const LIVE: LiveFacts = LiveFacts { phase: Phase::Ready, now_seconds: 1, queue_depth: 0 };
 
     fn shards(count: usize) -> Vec<Arc<Shard>> {
         (0..count).map(|_| Arc::from(Shard::new())).collect()

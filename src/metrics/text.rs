@@ -25,17 +25,17 @@ pub struct StaticFacts {
     pub workers: u64,
     /// Preallocated request slots of all workers.
     pub slots_capacity: u64,
-    /// The models that are loaded, each at most once.
+    /// The models that are loaded or are to be, each at most once.
     pub models: Vec<LoadedModel>,
 }
 
-/// A model that is loaded.
+/// A model that is loaded, or is to be.
 #[derive(Clone, Debug)]
 pub struct LoadedModel {
     /// Which one.
     pub model: Model,
-    /// Time to load and warm it up, in ns.
-    pub load_ns: u64,
+    /// Time that it took to load and warm it up, in ns; `None` until it is loaded.
+    pub load_ns: Option<u64>,
     /// The SHA-256 of its file, in hexadecimal.
     pub sha256: String,
 }
@@ -219,12 +219,12 @@ fn fixed_samples(family: &Family, facts: &StaticFacts, loaded: Option<&LoadedMod
     use super::family::Id;
     match family.id {
         Id::ModelLoad => {
-            let load_ns = loaded.map(|loaded| loaded.load_ns);
+            let load_ns = loaded.and_then(|loaded| loaded.load_ns);
             let count = |bound: u64| u64::from(load_ns.is_some_and(|load_ns| load_ns <= bound));
             let buckets = family.bounds.iter().copied().chain([u64::MAX]).map(count);
             buckets.chain([load_ns.unwrap_or(0), count(u64::MAX)]).collect()
         }
-        Id::ModelLoaded => vec![u64::from(loaded.is_some())],
+        Id::ModelLoaded => vec![u64::from(loaded.is_some_and(|loaded| loaded.load_ns.is_some()))],
         Id::Workers => vec![facts.workers],
         Id::SlotsCapacity => vec![facts.slots_capacity],
         _ => vec![1],

@@ -253,6 +253,13 @@ impl Input {
     }
 }
 
+impl Band {
+    /// Whether `probability` lies within; both ends do.
+    pub fn contains(self, probability: f32) -> bool {
+        (self.low..=self.high).contains(&f64::from(probability))
+    }
+}
+
 impl fmt::Display for ManifestError {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
         let Self { place, reason } = self;

@@ -1,15 +1,20 @@
 //! Models: what they are, and the engines that run them.
 
+pub mod bert;
+pub mod custom;
 pub mod directory;
 pub mod encoder;
 pub mod engine;
+pub mod executor;
 pub mod files;
 pub mod golden;
 pub mod graph;
 pub mod iris;
+mod loaded;
 pub mod manifest;
 mod registry;
 pub mod simple;
 pub mod toxicity;
 
-pub use registry::{MAX_DESCRIPTION, Models, ModelsError};
+pub use loaded::Loaded;
+pub use registry::{Known, MAX_DESCRIPTION, Models, ModelsError};

@@ -4,11 +4,13 @@ use std::fmt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::bert;
+use super::custom::Custom;
 use super::directory::{self, UserModel};
 use super::iris::{self, CLASSES, FEATURE_NAMES};
+use super::manifest::Manifest;
 use super::toxicity::{Cause, EngineChoice, LoadError, SIMPLE, Toxicity};
 use crate::metrics::LoadedModel;
 use crate::metrics::labels::Model;
@@ -17,22 +19,32 @@ use crate::metrics::labels::Model;
 pub struct Models {
     /// The toxicity model `simple`: ours, or a user's of that name.
     pub toxicity: Toxicity,
-    /// A user's `bert`.
-    pub bert: Option<Toxicity>,
+    /// A user's `bert` and the time it took to load, for whoever starts its threads to take.
+    pub user_bert: Option<(Toxicity, Duration)>,
     /// A user's models of other names, at most [`MAX_MODELS`](directory::MAX_MODELS).
-    pub custom: Vec<Toxicity>,
+    pub custom: Vec<Custom>,
     /// What the metrics say of each model that they name.
     pub loaded: Vec<LoadedModel>,
-    /// The answer of `GET /model-info`.
-    pub info: Box<[u8]>,
-    /// The most that any of them asks for with [`Manifest::named_bytes`](super::manifest::Manifest::named_bytes).
+    /// The most that any toxicity model asks for with [`Manifest::named_bytes`].
     pub named_bytes: usize,
+    /// What `/model-info` tells of them: JSON objects with commas between them.
+    pub descriptions: Box<[u8]>,
+    /// What is known of `bert` until that is loaded; `None` where the build has none.
+    pub bert_before: Option<Known>,
+}
+
+/// What is known of a model.
+pub struct Known {
+    /// What the metrics say of it.
+    pub metrics: LoadedModel,
+    /// What `/model-info` tells of it, a JSON object.
+    pub description: Box<[u8]>,
 }
 
 /// Why a model is not fit to serve.
 #[derive(Debug)]
 pub enum ModelsError {
-    /// The toxicity model in the binary.
+    /// A toxicity model in the binary.
     Toxicity(LoadError),
     /// A user's model.
     User(LoadError),
@@ -51,66 +63,64 @@ impl Models {
         iris::verify().map_err(ModelsError::Iris)?;
         let iris_time = start.elapsed();
         let users = directory.map_or_else(|| Ok(Vec::new()), |directory| directory::load(directory, engine));
-        let (mut simple, mut bert, mut custom) = (None, None, Vec::new());
+        let (mut simple, mut user_bert, mut custom, mut descriptions) = (None, None, Vec::new(), Vec::new());
         for UserModel { model, load_time, .. } in users.map_err(ModelsError::User)? {
-            let description = describe_toxicity(&model, load_time);
-            check_description(directory, &model, &description)?;
+            let known = know(Model::Simple, model.manifest(), Some((model.engine_name(), load_time)));
+            check_description(directory, &model, &known.description)?;
             match model.manifest().name.as_str() {
-                "simple" => simple = Some((model, load_time, description)),
-                "bert" => bert = Some((model, description)),
-                _ => custom.push((model, description)),
+                "simple" => simple = Some((model, load_time)),
+                "bert" => user_bert = Some((model, load_time)),
+                _ => {
+                    descriptions.extend([b",", &*known.description].concat());
+                    custom.push(Custom::new(model));
+                }
             }
         }
-        let (toxicity, toxicity_time, description) = if let Some(users) = simple {
+        let (toxicity, toxicity_time) = if let Some(users) = simple {
             users
         } else {
             let start = Instant::now();
             let model = Toxicity::embedded(&SIMPLE, engine).map_err(ModelsError::Toxicity)?;
-            let time = start.elapsed();
-            let description = describe_toxicity(&model, time);
-            (model, time, description)
+            (model, start.elapsed())
         };
         if let Some(reason) = toxicity.fallback_reason() {
             tracing::warn!(reason, "the graph of 'simple' is not the kernel's: tract serves it, and allocates");
         }
-        let loaded = |model, time: Duration, sha256: &str| LoadedModel {
-            model,
-            load_ns: u64::try_from(time.as_nanos()).unwrap_or(u64::MAX),
-            sha256: sha256.to_owned(),
+        let simple = know(Model::Simple, toxicity.manifest(), Some((toxicity.engine_name(), toxicity_time)));
+        let iris = LoadedModel {
+            model: Model::Iris,
+            load_ns: Some(nanoseconds(iris_time)),
+            sha256: iris::info().sha256.to_owned(),
         };
-        let mut descriptions = vec![description, describe_iris(iris_time)];
-        let bert = bert.map(|(model, description)| {
-            descriptions.push(description);
-            model
-        });
-        let custom = custom.into_iter().map(|(model, description)| {
-            descriptions.push(description);
-            model
-        });
-        let custom: Vec<_> = custom.collect();
-        let all = std::iter::once(&toxicity).chain(&bert).chain(&custom);
+        let description = describe_iris(iris_time).to_string();
+        let bert_manifest = match &user_bert {
+            Some((model, _)) => Some(model.manifest().clone()),
+            None => bert::manifest().map_err(ModelsError::Toxicity)?,
+        };
+        let manifests =
+            custom.iter().map(|custom| custom.model().manifest()).chain([toxicity.manifest()]).chain(&bert_manifest);
         Ok(Self {
-            named_bytes: all.map(|model| model.manifest().named_bytes()).max().unwrap_or_default(),
-            loaded: vec![
-                loaded(Model::Simple, toxicity_time, &toxicity.manifest().sha256),
-                loaded(Model::Iris, iris_time, iris::info().sha256),
-            ],
-            info: json!({ "models": descriptions }).to_string().into_bytes().into(),
+            named_bytes: manifests.map(Manifest::named_bytes).max().unwrap_or_default(),
+            loaded: vec![simple.metrics, iris],
+            descriptions: [&*simple.description, b",", description.as_bytes(), &descriptions].concat().into(),
+            bert_before: bert_manifest.map(|manifest| know(Model::Bert, &manifest, None)),
+            user_bert,
             toxicity,
-            bert,
             custom,
         })
     }
 
     /// Every toxicity model that is loaded.
     pub fn toxicity_models(&self) -> impl Iterator<Item = &Toxicity> {
-        std::iter::once(&self.toxicity).chain(&self.bert).chain(&self.custom)
+        std::iter::once(&self.toxicity)
+            .chain(self.user_bert.iter().map(|(model, _)| model))
+            .chain(self.custom.iter().map(Custom::model))
     }
 }
 
 /// Refuses a model that would not leave `/model-info` its bound.
-fn check_description(directory: Option<&Path>, model: &Toxicity, description: &Value) -> Result<(), ModelsError> {
-    let found = description.to_string().len();
+fn check_description(directory: Option<&Path>, model: &Toxicity, description: &[u8]) -> Result<(), ModelsError> {
+    let found = description.len();
     if found <= MAX_DESCRIPTION {
         return Ok(());
     }
@@ -134,20 +144,24 @@ impl std::error::Error for ModelsError {}
 /// The most bytes that a user's model takes in `/model-info`.
 pub const MAX_DESCRIPTION: usize = 8 * 1024;
 
-/// The manifest, with what loading added.
-fn describe_toxicity(toxicity: &Toxicity, time: Duration) -> Value {
-    /// The manifest's fields come first.
-    #[derive(Serialize)]
-    struct Described<'a> {
-        #[serde(flatten)]
-        manifest: &'a super::manifest::Manifest,
-        engine: &'static str,
-        load_seconds: f64,
-    }
-    let described =
-        Described { manifest: toxicity.manifest(), engine: toxicity.engine_name(), load_seconds: time.as_secs_f64() };
+/// The manifest, with what loading added if it is loaded: the engine and the time it took.
+pub fn know(model: Model, manifest: &Manifest, loaded: Option<(&'static str, Duration)>) -> Known {
     // A structure of strings and numbers always has a JSON form.
-    serde_json::to_value(described).unwrap_or_default()
+    let mut described = serde_json::to_value(manifest).unwrap_or_default();
+    described["loaded"] = loaded.is_some().into();
+    if let Some((engine, time)) = loaded {
+        described["engine"] = engine.into();
+        described["load_seconds"] = time.as_secs_f64().into();
+    }
+    let load_ns = loaded.map(|(_, time)| nanoseconds(time));
+    Known {
+        metrics: LoadedModel { model, load_ns, sha256: manifest.sha256.clone() },
+        description: described.to_string().into_bytes().into(),
+    }
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn describe_iris(time: Duration) -> Value {
@@ -170,6 +184,7 @@ fn describe_iris(time: Duration) -> Value {
             "form": "random forest of 100 trees, compiled into a table",
             "libraries": { "scikit-learn": info.scikit_learn },
         },
+        "loaded": true,
         "engine": "table",
         "load_seconds": time.as_secs_f64(),
     })
@@ -183,15 +198,19 @@ mod tests {
     #[test]
     fn every_model_is_described_by_the_same_fields_within_the_answers_room() {
         let models = Models::load(None, EngineChoice::Auto).expect("the embedded models");
-        assert!(models.info.len() <= MAX_LEN);
-        let info: Value = serde_json::from_slice(&models.info).expect("JSON");
-        for model in info["models"].as_array().expect("a list") {
-            for field in
-                ["name", "version", "kind", "labels", "input", "sha256", "bytes", "metrics", "training", "load_seconds"]
-            {
-                assert!(!model[field].is_null(), "{} has no {field}", model["name"]);
+        assert_eq!(models.bert_before.is_some(), bert::EMBEDDED);
+        let bert = models.bert_before.map_or_else(Vec::new, |bert| [b",", &*bert.description].concat());
+        let list = [b"[".as_slice(), &models.descriptions, &bert, b"]"].concat();
+        assert!(list.len() + 100 <= MAX_LEN);
+        let list: Vec<Value> = serde_json::from_slice(&list).expect("JSON");
+        for (model, name) in list.iter().zip(["simple", "iris", "bert"]) {
+            for field in ["version", "kind", "labels", "input", "sha256", "bytes", "metrics", "training"] {
+                assert!(!model[field].is_null(), "{name} has no {field}");
             }
+            assert_eq!(model["name"], name);
+            assert_eq!(model["loaded"], name != "bert");
+            assert_eq!(model["load_seconds"].is_number(), name != "bert");
         }
-        assert!(info["models"][0]["levels"]["high"].is_number(), "the cut points are shown");
+        assert!(list[0]["levels"]["high"].is_number(), "the cut points are shown");
     }
 }

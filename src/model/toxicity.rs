@@ -17,7 +17,7 @@ use super::simple::{LABEL_COUNT, sigmoid};
 use crate::text::{Scratch, vocabulary::Vocabulary};
 use compiled::Compiled;
 
-pub use load::{Cause, Embedded, EngineChoice, LoadError, SIMPLE};
+pub use load::{BERT, Cause, Embedded, EngineChoice, LoadError, SIMPLE};
 
 /// The labels of the models in the binary, in the order of [`Scores::probabilities`].
 pub const LABELS: [&str; LABEL_COUNT] = ["toxic", "severe_toxic", "obscene", "threat", "insult", "identity_hate"];
@@ -43,10 +43,13 @@ enum Serving {
     Tract(Engine),
 }
 
+/// A number for each label that a model may have; those beyond its own are 0.
+pub type Probabilities = [f32; MAX_LABELS];
+
 /// A text's probabilities.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scores {
-    values: [f32; MAX_LABELS],
+    values: Probabilities,
     count: u8,
     score_at: u8,
 }
@@ -80,7 +83,12 @@ impl Toxicity {
                 values[..count].copy_from_slice(&output);
             }
         }
-        Ok(Scores { values, count: count as u8, score_at: self.score_at })
+        Ok(self.scores(values))
+    }
+
+    /// Numbers that [`Scores::values`] of this model gave, as scores again.
+    pub fn scores(&self, values: Probabilities) -> Scores {
+        Scores { values, count: self.manifest.labels.len() as u8, score_at: self.score_at }
     }
 
     /// [`Self::ids`] and [`Self::score_ids`]; `None` when nothing of `text` is left to score.
@@ -89,6 +97,11 @@ impl Toxicity {
     /// As [`Self::score_ids`].
     pub fn score(&self, text: &str, scratch: &mut Scratch) -> Result<Option<Scores>, EngineError> {
         self.ids(text, scratch).map(|ids| self.score_ids(ids)).transpose()
+    }
+
+    /// Whether the model reads word pieces: such a one may take milliseconds.
+    pub const fn reads_pieces(&self) -> bool {
+        matches!(self.cutter, Cutter::Pieces { .. })
     }
 
     /// The level of a score, 0 to 100.
@@ -121,6 +134,14 @@ impl Toxicity {
         self.fallback.as_deref()
     }
 
+    /// The most ids of a text that the model reads: what [`Self::ids`] gives at most, or what is scored of it.
+    pub const fn max_ids(&self) -> usize {
+        match self.cutter {
+            Cutter::Ngrams => MAX_NGRAMS,
+            Cutter::Pieces { most, .. } => most,
+        }
+    }
+
     /// How many golden rows the model was held to; 0 for a model without any.
     pub const fn golden_rows(&self) -> usize {
         self.golden_rows
@@ -141,6 +162,16 @@ impl Cutter {
 }
 
 impl Scores {
+    /// The probabilities in a shape that does not depend on the model.
+    pub const fn values(&self) -> Probabilities {
+        self.values
+    }
+
+    /// The probability of the label that the manifest calls `score`.
+    pub fn scored(&self) -> f32 {
+        self.values[usize::from(self.score_at)]
+    }
+
     /// The probability of each of the model's labels, 0 to 1.
     pub fn probabilities(&self) -> &[f32] {
         &self.values[..usize::from(self.count)]
@@ -201,6 +232,9 @@ fn softmax(values: &mut [f32]) {
         *value /= sum;
     }
 }
+
+/// The most n-grams of a text that are handed to another thread: those of about 4,000 bytes.
+const MAX_NGRAMS: usize = 8192;
 
 /// How far beyond 0 and 1 float32 may round a probability.
 const ROUNDING: f32 = 1e-5;

@@ -11,13 +11,14 @@ use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use hyper::body::{Body, Incoming};
 
 use super::connection::wire::Wire;
+use super::headers::{content_type, is_json, retry_after};
 use super::reply::Reply;
 use super::slots::Slot;
 use super::station::Station;
 use crate::api::route::{Action, Route, Surface, allow, route};
-use crate::api::{self, Content, Outcome, fault};
+use crate::api::{self, Answered, Content, Outcome, analyze, fault};
 use crate::metrics::labels::{Method, Status};
-use crate::metrics::{Answer, CONTENT_TYPE as METRICS_TYPE, InProgress, Shard};
+use crate::metrics::{Answer, InProgress, Shard};
 use crate::problem::{Fault, Problem};
 
 /// hyper's door to a connection.
@@ -138,6 +139,8 @@ enum Stage {
     Read(Incoming, Option<Slot>, Option<Fault>),
     /// The body, if there is one, is here.
     Answer(Option<Slot>),
+    /// A model that takes its time is asked; the body's slot is given back.
+    Wait(analyze::Waiting),
     Options,
     Refuse(Fault),
     Answered,
@@ -179,7 +182,8 @@ impl Future for Exchange {
                 }
             };
         }
-        Poll::Ready(Ok(exchange.answer(received)))
+        let (reply, outcome) = ready!(exchange.answer(received, context));
+        Poll::Ready(Ok(exchange.complete(reply, &outcome)))
     }
 }
 
@@ -216,22 +220,51 @@ fn poll_body(
 }
 
 impl Exchange {
-    fn answer(&mut self, received: Instant) -> Response<Reply> {
-        let (reply, outcome) = match std::mem::replace(&mut self.stage, Stage::Answered) {
-            Stage::Answer(slot) => self.handle(slot.as_ref(), received),
+    /// Brings the request, whose body has come, to its answer.
+    fn answer(&mut self, received: Instant, context: &mut Context<'_>) -> Poll<(Reply, Outcome)> {
+        let answered = match std::mem::replace(&mut self.stage, Stage::Answered) {
+            Stage::Answer(slot) => match self.handle(slot.as_ref(), received) {
+                (reply, Answered::Now(outcome)) => (reply, outcome),
+                (_, Answered::Later(waiting)) => {
+                    self.connection.wire.model_awaited();
+                    self.stage = Stage::Wait(waiting);
+                    drop(slot);
+                    return self.answer(received, context);
+                }
+            },
+            Stage::Wait(mut waiting) => match waiting.poll(context) {
+                Poll::Pending => {
+                    self.stage = Stage::Wait(waiting);
+                    return Poll::Pending;
+                }
+                Poll::Ready(found) => {
+                    self.connection.wire.model_answered(Instant::now());
+                    let written = self.write(|out| {
+                        let outcome = self.connection.station.api.borrow_mut().resume(&waiting, found, out);
+                        (outcome.length, outcome)
+                    });
+                    written.unwrap_or_else(|| refuse(&Fault::new(Problem::Overloaded)))
+                }
+            },
             Stage::Options => {
-                (Reply::empty(), Outcome { status: 204, content: Content::Json, length: 0, problem: None })
+                let outcome = Outcome { status: 204, content: Content::Json, length: 0, problem: None, retry_after: 1 };
+                (Reply::empty(), outcome)
             }
             Stage::Refuse(fault) => refuse(&fault),
             Stage::Read(..) | Stage::Answered => refuse(&Fault::new(Problem::MalformedRequest)),
         };
-        let ended = Instant::now();
-        self.count(&outcome, &reply, ended);
-        self.connection.wire.request_ends(ended);
-        self.respond(reply, &outcome)
+        Poll::Ready(answered)
     }
 
-    fn handle(&self, body: Option<&Slot>, received: Instant) -> (Reply, Outcome) {
+    /// Counts the answer and makes hyper's response of it.
+    fn complete(&mut self, reply: Reply, outcome: &Outcome) -> Response<Reply> {
+        let ended = Instant::now();
+        self.count(outcome, &reply, ended);
+        self.connection.wire.request_ends(ended);
+        self.respond(reply, outcome)
+    }
+
+    fn handle(&self, body: Option<&Slot>, received: Instant) -> (Reply, Answered) {
         let station = &self.connection.station;
         let request = api::Request {
             handler: self.route.handler,
@@ -241,16 +274,22 @@ impl Exchange {
             client: self.connection.client,
         };
         let write = |out: &mut [u8]| {
-            let outcome = station.api.borrow_mut().answer(&request, out);
-            (outcome.length, outcome)
+            let answered = station.api.borrow_mut().answer(&request, out);
+            (if let Answered::Now(outcome) = &answered { outcome.length } else { 0 }, answered)
         };
-        if !station.api.borrow().is_large(request.handler, self.received_bytes) {
-            return Reply::inline(write);
+        self.write(write).unwrap_or_else(|| {
+            let (reply, outcome) = refuse(&Fault::new(Problem::Overloaded));
+            (reply, Answered::Now(outcome))
+        })
+    }
+
+    /// Has `write` fill a reply that is large enough; `None` where all that are large are taken.
+    fn write<T>(&self, write: impl FnOnce(&mut [u8]) -> (usize, T)) -> Option<(Reply, T)> {
+        let station = &self.connection.station;
+        if !station.api.borrow().is_large(self.route.handler, self.received_bytes) {
+            return Some(Reply::inline(write));
         }
-        match station.replies.borrow() {
-            Some(slot) => Reply::in_slot(slot, write),
-            None => refuse(&Fault::new(Problem::Overloaded)),
-        }
+        Some(Reply::in_slot(station.replies.borrow()?, write))
     }
 
     fn count(&mut self, outcome: &Outcome, reply: &Reply, ended: Instant) {
@@ -298,7 +337,7 @@ impl Exchange {
                 headers.insert(ALLOW, HeaderValue::from_static(allow(self.route.handler)));
             }
             503 if outcome.problem.is_some() => {
-                headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+                headers.insert(RETRY_AFTER, retry_after(outcome.retry_after));
             }
             // The rest of the request is not read: the connection cannot go on.
             408 | 413 if self.connection.closable => {
@@ -317,6 +356,9 @@ impl Exchange {
 impl Drop for Exchange {
     /// The connection goes on after a request that its client gave up.
     fn drop(&mut self) {
+        if matches!(self.stage, Stage::Wait(_)) {
+            self.connection.wire.model_answered(Instant::now());
+        }
         if !matches!(self.stage, Stage::Answered) {
             self.connection.wire.request_ends(self.started);
         }
@@ -334,20 +376,4 @@ fn refuse(fault: &Fault) -> (Reply, Outcome) {
 fn is_bad_framing(error: &hyper::Error) -> bool {
     let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<std::io::Error>());
     source.is_some_and(|error| error.kind() == std::io::ErrorKind::InvalidInput)
-}
-
-/// `application/json`, or a type with the `+json` suffix (RFC 6839), whatever its parameters.
-fn is_json(headers: &HeaderMap) -> bool {
-    let Some(value) = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes) else { return false };
-    let essence = value.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
-    essence.eq_ignore_ascii_case(b"application/json")
-        || essence.len() > 5 && essence[essence.len() - 5..].eq_ignore_ascii_case(b"+json")
-}
-
-fn content_type(content: Content) -> HeaderValue {
-    HeaderValue::from_static(match content {
-        Content::Json => "application/json",
-        Content::Problem => "application/problem+json",
-        Content::Metrics => METRICS_TYPE,
-    })
 }

@@ -3,11 +3,12 @@
 //! ```text
 //! main ──orders──► worker 0..N: one thread, one runtime, one listener per address
 //!   │                └─ accept ─► connection ─► exchange ─► api (handlers) ─► reply
-//!   └─phase, models (read by all, written once)
+//!   └─phase, models (read by all, written once)        └─► bert's threads, for what takes milliseconds
 //! ```
 
 pub mod connection;
 pub mod exchange;
+mod headers;
 mod listen;
 pub mod reply;
 pub mod slots;
@@ -16,7 +17,7 @@ pub mod worker;
 
 use std::io::Result;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -31,7 +32,7 @@ use crate::config::Flags;
 use crate::log;
 use crate::metrics::Shard;
 use crate::metrics::labels::Phase;
-use crate::model::Models;
+use crate::model::{Loaded, Models};
 use station::Station;
 use worker::Order;
 
@@ -39,7 +40,7 @@ use worker::Order;
 pub struct Server {
     addresses: Vec<SocketAddr>,
     phase: SharedPhase,
-    models: Arc<OnceLock<Models>>,
+    loaded: Arc<Loaded>,
     orders: watch::Sender<Order>,
     workers: Vec<JoinHandle<()>>,
     running: Arc<Running>,
@@ -72,8 +73,8 @@ impl Server {
         }
         let running = Arc::new(Running { count: Mutex::new(count), changed: Condvar::new() });
         let (orders, _) = watch::channel(Order::Serve);
-        let mut server =
-            Self { addresses, phase: SharedPhase::new(), models: Arc::default(), orders, workers: Vec::new(), running };
+        let loaded = Arc::new(Loaded::new(flags.bert()));
+        let mut server = Self { addresses, phase: SharedPhase::new(), loaded, orders, workers: Vec::new(), running };
         let shards: Arc<[Arc<Shard>]> = (0..count).map(|_| Arc::from(Shard::new())).collect();
         let started = Instant::now();
         for (index, listeners) in listeners.into_iter().enumerate() {
@@ -92,13 +93,13 @@ impl Server {
         started: Instant,
     ) -> Result<JoinHandle<()>> {
         let (orders, running) = (self.orders.subscribe(), Arc::clone(&self.running));
-        let (models, phase, shards) = (Arc::clone(&self.models), self.phase.clone(), Arc::clone(shards));
+        let (loaded, phase, shards) = (Arc::clone(&self.loaded), self.phase.clone(), Arc::clone(shards));
         std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
             let _ended = EndOfWorker(running);
             let ended = worker::run(listeners, orders, || {
                 let shard = Arc::clone(&shards[index]);
                 let scrape = Scrape::new(&shards, flags.max_connections);
-                let api = api::Worker::new(Arc::clone(&shard), models, scrape, flags.limits(), phase, started);
+                let api = api::Worker::new(Arc::clone(&shard), loaded, scrape, flags.limits(), phase, started);
                 Station::new(api, shard, &flags)
             });
             if let Err(error) = ended {
@@ -114,10 +115,15 @@ impl Server {
         &self.addresses
     }
 
+    /// What the workers answer with, for whoever loads more of it.
+    pub fn loaded(&self) -> Arc<Loaded> {
+        Arc::clone(&self.loaded)
+    }
+
     /// Publishes the models and turns ready.
     pub fn ready(&self, models: Models) {
         // Models are published once; a second set would be dropped.
-        if self.models.set(models).is_ok() {
+        if self.loaded.publish(models) {
             self.phase.advance(Phase::Ready);
         }
     }

@@ -5,6 +5,7 @@
 
 pub mod daemon;
 pub mod http;
+pub mod inference;
 pub mod metrics;
 pub mod onnx;
 pub mod tools;

@@ -49,6 +49,20 @@ pub const SIMPLE: Embedded = Embedded {
     ],
 };
 
+/// `bert`: word pieces. Without the feature `bert`, no files.
+pub const BERT: Embedded = Embedded {
+    manifest: "bert.toml",
+    #[cfg(feature = "bert")]
+    files: &[
+        ("bert.toml", include_bytes!("../../../models/toxicity/bert.toml")),
+        ("bert.onnx", include_bytes!("../../../models/toxicity/bert.onnx")),
+        ("bert.golden.json", include_bytes!("../../../models/toxicity/bert.golden.json")),
+        ("bert.vocab.txt", include_bytes!("../../../models/toxicity/bert.vocab.txt")),
+    ],
+    #[cfg(not(feature = "bert"))]
+    files: &[],
+};
+
 /// Why a model was not loaded.
 #[derive(Debug)]
 pub struct LoadError {
@@ -89,6 +103,16 @@ enum Judge {
     Everyone,
 }
 
+impl Embedded {
+    /// What the model says of itself.
+    ///
+    /// # Errors
+    /// The manifest is not there, or is not one for this build.
+    pub fn manifest(&self) -> Result<Manifest, LoadError> {
+        read_manifest(&Files::Memory(self.files), self.manifest)
+    }
+}
+
 impl Toxicity {
     /// Loads a model that is in the binary.
     ///
@@ -111,7 +135,7 @@ impl Toxicity {
 fn load(files: Files<'_>, name: &str, choice: EngineChoice, judge: Judge) -> Result<Toxicity, LoadError> {
     let failed = |name: &str, cause: Cause| LoadError { file: files.display(name), cause };
     let read = |name: &str| files.read(name).map_err(|error| failed(name, Cause::Read(error)));
-    let manifest = Manifest::parse(&read(name)?).map_err(|error| failed(name, Cause::Manifest(error)))?;
+    let manifest = read_manifest(&files, name)?;
     let cutter = match &manifest.input {
         Input::HashedNgrams { .. } => Cutter::Ngrams,
         Input::Wordpiece { vocabulary: name, vocabulary_sha256, max_pieces, .. } => {
@@ -145,6 +169,12 @@ fn load(files: Files<'_>, name: &str, choice: EngineChoice, judge: Judge) -> Res
     })?;
     let (score_at, golden_rows) = (manifest.score_position() as u8, rows.len());
     Ok(Toxicity { manifest, cutter, serving, fallback, golden_rows, score_at })
+}
+
+fn read_manifest(files: &Files<'_>, name: &str) -> Result<Manifest, LoadError> {
+    let failed = |cause: Cause| LoadError { file: files.display(name), cause };
+    let content = files.read(name).map_err(|error| failed(Cause::Read(error)))?;
+    Manifest::parse(&content).map_err(|error| failed(Cause::Manifest(error)))
 }
 
 /// A model that has not proved itself.

@@ -39,6 +39,7 @@ pub struct Wire {
     stalled_since: Cell<Option<Instant>>,
     bytes_of_head: Cell<bool>,
     exchanges: Cell<usize>,
+    models_awaited: Cell<usize>,
     expired: Cell<bool>,
     linger: Cell<bool>,
 }
@@ -52,6 +53,7 @@ impl Wire {
             stalled_since: Cell::new(None),
             bytes_of_head: Cell::new(false),
             exchanges: Cell::new(0),
+            models_awaited: Cell::new(0),
             expired: Cell::new(false),
             linger: Cell::new(false),
         }
@@ -73,6 +75,18 @@ impl Wire {
             self.awaiting.set(Awaiting::Request);
             self.since.set(now);
         }
+    }
+
+    /// A request waits for a model: until that has answered, whatever else the client owes has no end but taking the
+    /// answers before it.
+    pub fn model_awaited(&self) {
+        self.models_awaited.set(self.models_awaited.get() + 1);
+    }
+
+    /// A request waits no more for a model: what else the client owes, it owes from `now`.
+    pub fn model_answered(&self, now: Instant) {
+        self.models_awaited.set(self.models_awaited.get().saturating_sub(1));
+        self.since.set(now);
     }
 
     /// The body is not complete and no more of it is here.
@@ -153,7 +167,9 @@ impl Wire {
             Awaiting::Body => timeouts.body,
             Awaiting::Request | Awaiting::Nothing | Awaiting::Reader => timeouts.idle,
         };
-        let due = self.since.get() + patience;
+        // While a model is awaited the patience has not begun.
+        let since = if self.models_awaited.get() > 0 { Instant::now() } else { self.since.get() };
+        let due = since + patience;
         match self.stalled_since.get().map(|stalled| stalled + timeouts.write) {
             Some(stalled) if stalled < due => (stalled, Awaiting::Reader),
             _ => (due, awaiting),
@@ -194,5 +210,23 @@ mod tests {
         assert_eq!(wire.due(&TIMEOUTS).1, Awaiting::Reader);
         wire.bytes_written();
         assert_eq!(wire.due(&TIMEOUTS).1, Awaiting::Request);
+    }
+
+    #[test]
+    fn no_patience_ends_while_a_model_is_awaited_but_that_with_a_client_that_does_not_read() {
+        let long_ago = Instant::now().checked_sub(Duration::from_secs(100)).expect("an uptime of two minutes");
+        let wire = Wire::new(long_ago);
+        wire.request_begins(long_ago);
+        wire.model_awaited();
+        wire.model_awaited();
+        assert!(wire.due(&TIMEOUTS).0 > Instant::now());
+        wire.model_answered(long_ago);
+        assert!(wire.due(&TIMEOUTS).0 > Instant::now(), "the other one is awaited still");
+        wire.write_stalled();
+        assert_eq!(wire.due(&TIMEOUTS).1, Awaiting::Reader);
+        wire.bytes_written();
+        let now = Instant::now();
+        wire.model_answered(now);
+        assert_eq!(wire.due(&TIMEOUTS).0, now + TIMEOUTS.idle);
     }
 }
