@@ -413,3 +413,46 @@ fn a_transformer_that_another_tool_quantized_answers_as_onnx_runtime_does() {
     let scores = models[0].model.score(&long, &mut Scratch::new(long.len())).expect("no failure");
     assert!(scores.is_some(), "a text of more pieces than the model reads is cut");
 }
+
+#[test]
+fn a_queue_that_is_full_refuses_at_once_and_holds_up_nobody_else() {
+    let root = empty_directory("queue");
+    // Heavy enough that requests overlap: each piece's row goes through a product of 512 x 512, again and again.
+    let wide: Vec<f32> = (0..512 * 512).map(|at| if at % 513 == 0 { 1.0 } else { 0.0 }).collect();
+    let mut graph = Graph::default()
+        .input("input_ids", INT64, &[1, -1])
+        .floats("table", &[7, 512], &vec![0.5; 7 * 512])
+        .floats("wide", &[512, 512], &wide)
+        .floats("narrow", &[512, 2], &vec![0.001; 1024])
+        .integers("one", &[1], &[1])
+        .node("Gather", &["table", "input_ids"], "x0", &[("axis", 0)]);
+    for step in 0..64 {
+        let (from, to) = (format!("x{step}"), format!("x{}", step + 1));
+        graph = graph.node("MatMul", &[&from, "wide"], &format!("m{step}"), &[]);
+        graph = graph.node("Relu", &[&format!("m{step}")], &to, &[]);
+    }
+    let graph = graph
+        .node("ReduceSum", &["x64", "one"], "sum", &[("keepdims", 0)])
+        .node("MatMul", &["sum", "narrow"], "logits", &[])
+        .output("logits", FLOAT, &[1, 2]);
+    UserModel::good("heavy").with("max_pieces = 16", "max_pieces = 512").with_graph(graph).write(&root, "heavy");
+    let directory = root.to_str().expect("UTF-8");
+    let sizes = ["--workers", "1", "--bert", "off", "--bert-threads", "1", "--bert-queue", "1"];
+    let daemon = Daemon::start(&[&sizes[..], &["--model-dir", directory]].concat());
+    let body = format!(r#"{{"text":"{}","model":"heavy"}}"#, "good ".repeat(510));
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let asked: Vec<_> =
+            (0..8).map(|_| scope.spawn(|| daemon.ask(&Request::json("/analyze", body.as_str())))).collect();
+        let simple = daemon.ask(&Request::json("/analyze", r#"{"text":"good day"}"#));
+        assert_eq!(simple.status, 200, "the worker answers others meanwhile");
+        asked.into_iter().map(|asked| asked.join().expect("no panic")).map(|response| response.status).collect()
+    });
+    let count = |status| statuses.iter().filter(|&&found| found == status).count();
+    assert!(count(200) >= 2 && count(503) >= 1 && count(200) + count(503) == 8, "{statuses:?}");
+    let samples = daemon.scrape();
+    for (outcome, expected) in [("success", count(200)), ("error", count(503))] {
+        let labels = [("model_type", "custom"), ("status", outcome)];
+        assert_eq!(samples.value("toxicity_api_requests_total", &labels), expected as f64, "{outcome}");
+    }
+    std::fs::remove_dir_all(&root).expect("removed");
+}
