@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tamis::config::{Command, CommandLine, Flags};
 use tamis::model::bert::{self, Bert};
 use tamis::model::toxicity::{EngineChoice, Toxicity};
-use tamis::model::{Loaded, Models};
+use tamis::model::{Loaded, Models, ModelsError};
 use tamis::server::Server;
 use tamis::{alloc, cli, log};
 use tokio::signal::unix::{SignalKind, signal};
@@ -49,7 +49,7 @@ fn serve(flags: &Flags, started: Instant) -> std::io::Result<ExitCode> {
     let mut models = match Models::load(flags.model_dir.as_deref(), flags.engine.into()) {
         Ok(models) => models,
         // The directory is a setting: what is wrong in it ends like any setting that is wrong.
-        Err(error) if flags.model_dir.is_some() => {
+        Err(error @ ModelsError::User(_)) => {
             tracing::error!(%error, "cannot serve the models of --model-dir");
             return Ok(ExitCode::from(2));
         }
@@ -57,6 +57,9 @@ fn serve(flags: &Flags, started: Instant) -> std::io::Result<ExitCode> {
     };
     let simple = models.toxicity.engine_name();
     let user_bert = models.user_bert.take();
+    for custom in &mut models.custom {
+        custom.start(flags.bert_settings())?;
+    }
     server.ready(models);
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
