@@ -100,7 +100,7 @@ class Training:
 
     def batch(self, at: int) -> float:
         """One step; returns the loss: the weighted cross-entropy over all labels and rows."""
-        self.set_rate(self.data.done[at])
+        self.set_rate(float(self.data.done[at]))
         ids, lengths = (torch.from_numpy(x).to(self.device) for x in self.data.padded(at))
         rows = self.data.rows[at]
         labels, weights = (torch.from_numpy(x[rows]).to(self.device) for x in (self.data.labels, self.data.weights))

@@ -46,7 +46,7 @@ def figures(texts: list[str], scores: np.ndarray, positive: np.ndarray) -> dict:
 
 def summarised(values: dict[str, float]) -> dict:
     """The generalised mean of power -5, and the least value with its term."""
-    numbers = np.array(list(values.values()))
+    numbers = np.maximum(list(values.values()), 1e-4)
     worst = min(values, key=values.get)
     return {
         "generalised_mean": round(float(np.mean(numbers**POWER) ** (1 / POWER)), 4),
