@@ -2,11 +2,12 @@
 
 import subprocess
 import zlib
+from collections.abc import Callable
 
 import numpy as np
 
 from corpus import rows
-from settings import Settings
+from settings import HERE, Settings
 from simple import features
 
 CLS, SEP = 101, 102
@@ -48,13 +49,19 @@ def cut(settings: Settings, texts: list[str]) -> list[np.ndarray]:
     return _daemon(settings)(texts)
 
 
-def _daemon(settings: Settings):
-    probe = subprocess.run([settings.tamis, "pieces"], input=b'"a"\n', capture_output=True)
+def _daemon(settings: Settings) -> Callable[[list[str]], list[np.ndarray]]:
+    """`tamis pieces`, without its [CLS] and [SEP]; a text with nothing to score has no pieces.
+
+    A smoke run on a binary without that subcommand takes each word for a piece.
+    """
+    vocabulary = str(HERE / settings["export"]["vocabulary"])
+    command = ("pieces", "--vocabulary", vocabulary, "--max", str(MOST + 2))
+    probe = subprocess.run([settings.tamis, *command], input=b'"a"\n', capture_output=True)
     if probe.returncode == 0:
-        return lambda texts: [row[:MOST] for row in features.ids(settings.tamis, texts, "pieces")]
+        return lambda texts: [row[1:-1] for row in features.ids(settings.tamis, texts, command)]
     if not settings.smoke:
-        raise SystemExit(f"{settings.tamis} has no subcommand `pieces`: {probe.stderr.decode()}")
-    print("this binary has no subcommand `pieces`: each word of the synthetic rows is one piece")
+        raise SystemExit(f"`tamis {' '.join(command)}` fails: {probe.stderr.decode()}")
+    print("this binary cuts no pieces: each word of the synthetic rows is one")
     return lambda texts: [
         np.array([1000 + zlib.crc32(word.encode()) % 1000 for word in text.split()][:MOST], np.uint32) for text in texts
     ]

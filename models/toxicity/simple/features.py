@@ -11,17 +11,20 @@ HASH_BITS = 18
 FEATURE_SPEC = 1
 
 
-def ids(tamis: Path, texts: list[str], command: str = "features") -> list[np.ndarray]:
-    """The ids of each text, uint32: `tamis features` gives the distinct n-grams, `tamis pieces` the word pieces."""
+def ids(tamis: Path, texts: list[str], command: tuple[str, ...] = ("features",)) -> list[np.ndarray]:
+    """The ids of each text, uint32: `tamis features` gives the distinct n-grams, `tamis pieces` the word pieces.
+
+    Input: a JSON string a line. Output: for each text the number of its ids, then the ids, all uint32 little-endian.
+    """
     lines = "".join(json.dumps(text) + "\n" for text in texts).encode()
-    output = subprocess.run([tamis, command], input=lines, stdout=subprocess.PIPE, check=True).stdout
+    output = subprocess.run([tamis, *command], input=lines, stdout=subprocess.PIPE, check=True).stdout
     stream, rows, at = np.frombuffer(output, dtype="<u4"), [], 0
     for _ in texts:
         count = int(stream[at])
         rows.append(stream[at + 1 : at + 1 + count])
         at += 1 + count
     if at != len(stream):
-        raise ValueError(f"`tamis {command}` wrote {len(stream)} words for {len(texts)} texts, {at} of them read")
+        raise ValueError(f"`tamis {command[0]}` wrote {len(stream)} words for {len(texts)} texts, {at} of them read")
     return rows
 
 
