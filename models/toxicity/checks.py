@@ -111,7 +111,9 @@ class Measures(unittest.TestCase):
         self.assertGreaterEqual(metrics.precision_recall(score, toxic, high)["precision"], 0.9)
 
     def test_bias_shows_for_the_term_that_scores_too_high_and_for_no_other(self):
-        texts = [f"{name} people are {word}" for name in ("sikh", "deaf") for word in ("nice", "awful") for _ in range(20)]
+        texts = [
+            f"{name} people are {word}" for name in ("sikh", "deaf") for word in ("nice", "awful") for _ in range(20)
+        ]
         positive = np.array(["awful" in text for text in texts])
         scores = positive * 0.5 + np.array(["sikh" in text for text in texts]) * 0.6
         found = bias.figures(texts, scores, positive)["terms"]
@@ -203,7 +205,12 @@ class Exports(unittest.TestCase):
         split = [np.array([at, at + 8]) for at in range(8)]
         counts = np.array([max(len(ids[at]) for at in rows) * 2 for rows in split])
         data = batches.Batches(
-            ids, np.eye(16, 6, dtype=np.float32), np.ones((16, 6), np.float32), split, counts, np.cumsum(counts) / counts.sum()
+            ids,
+            np.eye(16, 6, dtype=np.float32),
+            np.ones((16, 6), np.float32),
+            split,
+            counts,
+            np.cumsum(counts) / counts.sum(),
         )
 
         def fresh():
@@ -230,7 +237,7 @@ class Exports(unittest.TestCase):
     def test_toml_reads_back_as_it_was(self):
         table = {
             "a": 1,
-            "b": [1.5, "x\n\"y\""],
+            "b": [1.5, 'x\n"y"'],
             "mixture": [{"set": "s", "weight": {"toxic": 0.5}}],
             "t": {"u": {"w.x/y": "é"}, "v": True},
             "deep": {"only": {"tables": {"z": 0.1}}},

@@ -112,7 +112,9 @@ def _manifest(settings: Settings, model: str, onnx: bytes, figures: dict) -> str
     }
     band = json.loads(settings.calibration("auto").read_text())["band"] if model == "bert" else None
     levels = dict(zip(("medium", "high"), calibration.levels(settings, model), strict=True))
-    return manifest.render(settings, model, hashlib.sha256(onnx).hexdigest(), len(onnx), levels, band, figures, training)
+    return manifest.render(
+        settings, model, hashlib.sha256(onnx).hexdigest(), len(onnx), levels, band, figures, training
+    )
 
 
 def _calibration(settings: Settings, model: str) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,7 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 
 from corpus import rows
 from corpus.rows import LABELS, TOXIC, Rows
-from evaluation import metrics
+from evaluation import metrics, predictions
 from evaluation.figures import natural_probabilities
 from settings import Settings
 
@@ -29,10 +29,11 @@ def draw(settings: Settings, figures: dict, out: Path) -> list[str]:
     plt.rcParams.update({"grid.alpha": 0.3, "axes.spines.top": False, "axes.spines.right": False})
     natural = rows.read(settings.rows("natural"))
     models = list(figures["models"])
+    logits = {model: predictions.logits(settings, model, "natural") for model in models}
     scores = {model: natural_probabilities(settings, model, natural) for model in models}
     made = {
-        "roc": roc(scores, natural),
-        "precision_recall": precision_recall(scores, natural),
+        "roc": roc(logits, natural),
+        "precision_recall": precision_recall(logits, natural),
         "reliability": reliability(scores, natural),
         "histograms": histograms(scores, natural),
         "cost": cost(figures["experiments"]),
@@ -74,7 +75,9 @@ def reliability(scores: dict[str, np.ndarray], natural: Rows) -> Figure:
     figure, axes = plt.subplots(figsize=SIZE)
     axes.plot([0, 1], [0, 1], color="#999999", lw=1)
     for at, (model, found) in enumerate(scores.items()):
-        mean, rate, count = map(np.array, zip(*metrics.reliability(found[:, TOXIC], natural.labels[:, TOXIC]), strict=True))
+        mean, rate, count = map(
+            np.array, zip(*metrics.reliability(found[:, TOXIC], natural.labels[:, TOXIC]), strict=True)
+        )
         axes.plot(mean, rate, color=COLOURS[at], ls=STYLES[at], lw=1, label=model)
         axes.scatter(mean, rate, s=12 + 6 * np.log1p(count), color=COLOURS[at])
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="probability of toxic", ylabel="rate of toxic rows")
@@ -90,8 +93,10 @@ def histograms(scores: dict[str, np.ndarray], natural: Rows) -> Figure:
         bears = natural.labels[:, at] > 0
         for rows_of, colour, name, fill in ((~bears, COLOURS[0], "without", True), (bears, COLOURS[1], "with", False)):
             kind = "stepfilled" if fill else "step"
-            axes.hist(scores[model][rows_of, at], bins=20, range=(0, 1), histtype=kind, color=colour, alpha=0.6 if fill else 1, lw=2, label=name)
+            style = {"histtype": kind, "color": colour, "alpha": 0.6 if fill else 1, "lw": 2, "label": name}
+            axes.hist(scores[model][rows_of, at], bins=20, range=(0, 1), **style)
         axes.set(title=f"{label}, {model}", yscale="log")
+        axes.minorticks_off()
     panels[0, 0].legend()
     figure.supxlabel("calibrated probability")
     figure.supylabel("rows")

@@ -44,7 +44,9 @@ SMOKE_ROC_AUC = 0.99
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("stages", nargs="*", default="all", choices=[*STAGES, "publish", "all"], metavar="STAGE")
-    parser.add_argument("--tamis", type=Path, default=os.environ.get("TAMIS"), help="the daemon's binary, which cuts texts")
+    parser.add_argument(
+        "--tamis", type=Path, default=os.environ.get("TAMIS"), help="the daemon's binary, which cuts texts"
+    )
     parser.add_argument("--work", type=Path, default=HERE / "work", help="where intermediate files go")
     parser.add_argument("--smoke", action="store_true", help="synthetic rows, a temporary directory, checks only")
     arguments = parser.parse_args()

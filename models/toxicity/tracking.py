@@ -1,6 +1,6 @@
 """What each stage did, in MLflow: parameters, metrics, artefacts, signatures. A local store in the work directory.
 
-    mlflow ui --backend-store-uri sqlite:///models/toxicity/work/mlflow.db
+mlflow ui --backend-store-uri sqlite:///models/toxicity/work/mlflow.db
 """
 
 import importlib.util

@@ -26,6 +26,11 @@ def random(settings: Settings, vocabulary=30522, width=64, inner=128, labels=6) 
     out["head.bias"] = np.zeros(labels, np.float32)
     for name in ("norm", "layers.0.n1", "layers.0.n2"):
         out[f"{name}.weight"], out[f"{name}.bias"] = np.ones(width, np.float32), np.zeros(width, np.float32)
-    for name, rows, columns in (("qkv", 3 * width, width), ("o", width, width), ("up", inner, width), ("down", width, inner)):
+    for name, rows, columns in (
+        ("qkv", 3 * width, width),
+        ("o", width, width),
+        ("up", inner, width),
+        ("down", width, inner),
+    ):
         out[f"layers.0.{name}.weight"], out[f"layers.0.{name}.bias"] = draw(rows, columns), draw(rows)
     return out

@@ -46,4 +46,6 @@ def clean(sets: dict[str, Rows]) -> tuple[dict[str, Rows], dict[str, int]]:
 
 def _read(settings: Settings) -> dict[str, Rows]:
     present = json.loads((settings.work / "sources.json").read_text())["sets"]
-    return {source.name: sources.load(settings.work / "raw", source) for source in sources.SOURCES if source.name in present}
+    return {
+        source.name: sources.load(settings.work / "raw", source) for source in sources.SOURCES if source.name in present
+    }

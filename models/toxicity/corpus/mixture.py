@@ -50,7 +50,13 @@ def _share(settings: Settings, entry: dict, random: np.random.Generator) -> Shar
     if epochs == "alternate":
         return Share(name, at, labels, weights, random.integers(0, 2, len(at)))
     repeat = len(epochs)
-    return Share(name, np.tile(at, repeat), np.tile(labels, (repeat, 1)), np.tile(weights, (repeat, 1)), np.repeat(epochs, len(at)))
+    return Share(
+        name,
+        np.tile(at, repeat),
+        np.tile(labels, (repeat, 1)),
+        np.tile(weights, (repeat, 1)),
+        np.repeat(epochs, len(at)),
+    )
 
 
 def _weight(weight: float | dict[str, float]) -> np.ndarray:

@@ -36,7 +36,9 @@ class Rows:
     def take(self, rows: np.ndarray) -> "Rows":
         """The rows at these positions, or where this mask is true."""
         at = np.flatnonzero(rows) if rows.dtype == bool else rows
-        return Rows([self.texts[i] for i in at], self.labels[at], [self.part[i] for i in at], [self.group[i] for i in at])
+        return Rows(
+            [self.texts[i] for i in at], self.labels[at], [self.part[i] for i in at], [self.group[i] for i in at]
+        )
 
     def parts(self) -> np.ndarray:
         """The column `part` as an array of strings."""

@@ -77,16 +77,26 @@ MLMA = "github.com/HKUST-KnowComp/MLMA_hate_speech"
 HELD = always("held_out")
 
 SOURCES = [
-    Source("natural", "jigsaw/train_rows_00000-09999.csv.xz", "comment_text", six, WIKIPEDIA, JIGSAW, "id", required=True),
+    Source(
+        "natural", "jigsaw/train_rows_00000-09999.csv.xz", "comment_text", six, WIKIPEDIA, JIGSAW, "id", required=True
+    ),
     Source("extra", "jigsaw/train_extra.csv.xz", "comment_text", six, WIKIPEDIA, JIGSAW, "id", required=True),
     Source("dynahate_train", "dynahate/train.csv.xz", "text", hate, "CC BY 4.0", DYNAHATE),
     Source("dynahate_dev", "dynahate/dev.csv.xz", "text", hate, "CC BY 4.0", DYNAHATE, part=HELD),
     Source("hate_speech_train", "measuring-hate-speech/train.csv.xz", "text", hate, "CC BY 4.0", BERKELEY),
     Source("hate_speech_dev", "measuring-hate-speech/dev.csv.xz", "text", hate, "CC BY 4.0", BERKELEY, part=HELD),
-    Source("spans_train", "toxic-spans/tsd_train.csv.xz", "text", lambda f: toxic_alone(f.spans != "[]"), "CC0-1.0", CIVIL),
+    Source(
+        "spans_train", "toxic-spans/tsd_train.csv.xz", "text", lambda f: toxic_alone(f.spans != "[]"), "CC0-1.0", CIVIL
+    ),
     Source("wiki_context_gc", "wiki-context/gc.csv.xz", "text", lambda f: calm(f.label >= 0.5), "Apache-2.0", TALK),
     Source(
-        "wiki_context_gn", "wiki-context/gn.csv.xz", "text", lambda f: calm(f.label >= 0.5), "Apache-2.0", TALK, part=HELD
+        "wiki_context_gn",
+        "wiki-context/gn.csv.xz",
+        "text",
+        lambda f: calm(f.label >= 0.5),
+        "Apache-2.0",
+        TALK,
+        part=HELD,
     ),
     Source(
         "wiki_debias",

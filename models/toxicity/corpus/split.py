@@ -42,7 +42,9 @@ def obfuscated(natural: Rows, extra: Rows, seed: int) -> dict[str, Rows]:
     out = {}
     for rule in obfuscation.RULES:
         made = natural.take(positive)
-        made.texts = [obfuscation.apply(rule, text, words, seed + int(at)) for at, text in zip(positive, made.texts, strict=True)]
+        made.texts = [
+            obfuscation.apply(rule, text, words, seed + int(at)) for at, text in zip(positive, made.texts, strict=True)
+        ]
         made.group = [str(at) for at in positive]
         out[rule] = made
     return out

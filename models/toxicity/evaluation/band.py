@@ -25,7 +25,9 @@ def run(settings: Settings) -> dict:
     natural = rows.read(settings.rows("natural"))
     parts = natural.parts()
     simple, bert = (
-        calibration.cross_calibrated(predictions.logits(settings, model, "natural").astype(float), natural.labels, parts)
+        calibration.cross_calibrated(
+            predictions.logits(settings, model, "natural").astype(float), natural.labels, parts
+        )
         for model in ("simple", "bert")
     )
     most = budget["cost_share"] - budget["simple_microseconds"] / budget["bert_microseconds"]
@@ -49,7 +51,9 @@ def run(settings: Settings) -> dict:
         if path.stem != "natural" and settings.prediction("simple", path.stem).exists():
             pair = [predictions.probabilities(settings, model, path.stem) for model in ("simple", "bert")]
             predictions.write(settings, "auto", path.stem, logit(mix(*pair, low, high)))
-    print(f"auto: bert decides where simple says {low:.4f} to {high:.4f}, {share:.1%} of rows, {cost:.1%} of bert's cost")
+    print(
+        f"auto: bert decides where simple says {low:.4f} to {high:.4f}, {share:.1%} of rows, {cost:.1%} of bert's cost"
+    )
     return {"low": low, "high": high, "share_of_bert": share, "cost_of_bert": cost}
 
 

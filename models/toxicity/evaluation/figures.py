@@ -41,7 +41,8 @@ def _natural(settings: Settings, model: str) -> dict:
     medium, high = calibration.levels(settings, model)
     score = np.rint(probabilities[:, TOXIC] * 100)
     errors = [
-        metrics.expected_calibration_error(probabilities[:, at], natural.labels[:, at]) for at in range(natural.labels.shape[1])
+        metrics.expected_calibration_error(probabilities[:, at], natural.labels[:, at])
+        for at in range(natural.labels.shape[1])
     ]
     return {
         "rows": len(natural),

@@ -65,7 +65,9 @@ def per_label(scores: np.ndarray, labels: np.ndarray) -> dict:
 
 def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -> float:
     """Mean distance between probability and rate over equally wide bins (Naeini et al. 2015)."""
-    return float(sum(count * abs(mean - rate) for mean, rate, count in reliability(probabilities, labels, bins)) / len(labels))
+    return float(
+        sum(count * abs(mean - rate) for mean, rate, count in reliability(probabilities, labels, bins)) / len(labels)
+    )
 
 
 def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -> list[tuple[float, float, int]]:

@@ -49,7 +49,9 @@ def calibration(figures: dict) -> str:
             at = found["medium_or_high" if level == "medium" else "high"]
             error = f"{found['expected_calibration_error']['toxic']:.4f}"
             numbers = [f"{at['precision']:.3f}", f"{at['recall']:.3f}", f"{at['flagged']:.1%}"]
-            rows.append([model, error, "medium or high" if level == "medium" else level, found["levels"][level], *numbers])
+            rows.append(
+                [model, error, "medium or high" if level == "medium" else level, found["levels"][level], *numbers]
+            )
     return table(["model", "ECE of `toxic`", "level", "from score", "precision", "recall", "flagged"], rows)
 
 
@@ -96,7 +98,9 @@ def terms(figures: dict) -> str:
     models = {model: of["identity_terms"]["terms"] for model, of in figures["models"].items() if "identity_terms" in of}
     names = sorted({term for of in models.values() for term in of})
     cell = lambda of, term: " / ".join(f"{of[term][measure]:.3f}" for measure in MEASURES) if term in of else ""
-    return table(["subgroup / BPSN / BNSP", *models], [[term, *(cell(of, term) for of in models.values())] for term in names])
+    return table(
+        ["subgroup / BPSN / BNSP", *models], [[term, *(cell(of, term) for of in models.values())] for term in names]
+    )
 
 
 def obfuscation(figures: dict) -> str:
@@ -125,7 +129,9 @@ def auto(figures: dict) -> str:
     lost = models["bert"]["natural"]["mean_roc_auc"] - models["auto"]["natural"]["mean_roc_auc"]
     band = f"{found['band']['low']:.4f} to {found['band']['high']:.4f}"
     rows = [[band, f"{found['share_of_bert']:.1%}", f"{found['cost_of_bert']:.1%}", f"{lost:.5f}"]]
-    return table(["`bert` decides where `simple` says", "share of rows", "cost of `bert`'s", "mean ROC-AUC below `bert`'s"], rows)
+    return table(
+        ["`bert` decides where `simple` says", "share of rows", "cost of `bert`'s", "mean ROC-AUC below `bert`'s"], rows
+    )
 
 
 def table(head: list[str], rows: list[list]) -> str:
