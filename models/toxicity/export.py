@@ -69,8 +69,9 @@ def _bert(settings: Settings) -> tuple[bytes, dict, list, list]:
     onnx = bert_graph(weights.load(settings), slopes, intercepts, most)
     stored = pieces.read(settings.pieces("davidson"))
     ids = {at: pieces.framed(stored[at], most) for at in _some(settings, "davidson")}
-    cut = pieces.cut(settings, sentences.GOLDEN)
-    return onnx, ids, [(text, pieces.framed(row, most)) for text, row in zip(sentences.GOLDEN, cut, strict=True)], []
+    cut = zip(sentences.GOLDEN, pieces.cut(settings, sentences.GOLDEN), strict=True)
+    # The daemon does not score a text without pieces.
+    return onnx, ids, [(text, pieces.framed(row, most)) for text, row in cut if len(row)], []
 
 
 def golden_rows(reference: Reference, shown: list[tuple[str, np.ndarray]], unshown: list[np.ndarray]) -> str:

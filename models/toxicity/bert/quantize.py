@@ -1,5 +1,6 @@
 """Quantizes `bert` and asks ONNX Runtime for the quantized model's answers on every row that models are judged on."""
 
+import hashlib
 import multiprocessing
 import os
 import time
@@ -27,25 +28,27 @@ def run(settings: Settings) -> dict:
 
 
 def predict(settings: Settings) -> dict:
-    """Writes the predictions of every set that has rows which are not trained on; sets that are done are left.
+    """Writes the predictions of every set that has rows which are not trained on; sets that are done, by the same
+    model from the same pieces, are left.
 
     Rows that are trained on get NaN.
     """
     model = (settings.work / "bert" / "plain.onnx").read_bytes()
     bias = weights.load(settings)["head.bias"]
-    digest, most, done = Reference(model).digest, settings["bert"]["max_pieces"], 0
+    most, done = settings["bert"]["max_pieces"], 0
     workers = min(os.cpu_count() or 1, 8)
     with multiprocessing.get_context("fork").Pool(workers, _start, (model, bias)) as pool:
         for path in sorted((settings.work / "rows").glob("*.jsonl")):
             parts = rows.read(path).parts()
             judged = np.flatnonzero(parts != "train")
-            if not len(judged) or predictions.current(settings, "bert", path.stem, digest, len(parts)):
-                continue
             stored, begun = pieces.read(settings.pieces(path.stem)), time.monotonic()
             framed = [pieces.framed(stored[at], most) for at in judged]
+            made_by = hashlib.sha256(model + b"".join(row.tobytes() for row in framed)).hexdigest()
+            if not framed or predictions.current(settings, "bert", path.stem, made_by, len(parts)):
+                continue
             logits = np.full((len(parts), len(bias)), np.nan, np.float32)
             logits[judged] = list(pool.imap(_logits, framed, chunksize=CHUNK))
-            predictions.write(settings, "bert", path.stem, logits, digest)
+            predictions.write(settings, "bert", path.stem, logits, made_by)
             seconds = time.monotonic() - begun
             print(f"{path.stem}: {len(judged)} rows, {seconds:.0f} s", flush=True)
             done += len(judged)

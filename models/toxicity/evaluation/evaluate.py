@@ -3,14 +3,21 @@
 import csv
 import json
 
-from evaluation import figures, predictions
+from evaluation import calibration, figures, predictions, tables
 from settings import HERE, Settings
 
 EXPERIMENTS = HERE / "experiments.csv"
 
 
 def run(settings: Settings) -> dict:
-    """Writes `figures.json`; prints its tables. Returns each model's headline figures."""
+    """Writes `figures.json`; prints its tables. Returns each model's headline figures.
+
+    Any model that has predictions of the natural rows takes part, a baseline or an ablation too; one that has not been
+    calibrated is calibrated first.
+    """
+    for model in predictions.models(settings):
+        if not settings.calibration(model).exists():
+            calibration.run(settings, model)
     found = {"models": {model: figures.of(settings, model) for model in predictions.models(settings)}}
     band = settings.calibration("auto")
     if band.exists():
@@ -19,8 +26,6 @@ def run(settings: Settings) -> dict:
     found["corpus"] = json.loads((settings.work / "clean" / "counts.json").read_text())
     found["experiments"] = experiments()
     (settings.work / "figures.json").write_text(json.dumps(found, indent=2) + "\n")
-    from evaluation import tables
-
     print(tables.everything(found))
     return {
         f"{model}_{name}": value

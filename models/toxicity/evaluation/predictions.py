@@ -8,14 +8,14 @@ from settings import Settings
 
 
 def write(settings: Settings, model: str, name: str, logits: np.ndarray, made_by: str = "") -> None:
-    """Logits before calibration, float32 [rows, 6]; `made_by` is a digest of the model that made them."""
+    """Logits before calibration, float32 [rows, 6]; `made_by` is a digest of what made them."""
     path = settings.prediction(model, name)
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(path, logits=logits.astype(np.float32), made_by=made_by)
 
 
 def current(settings: Settings, model: str, name: str, made_by: str, count: int) -> bool:
-    """Whether the file is there, made by this model, for this many rows: a stage that was cut off goes on after it."""
+    """Whether the file is there, made by the same, for this many rows: a stage that was cut off goes on after it."""
     path = settings.prediction(model, name)
     if not path.exists():
         return False
