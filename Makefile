@@ -35,10 +35,10 @@ DENY ?= licenses bans sources
 
 BENCHES := $(filter-out floor,$(basename $(notdir $(wildcard benches/*.rs))))
 
-.PHONY: help test quick fmt $(GATE) check-aarch64 documents run bench bench-floor train-iris train-toxicity train-smoke clean
+.PHONY: help test quick fmt $(GATE) check-aarch64 documents run bench bench-floor train-iris train train-toxicity train-smoke train-smoke-dvc clean
 
-ifneq ($(filter train-toxicity,$(MAKECMDGOALS)),)
-$(if $(DATA),,$(error train-toxicity needs DATA=directory-of-the-Jigsaw-files))
+ifneq ($(filter train train-toxicity,$(MAKECMDGOALS)),)
+$(if $(DATA),,$(error train needs DATA=directory-of-the-data-sets; models/toxicity/README.md lists them))
 endif
 
 help: ## List these targets
@@ -111,12 +111,19 @@ bench-floor: ## CPU per request, beside hyper's own floor, in one run
 train-iris: ## Train the iris forest and write its golden answers
 	$(PYTHON) models/iris/train.py
 
-train-toxicity: build ## Train toxicity: make train-toxicity DATA=directory-of-the-Jigsaw-files
-	$(PYTHON) models/toxicity/train.py --data '$(DATA)' --tamis $(RELEASE_BIN)
+train: build ## Train, evaluate and publish the toxicity models, or go on with that: make train DATA=directory-of-the-data-sets
+	DATA='$(DATA)' TAMIS=$(RELEASE_BIN) models/toxicity/train.sh $(ARGS)
+
+train-toxicity: train
 
 train-smoke: ## The toxicity pipeline end to end on a few hundred synthetic rows
 	$(CARGO) build --locked
-	$(PYTHON) models/toxicity/train.py --smoke --tamis $(DEBUG_BIN)
+	$(PYTHON) models/toxicity/checks.py
+	$(PYTHON) models/toxicity/pipeline.py --smoke --tamis $(DEBUG_BIN)
+
+train-smoke-dvc: ## The same through DVC and MLflow, which it installs with PyTorch (6 GB)
+	$(CARGO) build --locked
+	TAMIS=$(DEBUG_BIN) models/toxicity/train.sh --smoke $(ARGS)
 
 clean: ## Remove what was built and installed: target/ and .tools/
 	$(CARGO) clean

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use tamis::api::analyze::Verdict;
 use tamis::api::health::SharedPhase;
 use tamis::api::route::{Surface, route};
 use tamis::api::scrape::Scrape;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tamis::config::{Command, CommandLine, Flags};
 use tamis::model::bert::{self, Bert};
 use tamis::model::toxicity::{EngineChoice, Toxicity};
-use tamis::model::{Loaded, Models};
+use tamis::model::{Loaded, Models, ModelsError};
 use tamis::server::Server;
 use tamis::{alloc, cli, log};
 use tokio::signal::unix::{SignalKind, signal};
@@ -49,7 +49,7 @@ fn serve(flags: &Flags, started: Instant) -> std::io::Result<ExitCode> {
     let mut models = match Models::load(flags.model_dir.as_deref(), flags.engine.into()) {
         Ok(models) => models,
         // The directory is a setting: what is wrong in it ends like any setting that is wrong.
-        Err(error) if flags.model_dir.is_some() => {
+        Err(error @ ModelsError::User(_)) => {
             tracing::error!(%error, "cannot serve the models of --model-dir");
             return Ok(ExitCode::from(2));
         }
@@ -57,6 +57,9 @@ fn serve(flags: &Flags, started: Instant) -> std::io::Result<ExitCode> {
     };
     let simple = models.toxicity.engine_name();
     let user_bert = models.user_bert.take();
+    for custom in &mut models.custom {
+        custom.start(flags.bert_settings())?;
+    }
     server.ready(models);
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -67,15 +70,15 @@ fn serve(flags: &Flags, started: Instant) -> std::io::Result<ExitCode> {
         milliseconds = started.elapsed().as_secs_f64() * 1e3,
         "ready"
     );
-    if flags.bert() {
-        let (loaded, settings, engine) = (server.loaded(), flags.bert_settings(), flags.engine.into());
-        std::thread::Builder::new()
-            .name("bert-load".to_owned())
-            .spawn(move || load_bert(&loaded, user_bert, engine, settings))?;
-    }
+    let loader = std::thread::Builder::new().name("bert-load".to_owned());
+    let (loaded, settings, engine) = (server.loaded(), flags.bert_settings(), flags.engine.into());
+    let loading = flags.bert().then(|| loader.spawn(move || load_bert(&loaded, user_bert, engine, settings)));
+    let loading = loading.transpose()?;
     let name = runtime.block_on(async {
         tokio::select! { _ = terminate.recv() => "SIGTERM", _ = interrupt.recv() => "SIGINT" }
     });
+    // Before the line that says so.
+    server.unready();
     tracing::info!(signal = name, delay = ?flags.drain_delay, timeout = ?flags.drain_timeout, "draining");
     // A second signal ends the wait.
     let (delay, timeout) = (flags.drain_delay, flags.drain_timeout);
@@ -87,6 +90,8 @@ fn serve(flags: &Flags, started: Instant) -> std::io::Result<ExitCode> {
         log::end(1);
     });
     let gentle = server.drain(delay, timeout);
+    // It ends soon, and has nothing more to say after the last line.
+    let _ = loading.map(std::thread::JoinHandle::join);
     tracing::info!(gentle, "stopped");
     Ok(ExitCode::SUCCESS)
 }
@@ -95,11 +100,14 @@ fn serve(flags: &Flags, started: Instant) -> std::io::Result<ExitCode> {
 /// and says so, rather than promise a model that it will never have.
 fn load_bert(loaded: &Loaded, user_bert: Option<(Toxicity, Duration)>, engine: EngineChoice, settings: bert::Settings) {
     let started = Instant::now();
-    let model = user_bert.map_or_else(|| bert::load(engine).map(|model| (model, started.elapsed())), Ok);
-    let started_bert = model
-        .map_err(|error| error.to_string())
-        .and_then(|(model, time)| Bert::start(model, time, settings).map_err(|error| error.to_string()));
-    match started_bert {
+    let load = || -> Result<Bert, Box<dyn std::error::Error>> {
+        let (model, time) = match user_bert {
+            Some(loaded) => loaded,
+            None => (bert::load(engine)?, started.elapsed()),
+        };
+        Ok(Bert::start(model, time, settings)?)
+    };
+    match load() {
         Ok(bert) => {
             loaded.publish_bert(bert);
             tracing::info!(
@@ -109,7 +117,7 @@ fn load_bert(loaded: &Loaded, user_bert: Option<(Toxicity, Duration)>, engine: E
             );
         }
         Err(error) => {
-            tracing::error!(error, "bert cannot be used");
+            tracing::error!(%error, "bert cannot be used");
             log::end(70);
         }
     }

@@ -309,7 +309,7 @@ fn the_reference_parser_reads_what_was_recorded() {
             sample("tamis_workers", json!({}), "2"),
             sample("model_load_seconds_sum", json!({"model_type": "iris"}), "0.001048576"),
             sample("model_load_seconds_bucket", json!({"model_type": "iris", "le": "0.001048576"}), "1"),
-            sample("http_requests_total", json!({"method": "GET", "handler": "/health", "status": "503"}), "6"),
+            sample("http_requests_total", json!({"method": "GET", "handler": "/health", "status": "503"}), "8"),
             sample("http_requests_inprogress", none, &(2 * (4 * 9 + 5)).to_string()),
             sample("http_request_duration_seconds_bucket", bucket("0.000002048"), &(2 * Problem::ALL.len()).to_string()),
             sample("http_request_duration_seconds_bucket", bucket("0.000008192"), &predict_post.to_string()),

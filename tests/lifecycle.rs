@@ -164,7 +164,7 @@ fn what_cannot_start_says_why_and_exits_with_a_code() {
     let taken = daemon.address().to_string();
     let cases = [
         (vec!["--listen", &taken], 1, "cannot listen on 127.0.0.1"),
-        (vec!["--model-dir", "/nonexistent"], 1, "/nonexistent"),
+        (vec!["--model-dir", "/nonexistent"], 2, "/nonexistent"),
         (vec!["--listen", "nowhere"], 2, "--listen"),
         (vec!["--workers", "0"], 2, "--workers"),
     ];

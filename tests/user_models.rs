@@ -2,8 +2,16 @@
 
 mod common;
 
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+
+use common::daemon::Daemon;
+use common::http::Request;
 use common::onnx::{FLOAT, Graph, INT64, mean_of_rows, trio};
+use common::tools;
 use common::user_model::{PIECES, UserModel, expected, graph};
+use tamis::model::engine::Engine;
 use tamis::model::toxicity::{EngineChoice, Level};
 use tamis::model::{Models, directory};
 use tamis::text::{FEATURE_SPEC, Scratch, features::HASH_BITS};
@@ -16,17 +24,17 @@ fn empty_directory(name: &str) -> std::path::PathBuf {
     directory
 }
 
-/// A model over hashed n-grams: the mean of the rows of a table of 2^18 rows, as `logits` `[labels]`.
-fn ngrams(rows: i64, labels: usize) -> UserModel {
-    let table: Vec<f32> = (0..rows as usize * labels).map(|at| (at % 7) as f32 - 3.0).collect();
+/// A model over hashed n-grams: the mean of the rows of a table of `rows` rows, as `logits` `[2]`.
+fn ngrams(rows: i64) -> UserModel {
+    let table: Vec<f32> = (0..rows * 2).map(|at| (at % 7) as f32 - 3.0).collect();
     let graph = Graph::default()
         .input("ids", INT64, &[-1])
-        .floats("table", &[rows, labels as i64], &table)
+        .floats("table", &[rows, 2], &table)
         .integers("zero", &[1], &[0])
         .node("Gather", &["table", "ids"], "rows", &[("axis", 0)])
         .node("ReduceSum", &["rows", "zero"], "sums", &[("keepdims", 0)])
         .node("Tanh", &["sums"], "logits", &[])
-        .output("logits", FLOAT, &[labels as i64]);
+        .output("logits", FLOAT, &[2]);
     let mut model = UserModel::good("m").with_graph(graph);
     let (from, to) = (model.manifest.find("[input]").expect("there"), model.manifest.find("[output]").expect("there"));
     let input = format!("[input]\ntype = \"hashed-ngrams\"\nfeature_spec = {FEATURE_SPEC}\nhash_bits = {HASH_BITS}\n");
@@ -56,7 +64,7 @@ fn a_model_over_word_pieces_answers_what_its_graph_says() {
 
 #[test]
 fn a_model_over_n_grams_need_not_be_the_kernels() {
-    let model = ngrams(1 << HASH_BITS, 2).load().expect("good");
+    let model = ngrams(1 << HASH_BITS).load().expect("good");
     assert_eq!(model.engine_name(), "tract");
     let mut scratch = Scratch::new(100);
     let scores = model.score("Some words", &mut scratch).expect("no failure").expect("something to score");
@@ -125,8 +133,7 @@ fn a_manifest_that_does_not_fit_is_refused_with_the_place() {
         let found = UserModel::good("m").with(from, to).refusal();
         assert!(found.starts_with(told), "{found}");
     }
-    let other =
-        ngrams(1 << HASH_BITS, 2).with(&format!("feature_spec = {FEATURE_SPEC}"), "feature_spec = 99").refusal();
+    let other = ngrams(1 << HASH_BITS).with(&format!("feature_spec = {FEATURE_SPEC}"), "feature_spec = 99").refusal();
     assert_eq!(other, format!("m.toml: input.feature_spec is 99, this build needs {FEATURE_SPEC}"));
     let digest = UserModel::good("m").with("SHA256", &"0".repeat(64)).refusal();
     assert!(digest.ends_with(&format!("the manifest says {}", "0".repeat(64))), "{digest}");
@@ -217,13 +224,13 @@ fn a_vocabulary_that_does_not_fit_is_refused() {
     };
     let good = common::user_model::vocabulary();
     let told = spoilt(&format!("{good}good\n"));
-    assert!(told.starts_with("m.vocab.txt: ") && told.contains("\"good\""), "{told}");
+    assert!(told.starts_with("m.vocab.txt: ") && told.contains("line 8"), "{told}");
     let told = spoilt(&good.replace("[CLS]", "[CLASS]"));
     assert!(told.starts_with("m.vocab.txt: ") && told.contains("[CLS]"), "{told}");
     let told = spoilt(&format!("{good}more\nthan\nrows\n"));
     assert!(told.starts_with("m.onnx: tried with the id 9 (the vocabulary has 10 ids): "), "{told}");
     assert!(told.contains("the graph looks up row 9 in a table of 7 rows"), "{told}");
-    let told = ngrams(1000, 2).refusal();
+    let told = ngrams(1000).refusal();
     assert!(told.starts_with("m.onnx: tried with the id 262143 (hash_bits gives 262144 ids): "), "{told}");
 }
 
@@ -288,14 +295,168 @@ fn a_model_takes_the_place_of_ours_or_stands_beside_it() {
     let names: Vec<_> = models.toxicity_models().map(|model| model.manifest().name.as_str()).collect();
     assert_eq!(names, ["simple", "bert", "mood"]);
     assert!(models.toxicity_models().all(|model| model.manifest().labels == ["calm", "angry"]));
-    let info: serde_json::Value = serde_json::from_slice(&models.info).expect("JSON");
-    let shown: Vec<_> = info["models"].as_array().expect("a list").iter().map(|model| &model["name"]).collect();
-    assert_eq!(shown, ["simple", "iris", "bert", "mood"]);
+    let list = [b"[".as_slice(), &models.descriptions, b"]"].concat();
+    let list: Vec<serde_json::Value> = serde_json::from_slice(&list).expect("JSON");
+    let shown: Vec<_> = list.iter().map(|model| &model["name"]).collect();
+    assert_eq!(shown, ["simple", "iris", "mood"]);
+    let bert = models.bert_before.as_ref().expect("a user's bert is known before its threads run");
+    let bert: serde_json::Value = serde_json::from_slice(&bert.description).expect("JSON");
+    assert_eq!(bert["labels"], serde_json::json!(["calm", "angry"]));
     assert_eq!(models.loaded[0].sha256, models.toxicity.manifest().sha256);
 
     let parts = UserModel::good("mood").with("[levels]\n", "[metrics]\nremark = \"REMARK\"\n[levels]\n");
     parts.with("REMARK", &"x".repeat(9000)).write(&root, "mood");
     let told = Models::load(Some(&root), EngineChoice::Auto).err().expect("too long").to_string();
     assert!(told.contains("the manifest of \"mood\" takes ") && told.ends_with("the most is 8192"), "{told}");
+    std::fs::remove_dir_all(&root).expect("removed");
+}
+
+/// 32 labels of 64 bytes, the most that a model may have; row `at` of the table says 1 for label `at`.
+fn many_labels(name: &str) -> UserModel {
+    let labels: Vec<String> = (0..32).map(|at| format!("{at:02}{}", "x".repeat(62))).collect();
+    let table: Vec<f32> = (0..7 * 32).map(|at| if at / 32 == at % 32 { 1.0 } else { 0.0 }).collect();
+    let graph = Graph::default()
+        .input("input_ids", INT64, &[1, -1])
+        .floats("table", &[7, 32], &table)
+        .integers("one", &[1], &[1])
+        .node("Gather", &["table", "input_ids"], "rows", &[("axis", 0)])
+        .node("ReduceSum", &["rows", "one"], "sums", &[("keepdims", 0)])
+        .node("Sigmoid", &["sums"], "logits", &[])
+        .output("logits", FLOAT, &[1, 32]);
+    UserModel::good(name)
+        .with("[\"calm\", \"angry\"]", &format!("{labels:?}"))
+        .with("\"angry\"", &format!("{:?}", labels[5]))
+        .with("\"softmax\"", "\"none\"")
+        .with_graph(graph)
+}
+
+#[test]
+fn the_daemon_serves_them_by_name_and_counts_them_together() {
+    let root = empty_directory("daemon");
+    UserModel::good("mood").write(&root, "mood");
+    many_labels("many").write(&root, "many");
+    let daemon = Daemon::start(&["--workers", "1", "--model-dir", root.to_str().expect("UTF-8")]);
+    let ask = |body: &str| {
+        let answer = daemon.ask(&Request::json("/analyze", body));
+        (answer.status, serde_json::from_str::<serde_json::Value>(answer.text()).expect("JSON"))
+    };
+    let (status, mood) = ask(r#"{"text":"bad day","model":"mood"}"#);
+    let [calm, angry] = expected(&["[CLS]", "bad", "day", "[SEP]"]);
+    assert_eq!((status, mood["model_used"].as_str()), (200, Some("mood")));
+    assert!((mood["labels"]["angry"].as_f64().expect("a number") - angry).abs() < 2e-6, "{mood}");
+    assert!((mood["labels"]["calm"].as_f64().expect("a number") - calm).abs() < 2e-6, "{mood}");
+    assert_eq!(mood["score"].as_f64(), Some((angry * 100.0).round()));
+    assert_eq!(mood["toxicity_level"], "high");
+
+    let (status, many) = ask(r#"{"text":"bad","model":"many"}"#);
+    assert_eq!((status, many["labels"].as_object().map(serde_json::Map::len)), (200, Some(32)));
+    // The sigmoid of 1: its row says it once.
+    assert_eq!(many["score"], 73);
+
+    let (status, simple) = ask(r#"{"text":"bad day"}"#);
+    assert_eq!((status, simple["model_used"].as_str()), (200, Some("simple")));
+    assert_eq!(simple["labels"].as_object().map(serde_json::Map::len), Some(6));
+    let (status, unknown) = ask(r#"{"text":"bad day","model":"moods"}"#);
+    assert_eq!((status, unknown["error_type"].as_str()), (422, Some("unknown_model")));
+    let (status, empty) = ask(r#"{"text":" ","model":"mood"}"#);
+    assert_eq!((status, empty["error_type"].as_str()), (422, Some("empty_text")));
+
+    let samples = daemon.scrape();
+    for (outcome, expected) in [("success", 2.0), ("error", 1.0)] {
+        let labels = [("model_type", "custom"), ("status", outcome)];
+        assert_eq!(samples.value("toxicity_api_requests_total", &labels), expected, "{outcome}");
+    }
+    let info = daemon.ask(&Request::get("/model-info"));
+    assert!(info.text().contains("\"name\":\"mood\"") && info.text().contains("\"name\":\"many\""));
+    std::fs::remove_dir_all(&root).expect("removed");
+}
+
+#[test]
+fn what_is_refused_ends_the_start_like_any_bad_setting_and_fails_the_check() {
+    let root = empty_directory("refused");
+    let run = |command: &[&str]| {
+        let output = Command::new(tools::tamis_binary())
+            .args(command)
+            .args(["--listen", "127.0.0.1:0", "--model-dir"])
+            .arg(&root)
+            .output()
+            .expect("it runs");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    UserModel::good("mood").write(&root, "mood");
+    let (code, told, _) = run(&["check"]);
+    assert_eq!(code, Some(0));
+    let line = told.lines().find(|line| line.starts_with("mood: ")).expect("a line a model");
+    assert!(line.starts_with("mood: tract, no golden rows, ") && line.ends_with(", OK"), "{line}");
+    assert!(told.contains("simple: kernel/") && told.contains("golden rows agree"), "{told}");
+
+    UserModel::good("mood").with("max_pieces = 16", "max_peices = 16").write(&root, "mood");
+    let (code, _, told) = run(&["check"]);
+    assert_eq!(code, Some(1));
+    assert!(told.contains("mood.toml: line ") && told.contains("max_peices"), "{told}");
+    let (code, _, told) = run(&[]);
+    assert_eq!(code, Some(2), "{told}");
+    assert!(told.contains("mood.toml: line ") && !told.contains("\"ready\""), "{told}");
+    std::fs::remove_dir_all(&root).expect("removed");
+}
+
+/// `models/custom/example.py --tiny` made the files: a transformer that Torch exported with named dimensions and ONNX
+/// Runtime quantized, and ONNX Runtime's answers.
+#[test]
+fn a_transformer_that_another_tool_quantized_answers_as_onnx_runtime_does() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models/tiny");
+    let onnx = std::fs::read(directory.join("tiny.onnx")).expect("committed");
+    let graph = Engine::parse(&onnx).expect("a model").graph.expect("a graph");
+    let operators: BTreeSet<_> = graph.node.iter().map(|node| node.op_type.as_str()).collect();
+    assert!(operators.contains("DynamicQuantizeLinear") && operators.contains("MatMulInteger"), "{operators:?}");
+    assert!(!graph.value_info.is_empty(), "shapes of a batch that is not 1 are noted in it, and must not matter");
+    let models = directory::load(&directory, EngineChoice::Auto).expect("every golden row agrees");
+    assert_eq!((models.len(), models[0].model.golden_rows()), (1, 6));
+    let long = "The soup was warm and the staff were kind. ".repeat(50);
+    let scores = models[0].model.score(&long, &mut Scratch::new(long.len())).expect("no failure");
+    assert!(scores.is_some(), "a text of more pieces than the model reads is cut");
+}
+
+#[test]
+fn a_queue_that_is_full_refuses_at_once_and_holds_up_nobody_else() {
+    let root = empty_directory("queue");
+    // Heavy enough that requests overlap: each piece's row goes through a product of 512 x 512, again and again.
+    let wide: Vec<f32> = (0..512 * 512).map(|at| if at % 513 == 0 { 1.0 } else { 0.0 }).collect();
+    let mut graph = Graph::default()
+        .input("input_ids", INT64, &[1, -1])
+        .floats("table", &[7, 512], &vec![0.5; 7 * 512])
+        .floats("wide", &[512, 512], &wide)
+        .floats("narrow", &[512, 2], &vec![0.001; 1024])
+        .integers("one", &[1], &[1])
+        .node("Gather", &["table", "input_ids"], "x0", &[("axis", 0)]);
+    for step in 0..64 {
+        let (from, to) = (format!("x{step}"), format!("x{}", step + 1));
+        graph = graph.node("MatMul", &[&from, "wide"], &format!("m{step}"), &[]);
+        graph = graph.node("Relu", &[&format!("m{step}")], &to, &[]);
+    }
+    let graph = graph
+        .node("ReduceSum", &["x64", "one"], "sum", &[("keepdims", 0)])
+        .node("MatMul", &["sum", "narrow"], "logits", &[])
+        .output("logits", FLOAT, &[1, 2]);
+    UserModel::good("heavy").with("max_pieces = 16", "max_pieces = 512").with_graph(graph).write(&root, "heavy");
+    let directory = root.to_str().expect("UTF-8");
+    let sizes = ["--workers", "1", "--bert", "off", "--bert-threads", "1", "--bert-queue", "1"];
+    let daemon = Daemon::start(&[&sizes[..], &["--model-dir", directory]].concat());
+    let body = format!(r#"{{"text":"{}","model":"heavy"}}"#, "good ".repeat(510));
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let asked: Vec<_> =
+            (0..8).map(|_| scope.spawn(|| daemon.ask(&Request::json("/analyze", body.as_str())))).collect();
+        let simple = daemon.ask(&Request::json("/analyze", r#"{"text":"good day"}"#));
+        assert_eq!(simple.status, 200, "the worker answers others meanwhile");
+        asked.into_iter().map(|asked| asked.join().expect("no panic")).map(|response| response.status).collect()
+    });
+    let count = |status| statuses.iter().filter(|&&found| found == status).count();
+    assert!(count(200) >= 2 && count(503) >= 1 && count(200) + count(503) == 8, "{statuses:?}");
+    let samples = daemon.scrape();
+    for (outcome, expected) in [("success", count(200)), ("error", count(503))] {
+        let labels = [("model_type", "custom"), ("status", outcome)];
+        assert_eq!(samples.value("toxicity_api_requests_total", &labels), expected as f64, "{outcome}");
+    }
     std::fs::remove_dir_all(&root).expect("removed");
 }

@@ -37,7 +37,7 @@ impl Server {
     pub fn tamis() -> Self {
         let port = free_port();
         let listen = format!("127.0.0.1:{port}");
-        Self::start(port, env!("CARGO_BIN_EXE_tamis"), &["--listen", &listen, "--workers", "1"])
+        Self::start(port, env!("CARGO_BIN_EXE_tamis"), &["--listen", &listen, "--workers", "1", "--bert", "off"])
     }
 
     /// hyper alone, sending `body`.

@@ -1,81 +1,81 @@
-"""The model's files: the ONNX graph, its manifest, and golden rows with ONNX Runtime's answers."""
+"""The files that the daemon embeds: the calibrated ONNX graph, its manifest and its golden rows, for each model."""
 
 import hashlib
 import json
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import onnx
-import onnxruntime
-import tomli_w
-from onnx import TensorProto, helper, numpy_helper
 
-from data import LABELS
-from features import FEATURE_SPEC, HASH_BITS
-from model import COUNT, FLOOR, Bag
+import manifest
+import sentences
+from bert import pieces, weights
+from bert.graph import graph as bert_graph
+from corpus import rows
+from evaluation import calibration, predictions
+from runtime import Reference
+from settings import Settings
+from simple import features
+from simple.graph import graph as simple_graph
+from simple.model import Bag
 
-ONNX_FILE = "simple.onnx"
-MANIFEST_FILE = "simple.toml"
-GOLDEN_FILE = "simple.golden.json"
-OPSET = 17
-IR_VERSION = 8
+TOLERANCE = 1e-5
+GOLDEN_IDS = 250
+CHECKED_ROWS = 1000
+LIBRARIES = ("numpy", "onnx", "onnxruntime", "scikit-learn", "scipy")
 
 
-def graph(bag: Bag) -> bytes:
-    """The bag as an ONNX model; the same bag gives the same bytes.
+def run(settings: Settings) -> dict:
+    """Writes `export/MODEL.{onnx,toml,golden.json}`; raises if ONNX Runtime on the exported bytes departs from the
+    calibrated predictions."""
+    out = settings.work / "export"
+    out.mkdir(parents=True, exist_ok=True)
+    figures = json.loads((settings.work / "figures.json").read_text())
+    sizes = {}
+    for model, make in (("simple", _simple), ("bert", _bert)):
+        onnx, ids, shown, unshown = make(settings)
+        if onnx != make(settings)[0]:
+            raise RuntimeError(f"two exports of {model} differ")
+        reference = Reference(onnx)
+        _check(settings, model, reference, ids)
+        golden = golden_rows(reference, shown, unshown)
+        content = _manifest(settings, model, onnx, figures["models"][model])
+        for suffix, data in (("onnx", onnx), ("toml", content.encode()), ("golden.json", golden.encode())):
+            (out / f"{model}.{suffix}").write_bytes(data)
+        sizes[f"{model}_bytes"] = len(onnx)
+        print(f"{model}: {len(onnx)} bytes of ONNX, {len(shown) + len(unshown)} golden rows")
+    return sizes
 
-    Sums are integers up to DequantizeLinear, so every engine finds the same.
+
+def _simple(settings: Settings) -> tuple[bytes, dict, list, list]:
+    """The graph, ids of rows to check it on, golden rows with their texts, and golden rows that are ids alone.
+
+    The ids that show no text are hashes of the natural rows' n-grams: the text cannot be had from them.
     """
-    constants = {
-        "table": bag.table,
-        "axis_0": np.array([0], np.int64),
-        "axis_labels": np.array([COUNT], np.int64),
-        "axis_end": np.array([COUNT + 1], np.int64),
-        "scale": bag.scale,
-        "floor": np.array([FLOOR], np.float32),
-        "bias": bag.bias,
-    }
-    nodes = [
-        helper.make_node("Gather", ["table", "ids"], ["rows"], axis=0),
-        helper.make_node("Cast", ["rows"], ["wide_rows"], to=TensorProto.INT32),
-        helper.make_node("ReduceSum", ["wide_rows", "axis_0"], ["sums"], keepdims=0),
-        helper.make_node("DequantizeLinear", ["sums", "scale"], ["scaled"], axis=0),
-        helper.make_node("Slice", ["scaled", "axis_0", "axis_labels", "axis_0"], ["weights"]),
-        helper.make_node("Slice", ["scaled", "axis_labels", "axis_end", "axis_0"], ["count"]),
-        helper.make_node("Max", ["count", "floor"], ["floored"]),
-        helper.make_node("Sqrt", ["floored"], ["root"]),
-        helper.make_node("Div", ["weights", "root"], ["mean"]),
-        helper.make_node("Add", ["mean", "bias"], ["logits"]),
-        helper.make_node("Sigmoid", ["logits"], ["probabilities"]),
-    ]
-    made = helper.make_graph(
-        nodes,
-        "simple",
-        [helper.make_tensor_value_info("ids", TensorProto.INT64, ["N"])],
-        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [COUNT])],
-        [numpy_helper.from_array(value, name) for name, value in constants.items()],
-    )
-    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
-    model.producer_name = "tamis models/toxicity"
-    onnx.checker.check_model(model, full_check=True)
-    return model.SerializeToString(deterministic=True)
+    slopes, intercepts = _calibration(settings, "simple")
+    onnx = simple_graph(Bag.load(settings.work / "simple" / "bag.npz").calibrated(slopes, intercepts))
+    checked = _some(settings, "davidson")
+    texts = rows.read(settings.rows("davidson")).texts
+    ids = dict(zip(checked, features.ids(settings.tamis, [texts[at] for at in checked]), strict=True))
+    shown = list(zip(sentences.GOLDEN, features.ids(settings.tamis, sentences.GOLDEN), strict=True))
+    natural = features.ids(settings.tamis, rows.read(settings.rows("natural")).texts)
+    return onnx, ids, shown, _spread(natural, predictions.logits(settings, "simple", "natural")[:, 0], settings)
 
 
-class Reference:
-    """ONNX Runtime on a model's bytes."""
+def _bert(settings: Settings) -> tuple[bytes, dict, list, list]:
+    """As `_simple`, without rows of data: word pieces could be read."""
+    slopes, intercepts = _calibration(settings, "bert")
+    most = settings["bert"]["max_pieces"]
+    onnx = bert_graph(weights.load(settings), slopes, intercepts, most)
+    stored = pieces.read(settings.pieces("davidson"))
+    ids = {at: pieces.framed(stored[at], most) for at in _some(settings, "davidson")}
+    cut = zip(sentences.GOLDEN, pieces.cut(settings, sentences.GOLDEN), strict=True)
+    # The daemon does not score a text without pieces.
+    return onnx, ids, [(text, pieces.framed(row, most)) for text, row in cut if len(row)], []
 
-    def __init__(self, model: bytes):
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        self.session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
-    def probabilities(self, ids: np.ndarray) -> np.ndarray:
-        """float32 [6]."""
-        return self.session.run(None, {"ids": ids.astype(np.int64)})[0]
-
-
-def golden(reference: Reference, shown: list[tuple[str, np.ndarray]], unshown: list[np.ndarray]) -> str:
-    """Golden rows: `shown` with their texts, `unshown` by their ids alone."""
+def golden_rows(reference: Reference, shown: list[tuple[str, np.ndarray]], unshown: list[np.ndarray]) -> str:
+    """Golden rows with ONNX Runtime's answers: `shown` with their texts, `unshown` by their ids alone."""
     lines = []
     for text, ids in [*shown, *((None, ids) for ids in unshown)]:
         row = {} if text is None else {"text": text}
@@ -85,32 +85,60 @@ def golden(reference: Reference, shown: list[tuple[str, np.ndarray]], unshown: l
     return '{"rows":[\n' + ",\n".join(lines) + "\n]}\n"
 
 
-def manifest(model: bytes, levels: tuple[int, int], metrics: dict, training: dict) -> str:
-    """What `src/model/manifest.rs` reads."""
-    content = {
-        "name": "simple",
-        "version": "1.0.0",
-        "kind": "toxicity",
-        "description": "Hashed n-grams in an int8 table of weights; calibrated probabilities of six labels; English",
-        "license": "Apache-2.0",
-        "onnx": ONNX_FILE,
-        "sha256": hashlib.sha256(model).hexdigest(),
-        "bytes": len(model),
-        "golden": GOLDEN_FILE,
-        "labels": LABELS,
-        "score": "toxic",
-        "input": {"type": "hashed-ngrams", "feature_spec": FEATURE_SPEC, "hash_bits": HASH_BITS},
-        "output": {"tensor": "probabilities", "activation": "none"},
-        "levels": {"medium": levels[0], "high": levels[1]},
-        "metrics": metrics,
-        "training": training,
+def publish(settings: Settings) -> dict:
+    """Copies the exported files and the report beside this file, where the daemon's build and readers find them."""
+    here = Path(__file__).parent
+    if settings.smoke:
+        print("a smoke run publishes nothing")
+        return {}
+    (here / "report").mkdir(exist_ok=True)
+    copied = [(path, here / path.name) for path in sorted((settings.work / "export").iterdir())]
+    copied += [(path, here / "report" / path.name) for path in sorted((settings.work / "report").iterdir())]
+    copied = [(source, target) for source, target in copied if source.name != "card.md"]
+    for source, target in copied:
+        target.write_bytes(source.read_bytes())
+    (here / "README.md").write_text((settings.work / "report" / "card.md").read_text())
+    print(f"{len(copied) + 1} files written below {here}")
+    return {"files": len(copied) + 1}
+
+
+def _manifest(settings: Settings, model: str, onnx: bytes, figures: dict) -> str:
+    sources = json.loads((settings.work / "sources.json").read_text())["sets"]
+    training = {
+        "form": manifest.FORMS[model],
+        "settings": settings[model],
+        "seed": settings.seed,
+        "files_sha256": {source["file"]: source["sha256"] for source in sources.values()},
+        "libraries": {name: version(name) for name in LIBRARIES},
     }
-    return tomli_w.dumps(content)
+    band = json.loads(settings.calibration("auto").read_text())["band"] if model == "bert" else None
+    levels = dict(zip(("medium", "high"), calibration.levels(settings, model), strict=True))
+    return manifest.render(
+        settings, model, hashlib.sha256(onnx).hexdigest(), len(onnx), levels, band, figures, training
+    )
 
 
-def write(directory: Path, model: bytes, manifest_text: str, golden_text: str) -> None:
-    """Writes the three files that the daemon embeds."""
-    directory.mkdir(parents=True, exist_ok=True)
-    (directory / ONNX_FILE).write_bytes(model)
-    (directory / MANIFEST_FILE).write_text(manifest_text)
-    (directory / GOLDEN_FILE).write_text(golden_text)
+def _calibration(settings: Settings, model: str) -> tuple[np.ndarray, np.ndarray]:
+    stored = json.loads(settings.calibration(model).read_text())
+    return np.array(stored["slopes"]), np.array(stored["intercepts"])
+
+
+def _check(settings: Settings, model: str, reference: Reference, ids: dict[int, np.ndarray]) -> None:
+    expected = predictions.probabilities(settings, model, "davidson")
+    found = {at: reference.probabilities(row) for at, row in ids.items() if len(row)}
+    error = max(float(np.abs(row - expected[at]).max()) for at, row in found.items())
+    print(f"{model}: ONNX Runtime against the predictions on {len(found)} rows: largest difference {error:.1e}")
+    if not error <= TOLERANCE:
+        raise RuntimeError(f"the exported {model} is off by {error}")
+
+
+def _some(settings: Settings, name: str) -> np.ndarray:
+    count = len(rows.read(settings.rows(name)))
+    return np.linspace(0, count - 1, min(CHECKED_ROWS, count)).astype(int)
+
+
+def _spread(ids: list[np.ndarray], logits: np.ndarray, settings: Settings) -> list[np.ndarray]:
+    """Ids of rows from the least to the most toxic score, without long rows."""
+    short = [row for row in np.argsort(logits, kind="stable") if 0 < len(ids[row]) <= GOLDEN_IDS]
+    chosen = np.linspace(0, len(short) - 1, min(settings["export"]["golden_rows"], len(short))).astype(int)
+    return [ids[short[at]] for at in chosen]

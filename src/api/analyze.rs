@@ -1,7 +1,8 @@
 //! `POST /analyze`: how toxic is a text.
 //!
-//! `simple` answers at once. `bert` is asked and answers later, [`resume`]d. `auto` is answered by `simple` where that
-//! is sure and by `bert` where it is not; and by `simple` after all if `bert` is not there, has no room, is late or fails.
+//! `simple` answers at once. `bert` is asked and answers later, [`resume`]d, and so is a user's model over word pieces.
+//! `auto` is answered by `simple` where that is sure and by `bert` where it is not; and by `simple` after all if `bert` is
+//! not there, has no room, is late or fails.
 
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -11,7 +12,8 @@ use crate::json::read::Value;
 use crate::json::write::Writer;
 use crate::metrics::labels::ToxicityModel;
 use crate::model::bert::Bert;
-use crate::model::executor::{Failure, Found, Ticket};
+use crate::model::custom::Custom;
+use crate::model::executor::{Executor, Failure, Found, Ticket};
 use crate::model::manifest::MAX_NAMED_BYTES;
 use crate::model::toxicity::{Scores, Toxicity};
 use crate::model::{Loaded, Models};
@@ -40,13 +42,15 @@ struct Asked<'t> {
 pub enum Step {
     /// The answer is written; its length.
     Answered(usize),
-    /// `bert` is asked.
+    /// A model with threads of its own is asked.
     Waiting(Waiting),
 }
 
-/// A request whose text `bert` has been asked about; dropping it takes the question back.
+/// A request whose text a model with threads of its own has been asked about; dropping it takes the question back.
 pub struct Waiting {
     ticket: Ticket,
+    /// Who is asked, if not `bert`: a user's model, by its place among [`Models::custom`].
+    custom: Option<usize>,
     /// What `auto` answers if `bert` does not: the scores that `simple` gave.
     otherwise: Option<Scores>,
     explain: bool,
@@ -63,11 +67,12 @@ struct Verdict<'m> {
 
 enum Scored<'m> {
     Now(Verdict<'m>),
-    Later(Ticket, Option<Scores>),
+    /// With the place of the user's model that is asked, or with what `auto` answers without `bert`.
+    Later(Ticket, Option<usize>, Option<Scores>),
 }
 
 impl Waiting {
-    /// What `bert` found, once; until then the task of `context` is woken when there is something.
+    /// What the model found, once; until then the task of `context` is woken when there is something.
     pub fn poll(&mut self, context: &mut Context<'_>) -> Poll<Found> {
         self.ticket.poll(context)
     }
@@ -101,8 +106,8 @@ pub fn answer(worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Res
             let length = render(verdict.model, &verdict.scores, nanoseconds, out);
             Ok(Step::Answered(with_spans(spans, length, out)))
         }
-        Ok(Scored::Later(ticket, otherwise)) => {
-            Ok(Step::Waiting(Waiting { ticket, otherwise, explain, received, client }))
+        Ok(Scored::Later(ticket, custom, otherwise)) => {
+            Ok(Step::Waiting(Waiting { ticket, custom, otherwise, explain, received, client }))
         }
         Err(fault) => {
             shard.analysis_failed(match choice {
@@ -121,15 +126,19 @@ pub fn answer(worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Res
 /// [`Problem::InferenceTimeout`] and [`Problem::ModelUnavailable`], if nothing was found and `simple` was not asked.
 pub fn resume(worker: &mut Worker, waiting: &Waiting, found: Found, out: &mut [u8]) -> Result<usize, Fault> {
     let Worker { loaded, shard, started, .. } = worker;
-    let verdict = match (found, loaded.bert(), loaded.models(), waiting.otherwise) {
-        (Ok(values), Some(bert), ..) => {
-            let model = bert.model();
-            Verdict { model, counted: ToxicityModel::Bert, scores: model.scores(values) }
-        }
+    let custom = waiting.custom.and_then(|place| loaded.models()?.custom.get(place));
+    let (counted, asked) = match custom {
+        Some(custom) => (ToxicityModel::Custom, Some(custom.model())),
+        None => (ToxicityModel::Bert, loaded.bert().map(Bert::model)),
+    };
+    let verdict = match (found, asked, loaded.models(), waiting.otherwise) {
+        (Ok(values), Some(model), ..) => Verdict { model, counted, scores: model.scores(values) },
         (_, _, Some(models), Some(scores)) => by_simple(models, scores),
-        (found, bert, ..) => {
-            shard.analysis_failed(ToxicityModel::Bert);
-            let retry_after = bert.map_or(1, Bert::retry_after);
+        (found, ..) => {
+            shard.analysis_failed(counted);
+            let executor = custom.and_then(Custom::executor);
+            let retry_after =
+                executor.map_or_else(|| loaded.bert().map_or(1, Bert::retry_after), Executor::retry_after);
             return Err(match found {
                 Err(Failure::Late) => Fault::new(Problem::InferenceTimeout).retry_after(retry_after),
                 _ => failed(),
@@ -183,12 +192,18 @@ fn score<'l>(loaded: &'l Loaded, choice: Choice, text: &str, scratch: &mut Scrat
             })?;
             let submitted = bert.submit(text, scratch);
             let submitted = submitted.map_err(|full| Fault::new(Problem::Overloaded).retry_after(full.retry_after))?;
-            Ok(Scored::Later(submitted.ok_or_else(empty)?, None))
+            Ok(Scored::Later(submitted.ok_or_else(empty)?, None, None))
         }
         Choice::Custom(place) => {
-            let model = models.custom.get(place).ok_or(Fault::new(Problem::UnknownModel).field("model"))?;
-            let scores = score_now(model, text, scratch)?;
-            Ok(Scored::Now(Verdict { model, counted: ToxicityModel::Custom, scores }))
+            let custom = models.custom.get(place).ok_or(Fault::new(Problem::UnknownModel).field("model"))?;
+            if let Some(executor) = custom.executor() {
+                let submitted = custom.submit(executor, text, scratch);
+                let submitted =
+                    submitted.map_err(|full| Fault::new(Problem::Overloaded).retry_after(full.retry_after))?;
+                return Ok(Scored::Later(submitted.ok_or_else(empty)?, Some(place), None));
+            }
+            let (model, counted) = (custom.model(), ToxicityModel::Custom);
+            Ok(Scored::Now(Verdict { model, counted, scores: score_now(model, text, scratch)? }))
         }
         Choice::Simple | Choice::Auto => {
             let scores = score_now(&models.toxicity, text, scratch)?;
@@ -196,7 +211,7 @@ fn score<'l>(loaded: &'l Loaded, choice: Choice, text: &str, scratch: &mut Scrat
                 && let Some(bert) = loaded.bert().filter(|bert| bert.decides(&scores))
                 && let Ok(Some(ticket)) = bert.submit(text, scratch)
             {
-                return Ok(Scored::Later(ticket, Some(scores)));
+                return Ok(Scored::Later(ticket, None, Some(scores)));
             }
             Ok(Scored::Now(by_simple(models, scores)))
         }
@@ -287,7 +302,8 @@ fn parse_choice(value: Value<'_>, models: Option<&Models>) -> Result<Choice, Fau
         Some("auto") => Ok(Choice::Auto),
         Some(name) => {
             // Until the models are there, nobody knows which of a user's there will be.
-            let place = models.ok_or_else(not_yet)?.custom.iter().position(|model| model.manifest().name == name);
+            let place =
+                models.ok_or_else(not_yet)?.custom.iter().position(|custom| custom.model().manifest().name == name);
             place.map(Choice::Custom).ok_or(Fault::new(Problem::UnknownModel).field("model"))
         }
         None => Err(Fault::new(Problem::InvalidType).field("model").expected("a string", value.type_name())),

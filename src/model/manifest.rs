@@ -1,7 +1,7 @@
 //! What a model file says of itself: a TOML file beside the ONNX file. One schema for the models in the binary and for
 //! a user's own; `models/custom/README.md` shows it to users.
 
-use crate::text::{FEATURE_SPEC, features::HASH_BITS};
+use crate::text::{FEATURE_SPEC, MAX_PIECES, features::HASH_BITS};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::fmt;
@@ -12,8 +12,6 @@ pub const MAX_LABELS: usize = 32;
 pub const MAX_LABEL_BYTES: usize = 64;
 /// The most bytes of a model's name.
 pub const MAX_NAME_BYTES: usize = 32;
-/// The most word pieces that a model may read, the two special ones included.
-pub const MAX_PIECES: usize = 512;
 
 /// A model's manifest.
 #[derive(Clone, Debug, Deserialize, Serialize)]

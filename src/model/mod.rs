@@ -1,6 +1,7 @@
 //! Models: what they are, and the engines that run them.
 
 pub mod bert;
+pub mod custom;
 pub mod directory;
 pub mod encoder;
 pub mod engine;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::bert;
+use super::custom::Custom;
 use super::directory::{self, UserModel};
 use super::iris::{self, CLASSES, FEATURE_NAMES};
 use super::manifest::Manifest;
@@ -21,7 +22,7 @@ pub struct Models {
     /// A user's `bert` and the time it took to load, for whoever starts its threads to take.
     pub user_bert: Option<(Toxicity, Duration)>,
     /// A user's models of other names, at most [`MAX_MODELS`](directory::MAX_MODELS).
-    pub custom: Vec<Toxicity>,
+    pub custom: Vec<Custom>,
     /// What the metrics say of each model that they name.
     pub loaded: Vec<LoadedModel>,
     /// The most that any toxicity model asks for with [`Manifest::named_bytes`].
@@ -43,8 +44,10 @@ pub struct Known {
 /// Why a model is not fit to serve.
 #[derive(Debug)]
 pub enum ModelsError {
-    /// The toxicity model.
+    /// A toxicity model in the binary.
     Toxicity(LoadError),
+    /// A user's model.
+    User(LoadError),
     /// The iris table departs from scikit-learn's recorded answers.
     Iris(iris::Mismatch),
 }
@@ -61,7 +64,7 @@ impl Models {
         let iris_time = start.elapsed();
         let users = directory.map_or_else(|| Ok(Vec::new()), |directory| directory::load(directory, engine));
         let (mut simple, mut user_bert, mut custom, mut descriptions) = (None, None, Vec::new(), Vec::new());
-        for UserModel { model, load_time, .. } in users.map_err(ModelsError::Toxicity)? {
+        for UserModel { model, load_time, .. } in users.map_err(ModelsError::User)? {
             let known = know(Model::Simple, model.manifest(), Some((model.engine_name(), load_time)));
             check_description(directory, &model, &known.description)?;
             match model.manifest().name.as_str() {
@@ -69,17 +72,16 @@ impl Models {
                 "bert" => user_bert = Some((model, load_time)),
                 _ => {
                     descriptions.extend([b",", &*known.description].concat());
-                    custom.push(model);
+                    custom.push(Custom::new(model));
                 }
             }
         }
-        let (toxicity, toxicity_time) = match simple {
-            Some(simple) => simple,
-            None => {
-                let start = Instant::now();
-                let model = Toxicity::embedded(&SIMPLE, engine).map_err(ModelsError::Toxicity)?;
-                (model, start.elapsed())
-            }
+        let (toxicity, toxicity_time) = if let Some(users) = simple {
+            users
+        } else {
+            let start = Instant::now();
+            let model = Toxicity::embedded(&SIMPLE, engine).map_err(ModelsError::Toxicity)?;
+            (model, start.elapsed())
         };
         if let Some(reason) = toxicity.fallback_reason() {
             tracing::warn!(reason, "the graph of 'simple' is not the kernel's: tract serves it, and allocates");
@@ -95,7 +97,8 @@ impl Models {
             Some((model, _)) => Some(model.manifest().clone()),
             None => bert::manifest().map_err(ModelsError::Toxicity)?,
         };
-        let manifests = custom.iter().map(Toxicity::manifest).chain([toxicity.manifest()]).chain(&bert_manifest);
+        let manifests =
+            custom.iter().map(|custom| custom.model().manifest()).chain([toxicity.manifest()]).chain(&bert_manifest);
         Ok(Self {
             named_bytes: manifests.map(Manifest::named_bytes).max().unwrap_or_default(),
             loaded: vec![simple.metrics, iris],
@@ -109,7 +112,9 @@ impl Models {
 
     /// Every toxicity model that is loaded.
     pub fn toxicity_models(&self) -> impl Iterator<Item = &Toxicity> {
-        std::iter::once(&self.toxicity).chain(self.user_bert.iter().map(|(model, _)| model)).chain(&self.custom)
+        std::iter::once(&self.toxicity)
+            .chain(self.user_bert.iter().map(|(model, _)| model))
+            .chain(self.custom.iter().map(Custom::model))
     }
 }
 
@@ -122,13 +127,13 @@ fn check_description(directory: Option<&Path>, model: &Toxicity, description: &[
     let name = &model.manifest().name;
     let file = directory.map(|directory| directory.display().to_string()).unwrap_or_default();
     let reason = format!("the manifest of {name:?} takes {found} bytes in /model-info; the most is {MAX_DESCRIPTION}");
-    Err(ModelsError::Toxicity(LoadError { file, cause: Cause::Directory(reason) }))
+    Err(ModelsError::User(LoadError { file, cause: Cause::Directory(reason) }))
 }
 
 impl fmt::Display for ModelsError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Toxicity(error) => error.fmt(formatter),
+            Self::Toxicity(error) | Self::User(error) => error.fmt(formatter),
             Self::Iris(mismatch) => mismatch.fmt(formatter),
         }
     }

@@ -15,7 +15,7 @@ use super::engine::{Engine, EngineError, Outputs};
 use super::explain::Explanation;
 use super::manifest::{Activation, Levels, MAX_LABELS, Manifest};
 use super::simple::{LABEL_COUNT, sigmoid};
-use crate::text::{Scratch, wordpiece::Vocabulary};
+use crate::text::{Scratch, vocabulary::Vocabulary};
 use compiled::Compiled;
 
 pub use load::{BERT, Cause, Embedded, EngineChoice, LoadError, SIMPLE};
@@ -106,6 +106,11 @@ impl Toxicity {
         let Serving::Kernel(Compiled::Bag(plan)) = &self.serving else { return None };
         let contributions = plan.contributions(scratch.features(text), usize::from(self.score_at).min(LABEL_COUNT - 1));
         Some(Explanation::of_features(text, scratch, contributions))
+    }
+
+    /// Whether the model reads word pieces: such a one may take milliseconds.
+    pub const fn reads_pieces(&self) -> bool {
+        matches!(self.cutter, Cutter::Pieces { .. })
     }
 
     /// The level of a score, 0 to 100.
@@ -228,9 +233,13 @@ fn probabilities(mut values: Outputs, manifest: &Manifest) -> Result<Outputs, En
 /// e^x of each, divided by their sum; the largest is subtracted first, so nothing overflows.
 fn softmax(values: &mut [f32]) {
     let largest = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    values.iter_mut().for_each(|value| *value = (*value - largest).exp());
+    for value in &mut *values {
+        *value = (*value - largest).exp();
+    }
     let sum: f32 = values.iter().sum();
-    values.iter_mut().for_each(|value| *value /= sum);
+    for value in values {
+        *value /= sum;
+    }
 }
 
 /// The most n-grams of a text that are handed to another thread: those of about 4,000 bytes.

@@ -128,10 +128,15 @@ impl Server {
         }
     }
 
+    /// Turns unready for good: whoever routes to this server is told to look elsewhere.
+    pub fn unready(&self) {
+        self.phase.advance(Phase::Draining);
+    }
+
     /// Ends gently: unready at once, no new connections after `delay`, an end to all others when they have
     /// been answered or `timeout` is over. Answers whether every connection ended by itself.
     pub fn drain(self, delay: Duration, timeout: Duration) -> bool {
-        self.phase.advance(Phase::Draining);
+        self.unready();
         std::thread::sleep(delay);
         // Workers that have ended already hear nothing, and need not.
         let _ = self.orders.send(Order::Finish);

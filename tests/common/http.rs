@@ -129,7 +129,13 @@ impl<S: Read + Write> Connection<S> {
 
     fn fill(&mut self) -> io::Result<usize> {
         let mut piece = [0; 16 * 1024];
-        let read = self.stream.read(&mut piece)?;
+        let read = loop {
+            match self.stream.read(&mut piece) {
+                // A read with a timeout is not begun again by the system when a signal, of a child's end for one, comes.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read?,
+            }
+        };
         self.buffer.extend_from_slice(&piece[..read]);
         Ok(read)
     }

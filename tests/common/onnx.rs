@@ -29,7 +29,7 @@ impl Graph {
     }
 
     pub fn floats(mut self, name: &str, dims: &[i64], values: &[f32]) -> Self {
-        assert_eq!(dims.iter().product::<i64>(), values.len() as i64, "{name}");
+        assert_eq!(dims.iter().product::<i64>(), size(values), "{name}");
         let raw_data = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         self.0.initializer.push(tensor(name, FLOAT, dims, raw_data));
         self
@@ -89,7 +89,7 @@ pub fn trio() -> Graph {
 /// It reads all three inputs: a masked id would not count, and segment 1 would add 100.
 pub fn mean_of_rows(table: &[f32]) -> Graph {
     trio()
-        .floats("table", &[table.len() as i64 / 2, 2], table)
+        .floats("table", &[size(table) / 2, 2], table)
         .floats("segments", &[2, 2], &[0.0, 0.0, 100.0, 100.0])
         .integers("last", &[1], &[2])
         .integers("one", &[1], &[1])
@@ -106,7 +106,12 @@ pub fn mean_of_rows(table: &[f32]) -> Graph {
 }
 
 pub fn sha256(content: &[u8]) -> String {
-    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
+    let digits = Sha256::digest(content).iter().flat_map(|byte| [byte >> 4, byte & 15]).collect::<Vec<_>>();
+    digits.into_iter().filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
+}
+
+fn size<T>(values: &[T]) -> i64 {
+    i64::try_from(values.len()).expect("a small table")
 }
 
 fn value(name: &str, element: i32, sizes: &[i64]) -> ValueInfoProto {

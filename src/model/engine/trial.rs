@@ -28,7 +28,7 @@ fn eval(
 }
 
 fn check(table: &TValue, indices: &TValue, axis: usize) -> TractResult<()> {
-    let rows = table.shape()[axis] as i64;
+    let rows = i64::try_from(table.shape()[axis])?;
     let indices = indices.cast_to::<i64>()?;
     for &index in indices.try_as_plain_ram()?.as_slice::<i64>()? {
         if !(-rows..rows).contains(&index) {

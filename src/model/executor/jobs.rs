@@ -155,7 +155,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Duration;
 
-    const FOUND: Found = Ok([0.5; 6]);
+    const FOUND: Found = Ok([0.5; MAX_LABELS]);
     const SECOND: Duration = Duration::from_secs(1);
 
     struct Woken(AtomicUsize);

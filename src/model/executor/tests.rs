@@ -76,12 +76,12 @@ fn a_full_queue_refuses_at_once_and_says_when_to_come_back() {
     assert_eq!(executor.waiting(), 2);
     assert_eq!(executor.submit(&[3]).err(), Some(Full { retry_after: 1 }), "nothing is known of its speed yet");
     word.send(()).expect("it waits");
-    assert_eq!(wait(tickets.remove(0)), Ok([0.0; 6]));
+    assert_eq!(wait(tickets.remove(0)), Ok([0.0; MAX_LABELS]));
     drop(executor.submit(&[4]).expect("room again"));
     word.send(()).expect("it waits");
     word.send(()).expect("it waits");
     for (ticket, id) in tickets.into_iter().zip([1.0, 2.0]) {
-        assert_eq!(wait(ticket), Ok([id; 6]));
+        assert_eq!(wait(ticket), Ok([id; MAX_LABELS]));
     }
 }
 
@@ -118,9 +118,9 @@ fn a_job_that_waits_too_long_is_told_so_though_every_thread_is_busy() {
         thread::sleep(Duration::from_millis(500));
     }
     word.send(()).expect("it waits");
-    assert_eq!(wait(running), Ok([0.0; 6]), "one that was begun in time is answered, however long it takes");
+    assert_eq!(wait(running), Ok([0.0; MAX_LABELS]), "one that was begun in time is answered, however long it takes");
     word.send(()).expect("it waits");
-    assert_eq!(wait(executor.submit(&[3]).expect("room")), Ok([3.0; 6]));
+    assert_eq!(wait(executor.submit(&[3]).expect("room")), Ok([3.0; MAX_LABELS]));
     assert_eq!(begun.try_iter().collect::<Vec<_>>(), [3], "what was late was never begun");
 }
 
@@ -136,7 +136,7 @@ fn what_is_given_up_before_it_begins_is_skipped_and_gives_its_place_back() {
     let fourth = executor.submit(&[3]).expect("the place of the one given up");
     drop(given_up);
     (0..3).for_each(|_| word.send(()).expect("it waits"));
-    assert_eq!((wait(third), wait(fourth)), (Ok([2.0; 6]), Ok([3.0; 6])));
+    assert_eq!((wait(third), wait(fourth)), (Ok([2.0; MAX_LABELS]), Ok([3.0; MAX_LABELS])));
     assert_eq!(begun.try_iter().collect::<Vec<_>>(), [2, 3]);
     let tickets: Vec<_> = (0..3).filter_map(|id| executor.submit(&[id]).ok()).collect();
     assert_eq!(tickets.len(), 3, "every place is free again");
@@ -147,7 +147,7 @@ fn a_model_that_fails_fails_one_job() {
     let run = |ids: &[u32]| if ids[0] == 1 { Err("an odd id") } else { echo(ids) };
     let executor = Executor::start("test", size(1, 4, PATIENCE), run).expect("threads");
     let tickets = [0, 1, 2].map(|id| executor.submit(&[id]).expect("room"));
-    assert_eq!(tickets.map(wait), [Ok([0.0; 6]), Err(Failure::Failed), Ok([2.0; 6])]);
+    assert_eq!(tickets.map(wait), [Ok([0.0; MAX_LABELS]), Err(Failure::Failed), Ok([2.0; MAX_LABELS])]);
 }
 
 #[test]
@@ -228,6 +228,6 @@ fn a_task_that_moves_to_another_waker_is_woken_by_the_last() {
         assert!(Instant::now() < end, "nobody wakes the task");
         thread::yield_now();
     }
-    assert_eq!(ticket.poll(&mut Context::from_waker(&waker)), Poll::Ready(Ok([0.0; 6])));
+    assert_eq!(ticket.poll(&mut Context::from_waker(&waker)), Poll::Ready(Ok([0.0; MAX_LABELS])));
     assert!(!first.1.load(Ordering::Acquire));
 }

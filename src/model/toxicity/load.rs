@@ -13,7 +13,7 @@ use crate::model::golden::{self, GoldenError, GoldenRow};
 use crate::model::graph::Unrecognised;
 use crate::model::manifest::{Input, Manifest, ManifestError};
 use crate::text::features::{HASH_BITS, MAX_FEATURES_PER_BYTE};
-use crate::text::{MAX_NORMALIZED_BYTES, Scratch, wordpiece::Vocabulary};
+use crate::text::{MAX_NORMALIZED_BYTES, Scratch, vocabulary::Vocabulary};
 use std::fmt;
 use std::io;
 use tract_onnx::pb::ModelProto;

@@ -8,19 +8,19 @@ weightings are folded into the table, so that serving only adds up rows.
 
 import multiprocessing
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.linear_model import LogisticRegression
 
-from data import LABELS
+from corpus.rows import LABELS
 
 COLUMNS = 8
 COUNT = len(LABELS)
 FLOOR = 1.0
-# The inverse of the penalty's weight; rarity is scaled so that a text's features make a vector of length about 1, beside
-# which the intercept's feature, 1, is penalized alike.
-C = 3.0
+# Rarity is scaled so that a text's features make a vector of length about 1, beside which the intercept's feature, 1, is
+# penalized alike.
 RARITY_SCALE = 0.2
 
 
@@ -41,6 +41,17 @@ class Bag:
         """[rows, 6] float64."""
         return 1 / (1 + np.exp(-self.logits(features)))
 
+    def save(self, path: Path) -> None:
+        """Writes the three arrays."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(path, table=self.table, scale=self.scale, bias=self.bias)
+
+    @staticmethod
+    def load(path: Path) -> "Bag":
+        """What `save` wrote."""
+        stored = np.load(path)
+        return Bag(stored["table"], stored["scale"], stored["bias"])
+
     def calibrated(self, slopes: np.ndarray, intercepts: np.ndarray) -> "Bag":
         """The bag whose logits are `slopes * logits + intercepts`."""
         scale = self.scale.copy()
@@ -48,31 +59,39 @@ class Bag:
         return Bag(self.table, scale.astype(np.float32), (self.bias * slopes + intercepts).astype(np.float32))
 
 
-def train(features: sp.csr_matrix, labels: np.ndarray, workers: int) -> Bag:
-    """Fits the six regressions (liblinear's dual coordinate descent) and quantizes them."""
+def train(features: sp.csr_matrix, labels: np.ndarray, weights: np.ndarray, c: float, workers: int) -> Bag:
+    """Fits the six regressions (liblinear's dual coordinate descent) and quantizes them.
+
+    `labels` and `weights` are [rows, 6]; a row of weight 0 has no part in that label's regression. `c` is the inverse of
+    the penalty's weight.
+    """
     frequency = np.bincount(features.indices, minlength=features.shape[1])
     weight = (RARITY_SCALE * (np.log((1 + features.shape[0]) / (1 + frequency)) + 1)).astype(np.float32)
     known = (frequency > 0).astype(np.int8)
 
-    weighted = features.copy()
+    scaled = features.copy()
     counts = np.maximum(np.diff(features.indptr), 1)
-    weighted.data = weight[features.indices] / np.repeat(np.sqrt(counts).astype(np.float32), np.diff(features.indptr))
+    scaled.data = weight[features.indices] / np.repeat(np.sqrt(counts).astype(np.float32), np.diff(features.indptr))
 
     # Processes, not threads: liblinear's random state is one per process, and results must not depend on scheduling.
-    _shared.update(features=weighted, labels=labels)
+    _shared.update(features=scaled, labels=labels, weights=weights, c=c)
     with multiprocessing.get_context("fork").Pool(workers) as pool:
         fitted = pool.map(_fit, range(COUNT), chunksize=1)
     _shared.clear()
-    weights = np.stack([coefficients * weight for coefficients, _ in fitted], axis=1)
-    return _quantize(weights, known, [bias for _, bias in fitted])
+    table = np.stack([coefficients * weight for coefficients, _ in fitted], axis=1)
+    return _quantize(table, known, [bias for _, bias in fitted])
 
 
 _shared: dict = {}
 
 
 def _fit(label: int) -> tuple[np.ndarray, float]:
-    regression = LogisticRegression(solver="liblinear", dual=True, C=C, tol=0.1, max_iter=100, random_state=0)
-    regression.fit(_shared["features"], _shared["labels"][:, label])
+    labels, weights = _shared["labels"][:, label], _shared["weights"][:, label]
+    rows = weights > 0
+    regression = LogisticRegression(
+        solver="liblinear", dual=True, C=_shared["c"], tol=0.1, max_iter=100, random_state=0
+    )
+    regression.fit(_shared["features"][rows], labels[rows], sample_weight=weights[rows])
     return regression.coef_[0], regression.intercept_[0]
 
 

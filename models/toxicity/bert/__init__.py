@@ -1,0 +1,1 @@
+"""`bert`: MiniLM fine-tuned for the six labels, quantized to int8."""

@@ -1,0 +1,1 @@
+"""`simple`: hashed n-grams, an int8 table of weights."""

@@ -1,0 +1,56 @@
+//! A user's model beside ours. One over hashed n-grams takes microseconds and is run by whoever asks; one over word
+//! pieces may take milliseconds and has threads of its own.
+
+use std::io;
+use std::sync::Arc;
+
+use super::bert::Settings;
+use super::executor::{Executor, Full, Size, Ticket};
+use super::toxicity::Toxicity;
+use crate::text::Scratch;
+
+/// The model, with its threads once they are started.
+pub struct Custom {
+    model: Arc<Toxicity>,
+    executor: Option<Executor>,
+}
+
+impl Custom {
+    /// The model without threads.
+    pub fn new(model: Toxicity) -> Self {
+        Self { model: Arc::new(model), executor: None }
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Toxicity {
+        &self.model
+    }
+
+    /// Starts the threads that the model needs, if it needs any.
+    ///
+    /// # Errors
+    /// If a thread cannot be started.
+    pub fn start(&mut self, settings: Settings) -> io::Result<()> {
+        if !self.model.reads_pieces() {
+            return Ok(());
+        }
+        let Settings { threads, queue, timeout } = settings;
+        let (scorer, size) = (Arc::clone(&self.model), Size { threads, queue, max_ids: self.model.max_ids(), timeout });
+        let run = move |ids: &[u32]| scorer.score_ids(ids).map(|scores| scores.values());
+        self.executor = Some(Executor::start(&self.model.manifest().name, size, run)?);
+        Ok(())
+    }
+
+    /// The threads, if the model has any.
+    pub const fn executor(&self) -> Option<&Executor> {
+        self.executor.as_ref()
+    }
+
+    /// Queues `text` for `executor`; `None` when nothing of it is left to score. Does not allocate.
+    ///
+    /// # Errors
+    /// If the queue is full.
+    pub fn submit(&self, executor: &Executor, text: &str, scratch: &mut Scratch) -> Result<Option<Ticket>, Full> {
+        self.model.ids(text, scratch).map(|ids| executor.submit(ids)).transpose()
+    }
+}
