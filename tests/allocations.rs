@@ -151,6 +151,12 @@ fn routes() -> Vec<(&'static str, Request, u16, (f64, f64))> {
         ("POST /predict", Request::json("/predict", r#"{"features":[5.1,3.5,1.4,0.2]}"#), 200, BODY_CHANNEL),
         ("POST /predict, 20 rows", Request::json("/predict", rows), 200, BODY_CHANNEL),
         ("POST /analyze", Request::json("/analyze", r#"{"text":"You are kind."}"#), 200, BODY_CHANNEL),
+        (
+            "POST /analyze, explained",
+            Request::json("/analyze", r#"{"text":"You are s.t.u.p.i.d.","explain":true}"#),
+            200,
+            BODY_CHANNEL,
+        ),
         ("POST /analyze, long", Request::json("/analyze", long), 200, BODY_CHANNEL),
         ("400 malformed_json", Request::json("/predict", r#"{"features":[1"#), 400, BODY_CHANNEL),
         ("400 invalid_utf8", Request::json("/analyze", b"{\"text\":\"\xff\"}".as_slice()), 400, BODY_CHANNEL),

@@ -45,6 +45,39 @@ fn texts_are_scored_as_a_person_would() {
 }
 
 #[test]
+fn an_explanation_names_the_words_that_carried_the_verdict() {
+    let daemon = Daemon::start(&["--bert", "off"]);
+    let text = "\u{1f642} Dear Zoë, you are s.t.u.p.i.d and \"kind\"";
+    let request = serde_json::json!({"text": text, "explain": true, "model": "auto"}).to_string();
+    let answer = daemon.ask(&Request::json("/analyze", request));
+    let body: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
+    assert_eq!((answer.status, &body["toxicity_level"], &body["model_used"]), (200, &"high".into(), &"simple".into()));
+    let spans = body["spans"].as_array().expect("a list");
+    assert!((1..=8).contains(&spans.len()), "{body}");
+    assert_eq!(
+        (&spans[0]["text"], &spans[0]["start"], &spans[0]["end"]),
+        (&"s.t.u.p.i.d".into(), &20.into(), &31.into())
+    );
+    assert!(spans.is_sorted_by(|before, after| before["weight"].as_f64() >= after["weight"].as_f64()), "{body}");
+    for span in spans {
+        let place = |end: &str| usize::try_from(span[end].as_u64().expect("an offset")).expect("small");
+        let shown: String = text.chars().take(place("end")).skip(place("start")).collect();
+        assert_eq!(span["text"], shown, "offsets are code points");
+    }
+    // The longest text, all of it to be quoted with escapes.
+    let long = "\u{1}".repeat(8) + &"you are stupid\u{1}".repeat(1000);
+    let request = serde_json::json!({"explain": true, "text": long}).to_string();
+    let answer = daemon.ask(&Request::json("/analyze", request));
+    let body: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
+    assert_eq!(body["spans"].as_array().map(Vec::len), Some(8));
+    for explain in ["false", "null"] {
+        let answer = daemon.ask(&Request::json("/analyze", format!(r#"{{"text":"a","explain":{explain}}}"#)));
+        let body: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
+        assert!(answer.status == 200 && body.get("spans").is_none(), "{body}");
+    }
+}
+
+#[test]
 #[cfg(feature = "bert")]
 fn bert_comes_by_itself_after_the_start_and_scores_texts_too() {
     let mut daemon = Daemon::start(&[]);

@@ -7,13 +7,14 @@
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use super::{Request, Worker};
+use super::{Request, Worker, spans};
 use crate::json::read::Value;
 use crate::json::write::Writer;
 use crate::metrics::labels::ToxicityModel;
 use crate::model::bert::Bert;
 use crate::model::custom::Custom;
 use crate::model::executor::{Executor, Failure, Found, Ticket};
+use crate::model::manifest::MAX_NAMED_BYTES;
 use crate::model::toxicity::{Scores, Toxicity};
 use crate::model::{Loaded, Models};
 use crate::problem::{Fault, Problem};
@@ -27,6 +28,14 @@ enum Choice {
     Auto,
     /// A user's model, by its place among [`Models::custom`].
     Custom(usize),
+}
+
+/// What the client asks.
+struct Asked<'t> {
+    text: &'t str,
+    choice: Choice,
+    /// Whether to name the parts of the text that carried the verdict.
+    explain: bool,
 }
 
 /// How far a request has come.
@@ -44,6 +53,7 @@ pub struct Waiting {
     custom: Option<usize>,
     /// What `auto` answers if `bert` does not: the scores that `simple` gave.
     otherwise: Option<Scores>,
+    explain: bool,
     received: Instant,
     client: u64,
 }
@@ -76,11 +86,16 @@ impl Waiting {
 pub fn answer(worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Result<Step, Fault> {
     let Worker { reader, text: scratch, loaded, limits, shard, started, .. } = worker;
     // A body that cannot be read names no model: it counts as the default's.
-    let mut choice = Choice::Simple;
+    let (mut choice, mut explain) = (Choice::Simple, false);
+    let mut spans = 0;
     let scored = reader.read(request.body, |root| {
-        let (text, chosen) = parse(root, limits.text, loaded.models())?;
-        choice = chosen;
-        score(loaded, choice, text, scratch)
+        let asked = parse(root, limits.text, loaded.models())?;
+        (choice, explain) = (asked.choice, asked.explain);
+        let scored = score(loaded, choice, asked.text, scratch)?;
+        if let (true, Scored::Now(verdict)) = (explain, &scored) {
+            spans = render_spans(verdict.model, asked.text, scratch, out)?;
+        }
+        Ok(scored)
     });
     let (received, client) = (request.received, request.client);
     match scored {
@@ -88,10 +103,11 @@ pub fn answer(worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Res
             let nanoseconds = nanoseconds(received);
             shard.analyzed(verdict.counted, verdict.scores.score(), nanoseconds);
             shard.client_seen(client, started.elapsed().as_secs());
-            Ok(Step::Answered(render(verdict.model, &verdict.scores, nanoseconds, out)))
+            let length = render(verdict.model, &verdict.scores, nanoseconds, out);
+            Ok(Step::Answered(with_spans(spans, length, out)))
         }
         Ok(Scored::Later(ticket, custom, otherwise)) => {
-            Ok(Step::Waiting(Waiting { ticket, custom, otherwise, received, client }))
+            Ok(Step::Waiting(Waiting { ticket, custom, otherwise, explain, received, client }))
         }
         Err(fault) => {
             shard.analysis_failed(match choice {
@@ -132,7 +148,37 @@ pub fn resume(worker: &mut Worker, waiting: &Waiting, found: Found, out: &mut [u
     let nanoseconds = nanoseconds(waiting.received);
     shard.analyzed(verdict.counted, verdict.scores.score(), nanoseconds);
     shard.client_seen(waiting.client, started.elapsed().as_secs());
-    Ok(render(verdict.model, &verdict.scores, nanoseconds, out))
+    let length = render(verdict.model, &verdict.scores, nanoseconds, out);
+    if !waiting.explain {
+        return Ok(length);
+    }
+    // The text is gone, and `bert` does not say why.
+    let last = length.saturating_sub(1);
+    let mut writer = Writer::new(out.get_mut(last..).unwrap_or_default());
+    spans::render(None, "", &mut writer);
+    writer.raw(b"}");
+    Ok(writer.finish().map_or(length, |written| last + written))
+}
+
+/// Explains what `model` makes of `text` into `out`, from [`SPANS_AT`] on; answers the length.
+fn render_spans(model: &Toxicity, text: &str, scratch: &mut Scratch, out: &mut [u8]) -> Result<usize, Fault> {
+    let room = out.get_mut(SPANS_AT..).unwrap_or_default();
+    if room.len() < spans::max_len(text.len()) {
+        return Err(Fault::new(Problem::UnknownField).field("explain").expected("write its name without escapes", ""));
+    }
+    let mut writer = Writer::new(room);
+    spans::render(model.explain(text, scratch).as_ref(), text, &mut writer);
+    Ok(writer.finish().unwrap_or_default())
+}
+
+/// Moves the spans that stand at [`SPANS_AT`] into the answer of `length` bytes, before its last brace; answers the length.
+fn with_spans(spans: usize, length: usize, out: &mut [u8]) -> usize {
+    if spans == 0 || length == 0 || length > SPANS_AT {
+        return length;
+    }
+    out.copy_within(SPANS_AT..SPANS_AT + spans, length - 1);
+    out[length - 1 + spans] = b'}';
+    length + spans
 }
 
 fn score<'l>(loaded: &'l Loaded, choice: Choice, text: &str, scratch: &mut Scratch) -> Result<Scored<'l>, Fault> {
@@ -200,12 +246,12 @@ fn not_yet() -> Fault {
     Fault::new(Problem::ModelUnavailable).expected("it will be in a moment", "")
 }
 
-/// `{"text": string, "model"?: "simple" | "bert" | "auto" | a user's model | null}`
-fn parse<'t>(root: Value<'t>, max_text: usize, models: Option<&Models>) -> Result<(&'t str, Choice), Fault> {
+/// `{"text": string, "model"?: "simple" | "bert" | "auto" | a user's model | null, "explain"?: boolean | null}`
+fn parse<'t>(root: Value<'t>, max_text: usize, models: Option<&Models>) -> Result<Asked<'t>, Fault> {
     let members = root
         .as_object()
         .ok_or(Fault::new(Problem::InvalidType).field("body").expected("an object", root.type_name()))?;
-    let (mut text, mut choice) = (None, None);
+    let (mut text, mut choice, mut explain) = (None, None, None);
     for (key, value) in members {
         match key {
             "text" => {
@@ -221,10 +267,15 @@ fn parse<'t>(root: Value<'t>, max_text: usize, models: Option<&Models>) -> Resul
                     return Err(Fault::new(Problem::DuplicateField).field("model"));
                 }
             }
+            "explain" => {
+                if explain.replace(parse_explain(value)?).is_some() {
+                    return Err(Fault::new(Problem::DuplicateField).field("explain"));
+                }
+            }
             _ => {
                 return Err(Fault::new(Problem::UnknownField)
                     .field(key)
-                    .expected("send 'text' and, at will, 'model'", ""));
+                    .expected("send 'text' and, at will, 'model' and 'explain'", ""));
             }
         }
     }
@@ -233,7 +284,12 @@ fn parse<'t>(root: Value<'t>, max_text: usize, models: Option<&Models>) -> Resul
     if text.len() > max_text {
         return Err(Fault::new(Problem::TextTooLong).field("text").count(text.len(), max_text));
     }
-    Ok((text, choice.unwrap_or(Choice::Simple)))
+    Ok(Asked { text, choice: choice.unwrap_or(Choice::Simple), explain: explain.unwrap_or(false) })
+}
+
+fn parse_explain(value: Value<'_>) -> Result<bool, Fault> {
+    let not_a_boolean = Fault::new(Problem::InvalidType).field("explain").expected("true or false", value.type_name());
+    if value.is_null() { Ok(false) } else { value.as_bool().ok_or(not_a_boolean) }
 }
 
 fn parse_choice(value: Value<'_>, models: Option<&Models>) -> Result<Choice, Fault> {
@@ -259,6 +315,9 @@ fn parse_choice(value: Value<'_>, models: Option<&Models>) -> Result<Choice, Fau
 ///
 /// [`Manifest::named_bytes`]: crate::model::manifest::Manifest::named_bytes
 pub const FRAME: usize = 128;
+
+/// Where spans wait for the rest of an answer, which is no longer than this.
+const SPANS_AT: usize = FRAME + MAX_NAMED_BYTES;
 
 /// Writes the answer for `scores` of `model`, which took `nanoseconds` from body to score; answers its length.
 pub fn render(model: &Toxicity, scores: &Scores, nanoseconds: u64, out: &mut [u8]) -> usize {

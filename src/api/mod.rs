@@ -131,19 +131,20 @@ impl Worker {
         self.scrape
             .max_len()
             .max(model_info::MAX_LEN)
-            .max(analyze::FRAME + MAX_NAMED_BYTES)
+            .max(analyze::FRAME + MAX_NAMED_BYTES + spans::max_len(self.limits.text))
             .max(predict::max_len(self.limits.rows))
     }
 
-    /// Whether the answer to a request of `handler` with `body` bytes may take more than [`SMALL_REPLY`].
-    pub fn is_large(&self, handler: Handler, body: usize) -> bool {
+    /// Whether the answer to a request of `handler` with this `body` may take more than [`SMALL_REPLY`].
+    pub fn is_large(&self, handler: Handler, body: &[u8]) -> bool {
         match handler {
             Handler::Metrics | Handler::ModelInfo => true,
             // A row takes ten bytes at least, so short bodies have short answers.
-            Handler::Predict => body > predict::SMALL_BODY,
-            // Ours are small; a user's model may have many labels.
+            Handler::Predict => body.len() > predict::SMALL_BODY,
+            // Ours are small unless they quote the text; a user's model may have many labels.
             Handler::Analyze => {
-                self.loaded.models().is_some_and(|models| analyze::FRAME + models.named_bytes > SMALL_REPLY)
+                spans::may_be_asked(body)
+                    || self.loaded.models().is_some_and(|models| analyze::FRAME + models.named_bytes > SMALL_REPLY)
             }
             _ => false,
         }

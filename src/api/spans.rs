@@ -12,6 +12,12 @@ pub const fn max_len(text: usize) -> usize {
     MAX_SPAN * MAX_SPANS + 16 + text * 6
 }
 
+/// Whether `body` has the key by which spans are asked for, written without escapes. A search for one byte comes first:
+/// most bodies have none.
+pub fn may_be_asked(body: &[u8]) -> bool {
+    body.contains(&b'x') && body.windows(KEY.len()).any(|window| window == KEY)
+}
+
 /// Appends `,"spans":[{"start":5,"end":9,"text":"...","weight":1.25}, ...]`, the heaviest first; `null` in the place of
 /// the list where the model that answered cannot explain itself.
 ///
@@ -35,6 +41,8 @@ pub fn render(explanation: Option<&Explanation>, text: &str, writer: &mut Writer
     }
     writer.raw(b"]");
 }
+
+const KEY: &[u8] = b"\"explain\"";
 
 /// Bytes that a span takes at most beside its text: names, two offsets of ten digits, a weight of single precision.
 const MAX_SPAN: usize = 128;
@@ -64,6 +72,14 @@ mod tests {
         assert_eq!(rendered(Some(&explanation), text)["spans"], expected);
         assert_eq!(rendered(Some(&Explanation::default()), text)["spans"], json!([]));
         assert_eq!(rendered(None, text)["spans"], Value::Null);
+    }
+
+    #[test]
+    fn the_key_is_found_where_it_stands() {
+        assert!(may_be_asked(br#"{"text":"a","explain":true}"#));
+        for body in [&b""[..], b"x", br#"{"text":"explain"#, br#"{"text":"\"explain\""}"#, br#"{"text":"extra"}"#] {
+            assert!(!may_be_asked(body), "{:?}", std::str::from_utf8(body));
+        }
     }
 
     #[test]

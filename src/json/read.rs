@@ -70,6 +70,14 @@ impl<'t> Value<'t> {
         }
     }
 
+    /// The truth value, if it is one.
+    pub fn as_bool(self) -> Option<bool> {
+        match self.0.first() {
+            Some(Node::Static(StaticNode::Bool(value))) => Some(*value),
+            _ => None,
+        }
+    }
+
     /// Whether it is `null`.
     pub fn is_null(self) -> bool {
         matches!(self.0.first(), Some(Node::Static(StaticNode::Null)))

@@ -239,7 +239,7 @@ impl Exchange {
                 }
                 Poll::Ready(found) => {
                     self.connection.wire.model_answered(Instant::now());
-                    let written = self.write(|out| {
+                    let written = self.write(&[], |out| {
                         let outcome = self.connection.station.api.borrow_mut().resume(&waiting, found, out);
                         (outcome.length, outcome)
                     });
@@ -277,16 +277,16 @@ impl Exchange {
             let answered = station.api.borrow_mut().answer(&request, out);
             (if let Answered::Now(outcome) = &answered { outcome.length } else { 0 }, answered)
         };
-        self.write(write).unwrap_or_else(|| {
+        self.write(request.body, write).unwrap_or_else(|| {
             let (reply, outcome) = refuse(&Fault::new(Problem::Overloaded));
             (reply, Answered::Now(outcome))
         })
     }
 
-    /// Has `write` fill a reply that is large enough; `None` where all that are large are taken.
-    fn write<T>(&self, write: impl FnOnce(&mut [u8]) -> (usize, T)) -> Option<(Reply, T)> {
+    /// Has `write` fill a reply that is large enough for what `body` asks; `None` where all that are large are taken.
+    fn write<T>(&self, body: &[u8], write: impl FnOnce(&mut [u8]) -> (usize, T)) -> Option<(Reply, T)> {
         let station = &self.connection.station;
-        if !station.api.borrow().is_large(self.route.handler, self.received_bytes) {
+        if !station.api.borrow().is_large(self.route.handler, body) {
             return Some(Reply::inline(write));
         }
         Some(Reply::in_slot(station.replies.borrow()?, write))
