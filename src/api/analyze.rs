@@ -15,7 +15,7 @@ use crate::model::bert::Bert;
 use crate::model::custom::Custom;
 use crate::model::executor::{Executor, Failure, Found, Ticket};
 use crate::model::manifest::MAX_NAMED_BYTES;
-use crate::model::toxicity::{Scores, Toxicity};
+use crate::model::toxicity::{Prior, Scores, Toxicity};
 use crate::model::{Loaded, Models};
 use crate::problem::{Fault, Problem};
 use crate::text::Scratch;
@@ -49,13 +49,24 @@ pub enum Step {
 /// A request whose text a model with threads of its own has been asked about; dropping it takes the question back.
 pub struct Waiting {
     ticket: Ticket,
+    prior: Prior,
     /// Who is asked, if not `bert`: a user's model, by its place among [`Models::custom`].
     custom: Option<usize>,
     /// What `auto` answers if `bert` does not: the scores that `simple` gave.
     otherwise: Option<Scores>,
-    explain: bool,
+    /// How to explain the answer, if that was asked for.
+    explain: Option<Explain>,
     received: Instant,
     client: u64,
+}
+
+/// How an answer that comes later is explained.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Explain {
+    /// Not at all: the model cannot.
+    Null,
+    /// By the weights of the text's pieces, for which the body is kept.
+    Pieces,
 }
 
 /// Scores, and the model that gave them.
@@ -68,13 +79,20 @@ struct Verdict<'m> {
 enum Scored<'m> {
     Now(Verdict<'m>),
     /// With the place of the user's model that is asked, or with what `auto` answers without `bert`.
-    Later(Ticket, Option<usize>, Option<Scores>),
+    Later((Ticket, Prior), Option<usize>, Option<Scores>),
 }
 
 impl Waiting {
-    /// What the model found, once; until then the task of `context` is woken when there is something.
-    pub fn poll(&mut self, context: &mut Context<'_>) -> Poll<Found> {
-        self.ticket.poll(context)
+    /// What the model found, once; until then the task of `context` is woken when there is something. The weights of the
+    /// text's pieces, if it is to be explained by them, are put into `scratch`, for [`resume`] to read at once.
+    pub fn poll(&mut self, context: &mut Context<'_>, scratch: &mut Scratch) -> Poll<Found> {
+        let weights = if self.needs_body() { scratch.weights() } else { &mut [] };
+        self.ticket.poll(context, weights)
+    }
+
+    /// Whether [`resume`] must be given the request's body again.
+    pub fn needs_body(&self) -> bool {
+        self.explain == Some(Explain::Pieces)
     }
 }
 
@@ -91,9 +109,14 @@ pub fn answer(worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Res
     let scored = reader.read(request.body, |root| {
         let asked = parse(root, limits.text, loaded.models())?;
         (choice, explain) = (asked.choice, asked.explain);
+        // The answer's room was chosen by the body as it stands.
+        if explain && !spans::may_be_asked(request.body) {
+            let fault = Fault::new(Problem::UnknownField).field("explain");
+            return Err(fault.expected("write its name without escapes", ""));
+        }
         let scored = score(loaded, choice, asked.text, scratch)?;
         if let (true, Scored::Now(verdict)) = (explain, &scored) {
-            spans = render_spans(verdict.model, asked.text, scratch, out)?;
+            spans = render_spans(verdict.model, asked.text, scratch, out);
         }
         Ok(scored)
     });
@@ -106,8 +129,11 @@ pub fn answer(worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Res
             let length = render(verdict.model, &verdict.scores, nanoseconds, out);
             Ok(Step::Answered(with_spans(spans, length, out)))
         }
-        Ok(Scored::Later(ticket, custom, otherwise)) => {
-            Ok(Step::Waiting(Waiting { ticket, custom, otherwise, explain, received, client }))
+        Ok(Scored::Later((ticket, prior), custom, otherwise)) => {
+            let asked = asked_later(loaded, custom);
+            let weighs = asked.is_some_and(|(model, _)| model.weighs_pieces());
+            let explain = explain.then_some(if weighs { Explain::Pieces } else { Explain::Null });
+            Ok(Step::Waiting(Waiting { ticket, prior, custom, otherwise, explain, received, client }))
         }
         Err(fault) => {
             shard.analysis_failed(match choice {
@@ -120,22 +146,36 @@ pub fn answer(worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Res
     }
 }
 
-/// Answers a request that was `waiting` for what was `found`; answers the length.
+/// The model with threads of its own that is asked, and the name under which it is counted.
+fn asked_later(loaded: &Loaded, custom: Option<usize>) -> Option<(&Toxicity, ToxicityModel)> {
+    match custom {
+        Some(place) => Some((loaded.models()?.custom.get(place)?.model(), ToxicityModel::Custom)),
+        None => Some((loaded.bert()?.model(), ToxicityModel::Bert)),
+    }
+}
+
+/// Answers a request that was `waiting` for what was `found`; answers the length. `body` is the request's, where
+/// [`Waiting::needs_body`], else empty.
 ///
 /// # Errors
 /// [`Problem::InferenceTimeout`] and [`Problem::ModelUnavailable`], if nothing was found and `simple` was not asked.
-pub fn resume(worker: &mut Worker, waiting: &Waiting, found: Found, out: &mut [u8]) -> Result<usize, Fault> {
-    let Worker { loaded, shard, started, .. } = worker;
-    let custom = waiting.custom.and_then(|place| loaded.models()?.custom.get(place));
-    let (counted, asked) = match custom {
-        Some(custom) => (ToxicityModel::Custom, Some(custom.model())),
-        None => (ToxicityModel::Bert, loaded.bert().map(Bert::model)),
-    };
+pub fn resume(
+    worker: &mut Worker,
+    waiting: &Waiting,
+    found: Found,
+    body: &[u8],
+    out: &mut [u8],
+) -> Result<usize, Fault> {
+    let Worker { reader, text: scratch, loaded, shard, started, .. } = worker;
+    let asked = asked_later(loaded, waiting.custom);
     let verdict = match (found, asked, loaded.models(), waiting.otherwise) {
-        (Ok(values), Some(model), ..) => Verdict { model, counted, scores: model.scores(values) },
+        (Ok(values), Some((model, counted)), ..) => {
+            Verdict { model, counted, scores: model.finish(values, waiting.prior) }
+        }
         (_, _, Some(models), Some(scores)) => by_simple(models, scores),
         (found, ..) => {
-            shard.analysis_failed(counted);
+            shard.analysis_failed(asked.map_or(ToxicityModel::Bert, |(_, counted)| counted));
+            let custom = waiting.custom.and_then(|place| loaded.models()?.custom.get(place));
             let executor = custom.and_then(Custom::executor);
             let retry_after =
                 executor.map_or_else(|| loaded.bert().map_or(1, Bert::retry_after), Executor::retry_after);
@@ -149,26 +189,30 @@ pub fn resume(worker: &mut Worker, waiting: &Waiting, found: Found, out: &mut [u
     shard.analyzed(verdict.counted, verdict.scores.score(), nanoseconds);
     shard.client_seen(waiting.client, started.elapsed().as_secs());
     let length = render(verdict.model, &verdict.scores, nanoseconds, out);
-    if !waiting.explain {
-        return Ok(length);
-    }
-    // The text is gone, and `bert` does not say why.
+    let Some(explain) = waiting.explain else { return Ok(length) };
+    // In the place of the answer's last brace.
     let last = length.saturating_sub(1);
     let mut writer = Writer::new(out.get_mut(last..).unwrap_or_default());
-    spans::render(None, "", &mut writer);
+    match explain {
+        Explain::Null => spans::render(None, "", &mut writer),
+        Explain::Pieces => reader.read(body, |root| {
+            let text = root.as_object().into_iter().flatten().find(|(key, _)| *key == "text");
+            let text = text.and_then(|(_, value)| value.as_str()).unwrap_or_default();
+            let by_weights = (verdict.counted == ToxicityModel::Simple).then(|| verdict.model.explain(text, scratch));
+            let explanation = by_weights.unwrap_or_else(|| verdict.model.explain_pieces(text, scratch));
+            spans::render(explanation.as_ref(), text, &mut writer);
+            Ok(())
+        })?,
+    }
     writer.raw(b"}");
     Ok(writer.finish().map_or(length, |written| last + written))
 }
 
 /// Explains what `model` makes of `text` into `out`, from [`SPANS_AT`] on; answers the length.
-fn render_spans(model: &Toxicity, text: &str, scratch: &mut Scratch, out: &mut [u8]) -> Result<usize, Fault> {
-    let room = out.get_mut(SPANS_AT..).unwrap_or_default();
-    if room.len() < spans::max_len(text.len()) {
-        return Err(Fault::new(Problem::UnknownField).field("explain").expected("write its name without escapes", ""));
-    }
-    let mut writer = Writer::new(room);
+fn render_spans(model: &Toxicity, text: &str, scratch: &mut Scratch, out: &mut [u8]) -> usize {
+    let mut writer = Writer::new(out.get_mut(SPANS_AT..).unwrap_or_default());
     spans::render(model.explain(text, scratch).as_ref(), text, &mut writer);
-    Ok(writer.finish().unwrap_or_default())
+    writer.finish().unwrap_or_default()
 }
 
 /// Moves the spans that stand at [`SPANS_AT`] into the answer of `length` bytes, before its last brace; answers the length.
@@ -209,9 +253,9 @@ fn score<'l>(loaded: &'l Loaded, choice: Choice, text: &str, scratch: &mut Scrat
             let scores = score_now(&models.toxicity, text, scratch)?;
             if choice == Choice::Auto
                 && let Some(bert) = loaded.bert().filter(|bert| bert.decides(&scores))
-                && let Ok(Some(ticket)) = bert.submit(text, scratch)
+                && let Ok(Some(submitted)) = bert.submit(text, scratch)
             {
-                return Ok(Scored::Later(ticket, None, Some(scores)));
+                return Ok(Scored::Later(submitted, None, Some(scores)));
             }
             Ok(Scored::Now(by_simple(models, scores)))
         }

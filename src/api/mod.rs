@@ -12,6 +12,7 @@ pub mod scrape;
 pub mod spans;
 
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use crate::json::read::Reader;
@@ -175,9 +176,16 @@ impl Worker {
         })
     }
 
-    /// Answers the request that was `waiting` for what was `found`, into `out` as [`Self::answer`] does.
-    pub fn resume(&mut self, waiting: &analyze::Waiting, found: Found, out: &mut [u8]) -> Outcome {
-        match analyze::resume(self, waiting, found, out) {
+    /// What the model found that a request is `waiting` for, once; until then the task of `context` is woken when there is
+    /// something. [`Self::resume`] must follow before anything else is answered.
+    pub fn poll(&mut self, waiting: &mut analyze::Waiting, context: &mut Context<'_>) -> Poll<Found> {
+        waiting.poll(context, &mut self.text)
+    }
+
+    /// Answers the request that was `waiting` for what was `found`, into `out` as [`Self::answer`] does; `body` is the
+    /// request's where [`analyze::Waiting::needs_body`], else empty.
+    pub fn resume(&mut self, waiting: &analyze::Waiting, found: Found, body: &[u8], out: &mut [u8]) -> Outcome {
+        match analyze::resume(self, waiting, found, body, out) {
             Ok(length) => Outcome::good(200, length),
             Err(fault) => fault::answer(&fault, out),
         }

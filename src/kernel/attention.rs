@@ -10,7 +10,7 @@ use super::row::softmax;
 pub const HEAD: usize = 32;
 
 /// The most rows (pieces of a text) that a [`Scratch`] holds.
-pub const MAX_ROWS: usize = 128;
+pub const MAX_ROWS: usize = 256;
 
 /// Rows whose scores are computed together, so that a key is read once for all of them.
 const BLOCK: usize = 4;

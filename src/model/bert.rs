@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::executor::{Executor, Full, Size, Ticket};
 use super::manifest::{Band, Manifest};
 use super::registry::{Known, know};
-use super::toxicity::{BERT, EngineChoice, LoadError, Probabilities, Scores, Toxicity};
+use super::toxicity::{BERT, EngineChoice, LoadError, Prior, Probabilities, Scores, Toxicity};
 use crate::metrics::labels::Model;
 use crate::text::Scratch;
 
@@ -53,6 +53,19 @@ pub fn manifest() -> Result<Option<Manifest>, LoadError> {
     if EMBEDDED { BERT.manifest().map(Some) } else { Ok(None) }
 }
 
+/// Queues `text` for `executor`, which runs `model`.
+pub(super) fn submit(
+    model: &Toxicity,
+    executor: &Executor,
+    text: &str,
+    scratch: &mut Scratch,
+) -> Result<Option<(Ticket, Prior)>, Full> {
+    // The partner's kernel cannot fail; on tract, which can, the model speaks alone rather than not at all.
+    let prior = model.prior(text, scratch).unwrap_or_default();
+    let Some(ids) = model.ids(text, scratch) else { return Ok(None) };
+    executor.submit(ids).map(|ticket| Some((ticket, prior)))
+}
+
 impl Bert {
     /// Starts the threads that score by `model`, which took `load_time` to load.
     ///
@@ -61,7 +74,7 @@ impl Bert {
     pub fn start(model: Toxicity, load_time: Duration, settings: Settings) -> io::Result<Self> {
         let (band, model) = (model.manifest().auto, Arc::new(model));
         let scorer = Arc::clone(&model);
-        let run = move |ids: &[u32]| scorer.score_ids(ids).map(|scores| scores.values());
+        let run = move |ids: &mut [u32]| scorer.run(ids);
         Self::with(model, band, load_time, settings, run)
     }
 
@@ -77,7 +90,7 @@ impl Bert {
         run: R,
     ) -> io::Result<Self>
     where
-        R: Fn(&[u32]) -> Result<Probabilities, E> + Send + Sync + 'static,
+        R: Fn(&mut [u32]) -> Result<Probabilities, E> + Send + Sync + 'static,
         E: fmt::Display,
     {
         let Settings { threads, queue, timeout } = settings;
@@ -91,12 +104,13 @@ impl Bert {
         self.band.is_some_and(|band| band.contains(scores.scored()))
     }
 
-    /// Queues `text`; `None` when nothing of it is left to score. Does not allocate.
+    /// Queues `text`; `None` when nothing of it is left to score. Does not allocate. With the ticket comes what
+    /// [`Toxicity::finish`] needs.
     ///
     /// # Errors
     /// If the queue is full.
-    pub fn submit(&self, text: &str, scratch: &mut Scratch) -> Result<Option<Ticket>, Full> {
-        self.model.ids(text, scratch).map(|ids| self.executor.submit(ids)).transpose()
+    pub fn submit(&self, text: &str, scratch: &mut Scratch) -> Result<Option<(Ticket, Prior)>, Full> {
+        submit(&self.model, &self.executor, text, scratch)
     }
 
     /// The model.

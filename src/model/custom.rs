@@ -4,9 +4,9 @@
 use std::io;
 use std::sync::Arc;
 
-use super::bert::Settings;
+use super::bert::{Settings, submit};
 use super::executor::{Executor, Full, Size, Ticket};
-use super::toxicity::Toxicity;
+use super::toxicity::{Prior, Toxicity};
 use crate::text::Scratch;
 
 /// The model, with its threads once they are started.
@@ -36,7 +36,7 @@ impl Custom {
         }
         let Settings { threads, queue, timeout } = settings;
         let (scorer, size) = (Arc::clone(&self.model), Size { threads, queue, max_ids: self.model.max_ids(), timeout });
-        let run = move |ids: &[u32]| scorer.score_ids(ids).map(|scores| scores.values());
+        let run = move |ids: &mut [u32]| scorer.run(ids);
         self.executor = Some(Executor::start(&self.model.manifest().name, size, run)?);
         Ok(())
     }
@@ -46,11 +46,17 @@ impl Custom {
         self.executor.as_ref()
     }
 
-    /// Queues `text` for `executor`; `None` when nothing of it is left to score. Does not allocate.
+    /// Queues `text` for `executor`; `None` when nothing of it is left to score. Does not allocate. With the ticket comes
+    /// what [`Toxicity::finish`] needs.
     ///
     /// # Errors
     /// If the queue is full.
-    pub fn submit(&self, executor: &Executor, text: &str, scratch: &mut Scratch) -> Result<Option<Ticket>, Full> {
-        self.model.ids(text, scratch).map(|ids| executor.submit(ids)).transpose()
+    pub fn submit(
+        &self,
+        executor: &Executor,
+        text: &str,
+        scratch: &mut Scratch,
+    ) -> Result<Option<(Ticket, Prior)>, Full> {
+        submit(&self.model, executor, text, scratch)
     }
 }

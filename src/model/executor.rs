@@ -80,13 +80,14 @@ struct State {
 }
 
 impl Executor {
-    /// Starts the threads, called `name` and a number, which answer jobs by `run`.
+    /// Starts the threads, called `name` and a number, which answer jobs by `run`. What that leaves in the place of the
+    /// ids comes back to whoever polls for it.
     ///
     /// # Errors
     /// If a thread cannot be started.
     pub fn start<R, E>(name: &str, size: Size, run: R) -> io::Result<Self>
     where
-        R: Fn(&[u32]) -> Result<Probabilities, E> + Send + Sync + 'static,
+        R: Fn(&mut [u32]) -> Result<Probabilities, E> + Send + Sync + 'static,
         E: std::fmt::Display,
     {
         let jobs = Jobs::new(size.queue + size.threads, size.max_ids, Instant::now());
@@ -144,11 +145,12 @@ impl Drop for Executor {
 }
 
 impl Ticket {
-    /// What the job found, once; until then the task of `context` is woken when there is something.
-    pub fn poll(&mut self, context: &mut Context<'_>) -> Poll<Found> {
+    /// What the job found, once, and in `left` as much of what its run left in the place of the ids as fits; until then the
+    /// task of `context` is woken when there is something.
+    pub fn poll(&mut self, context: &mut Context<'_>, left: &mut [u32]) -> Poll<Found> {
         let Some(slot) = self.slot else { return Poll::Pending };
         // The waker kept before goes after the lock: it may be the last hold on a task that has a ticket too.
-        let (polled, _before) = self.queue.lock().jobs.poll(slot, context.waker());
+        let (polled, _before) = self.queue.lock().jobs.poll(slot, context.waker(), left);
         if polled.is_ready() {
             self.slot = None;
         }
@@ -166,7 +168,7 @@ impl Drop for Ticket {
 
 impl Queue {
     /// One thread's life.
-    fn work<E: std::fmt::Display>(&self, run: &impl Fn(&[u32]) -> Result<Probabilities, E>) {
+    fn work<E: std::fmt::Display>(&self, run: &impl Fn(&mut [u32]) -> Result<Probabilities, E>) {
         let mut ids = vec![0; self.size.max_ids];
         let mut state = self.lock();
         loop {
@@ -180,14 +182,14 @@ impl Queue {
             };
             drop(state);
             let begun = Instant::now();
-            let found = run(&ids[..length]).map_err(|error| {
+            let found = run(&mut ids[..length]).map_err(|error| {
                 tracing::error!(%error, "a model failed");
                 Failure::Failed
             });
             let nanoseconds = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
             state = self.lock();
             state.ran(nanoseconds);
-            let waker = state.jobs.finish(slot, found);
+            let waker = state.jobs.finish(slot, found, &ids[..length]);
             drop(state);
             waker.wake();
             state = self.lock();

@@ -52,6 +52,9 @@ pub struct Manifest {
     /// The scores of `simple` between which `auto` asks this model too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auto: Option<Band>,
+    /// The model whose logits are added to this one's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blend: Option<Blend>,
     /// How well it did where it was evaluated; shown as it is.
     #[serde(default)]
     pub metrics: Map<String, Value>,
@@ -130,6 +133,18 @@ pub struct Levels {
     pub high: u8,
 }
 
+/// What another model adds: `logit = own logit + share * the other's logit`, for each label.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Blend {
+    /// The other model: `simple`, the one in the binary.
+    pub model: String,
+    /// The lower-case hexadecimal SHA-256 of the other model's ONNX file.
+    pub sha256: String,
+    /// The share for each label, in the order of the labels: 0 to 2.
+    pub shares: Vec<f64>,
+}
+
 /// A closed interval of probabilities.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -199,6 +214,12 @@ impl Manifest {
         require((1..=100).contains(&medium) && (medium..=100).contains(&high), "levels", || {
             format!("{medium} and {high} do not stand in 1 <= medium <= high <= 100")
         })?;
+        if let Some(Blend { sha256, shares, .. }) = &self.blend {
+            check_digest("blend.sha256", sha256)?;
+            require(shares.iter().all(|share| (0.0..=MAX_SHARE).contains(share)), "blend.shares", || {
+                format!("are {shares:?}; each must be 0 to {MAX_SHARE}")
+            })?;
+        }
         let Some(Band { low, high }) = self.auto else { return Ok(()) };
         require((0.0..=1.0).contains(&low) && (low..=1.0).contains(&high), "auto", || {
             format!("{low} and {high} do not stand in 0 <= low <= high <= 1")
@@ -286,6 +307,9 @@ const RESERVED: [&str; 2] = ["auto", "iris"];
 /// The largest `golden_tolerance`. Dynamic quantization rounds differently from engine to engine; more than this is
 /// another model.
 const MAX_TOLERANCE: f64 = 0.05;
+
+/// The largest share of another model in a logit.
+const MAX_SHARE: f64 = 2.0;
 
 const fn default_tolerance() -> f64 {
     1e-5

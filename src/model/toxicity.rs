@@ -1,15 +1,17 @@
 //! A text classifier: text to ids, ids to the probability of each label, a score and a level.
 //!
 //! ```text
-//!  &str ──ids──► [n] u32 ──score_ids──► Scores ──level──► low, medium, high
-//!       n-grams or word pieces      kernel or tract
+//!  &str ──ids──► [n] u32 ──run──► probabilities ──finish──► Scores ──level──► low, medium, high
+//!    │  n-grams or word pieces   kernel or tract     ▲
+//!    └──prior─────────── the partner's logits ───────┘
 //! ```
 //!
-//! The two halves may run on two threads: `ids` needs the caller's scratch and takes microseconds, `score_ids` needs
+//! The two halves may run on two threads: `prior` and `ids` need the caller's scratch and take microseconds, `run` needs
 //! nothing but the ids and takes as long as the model does.
 
 mod compiled;
 mod load;
+mod partner;
 
 use super::engine::{Engine, EngineError, Outputs};
 use super::explain::Explanation;
@@ -18,7 +20,10 @@ use super::simple::{LABEL_COUNT, sigmoid};
 use crate::text::{Scratch, vocabulary::Vocabulary};
 use compiled::Compiled;
 
+use partner::Partner;
+
 pub use load::{BERT, Cause, Embedded, EngineChoice, LoadError, SIMPLE};
+pub use partner::Prior;
 
 /// The labels of the models in the binary, in the order of [`Scores::probabilities`].
 pub const LABELS: [&str; LABEL_COUNT] = ["toxic", "severe_toxic", "obscene", "threat", "insult", "identity_hate"];
@@ -28,6 +33,7 @@ pub struct Toxicity {
     manifest: Manifest,
     cutter: Cutter,
     serving: Serving,
+    partner: Option<Partner>,
     fallback: Option<String>,
     golden_rows: usize,
     score_at: u8,
@@ -70,42 +76,91 @@ impl Toxicity {
         self.cutter.ids(text, scratch)
     }
 
-    /// The scores of a text whose ids (one or more) are `ids`. On the kernel this does not allocate and cannot fail.
+    /// What the model's partner adds to the logits of `text`. Does not allocate, nor fail, where kernels serve.
+    ///
+    /// # Errors
+    /// As [`Self::score_ids`].
+    pub fn prior(&self, text: &str, scratch: &mut Scratch) -> Result<Prior, EngineError> {
+        self.partner.as_ref().map_or(Ok(Prior::default()), |partner| partner.prior(text, scratch))
+    }
+
+    /// The scores of a text whose ids (one or more) are `ids`, as its partner left it alone. On the kernel this does not
+    /// allocate and cannot fail.
     ///
     /// # Errors
     /// tract fails at run time, or the model's answer holds a number that is no probability.
     pub fn score_ids(&self, ids: &[u32]) -> Result<Scores, EngineError> {
-        let mut values = [0.0; MAX_LABELS];
-        let count = self.manifest.labels.len();
+        let values = match &self.serving {
+            Serving::Kernel(plan) => widened(&plan.probabilities(ids)),
+            Serving::Tract(engine) => widened(&probabilities(engine.run(ids)?, &self.manifest)?),
+        };
+        Ok(self.finish(values, Prior::default()))
+    }
+
+    /// The probabilities of a text whose ids are `ids`, before its partner has its say. Where the model
+    /// [weighs pieces](Self::weighs_pieces), the bits of each one's weight (float32) take the place of its id.
+    ///
+    /// # Errors
+    /// As [`Self::score_ids`].
+    pub fn run(&self, ids: &mut [u32]) -> Result<Probabilities, EngineError> {
         match &self.serving {
-            Serving::Kernel(plan) => values[..LABEL_COUNT].copy_from_slice(&plan.probabilities(ids)),
-            Serving::Tract(engine) => {
-                let output = probabilities(engine.run(ids)?, &self.manifest)?;
-                values[..count].copy_from_slice(&output);
-            }
+            Serving::Kernel(Compiled::Encoder(encoder)) => Ok(widened(&encoder.weigh(ids, self.explained_label()))),
+            _ => self.score_ids(ids).map(|scores| scores.values()),
         }
-        Ok(self.scores(values))
     }
 
-    /// Numbers that [`Scores::values`] of this model gave, as scores again.
-    pub fn scores(&self, values: Probabilities) -> Scores {
-        Scores { values, count: self.manifest.labels.len() as u8, score_at: self.score_at }
+    /// What [`Self::run`] gave of a text's ids, with the [prior](Self::prior) of the same text.
+    pub fn finish(&self, values: Probabilities, prior: Prior) -> Scores {
+        Scores { values: prior.add(values), count: self.manifest.labels.len() as u8, score_at: self.score_at }
     }
 
-    /// [`Self::ids`] and [`Self::score_ids`]; `None` when nothing of `text` is left to score.
+    /// The scores of `text`; `None` when nothing of it is left to score.
     ///
     /// # Errors
     /// As [`Self::score_ids`].
     pub fn score(&self, text: &str, scratch: &mut Scratch) -> Result<Option<Scores>, EngineError> {
-        self.ids(text, scratch).map(|ids| self.score_ids(ids)).transpose()
+        let prior = self.prior(text, scratch)?;
+        let Some(ids) = self.ids(text, scratch) else { return Ok(None) };
+        Ok(Some(self.finish(self.score_ids(ids)?.values, prior)))
     }
 
-    /// Which parts of `text` add most to the logit of the label that the score is of; exact, where the model is linear in a
-    /// text's features and its kernel serves, and else `None`. Does not allocate.
+    /// Which parts of `text` add most to the logit of the label that the score is of, where the model is linear in a text's
+    /// features or in its pieces' last states and its kernel serves; else `None`. Exact but for a partner's part. Does not
+    /// allocate where [`Self::run`] does not.
     pub fn explain(&self, text: &str, scratch: &mut Scratch) -> Option<Explanation> {
-        let Serving::Kernel(Compiled::Bag(plan)) = &self.serving else { return None };
-        let contributions = plan.contributions(scratch.features(text), usize::from(self.score_at).min(LABEL_COUNT - 1));
-        Some(Explanation::of_features(text, scratch, contributions))
+        match (&self.serving, &self.cutter) {
+            (Serving::Kernel(Compiled::Bag(plan)), _) => {
+                let contributions = plan.contributions(scratch.features(text), self.explained_label());
+                Some(Explanation::of_features(text, scratch, contributions))
+            }
+            (Serving::Kernel(Compiled::Encoder(encoder)), Cutter::Pieces { vocabulary, most }) => {
+                scratch.weigh(text, vocabulary, *most, |ids| {
+                    encoder.weigh(ids, self.explained_label());
+                });
+                self.explain_pieces(text, scratch)
+            }
+            _ => None,
+        }
+    }
+
+    /// As [`Self::explain`], where the weights that [`Self::run`] left for the ids of `text` lie in
+    /// [`Scratch::weights`] already; `None` where the model does not weigh pieces.
+    pub fn explain_pieces(&self, text: &str, scratch: &mut Scratch) -> Option<Explanation> {
+        match &self.cutter {
+            Cutter::Pieces { vocabulary, most } if self.weighs_pieces() => {
+                Some(Explanation::of_pieces(text, scratch.weighed_pieces(text, vocabulary, *most)))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether [`Self::run`] leaves the weights of pieces.
+    pub const fn weighs_pieces(&self) -> bool {
+        matches!(self.serving, Serving::Kernel(Compiled::Encoder(_)))
+    }
+
+    fn explained_label(&self) -> usize {
+        usize::from(self.score_at).min(LABEL_COUNT - 1)
     }
 
     /// Whether the model reads word pieces: such a one may take milliseconds.
@@ -201,6 +256,13 @@ impl Level {
             Self::High => "high",
         }
     }
+}
+
+/// `values` and zeros.
+fn widened(values: &[f32]) -> Probabilities {
+    let mut out = [0.0; MAX_LABELS];
+    out.iter_mut().zip(values).for_each(|(out, value)| *out = *value);
+    out
 }
 
 /// What an engine gave, as probabilities of the manifest's labels.

@@ -139,8 +139,8 @@ enum Stage {
     Read(Incoming, Option<Slot>, Option<Fault>),
     /// The body, if there is one, is here.
     Answer(Option<Slot>),
-    /// A model that takes its time is asked; the body's slot is given back.
-    Wait(analyze::Waiting),
+    /// A model that takes its time is asked; the body's slot is given back unless the answer needs it.
+    Wait(analyze::Waiting, Option<Slot>),
     Options,
     Refuse(Fault),
     Answered,
@@ -227,25 +227,25 @@ impl Exchange {
                 (reply, Answered::Now(outcome)) => (reply, outcome),
                 (_, Answered::Later(waiting)) => {
                     self.connection.wire.model_awaited();
-                    self.stage = Stage::Wait(waiting);
-                    drop(slot);
+                    let kept = slot.filter(|_| waiting.needs_body());
+                    self.stage = Stage::Wait(waiting, kept);
                     return self.answer(received, context);
                 }
             },
-            Stage::Wait(mut waiting) => match waiting.poll(context) {
-                Poll::Pending => {
-                    self.stage = Stage::Wait(waiting);
+            Stage::Wait(mut waiting, body) => {
+                let polled = self.connection.station.api.borrow_mut().poll(&mut waiting, context);
+                let Poll::Ready(found) = polled else {
+                    self.stage = Stage::Wait(waiting, body);
                     return Poll::Pending;
-                }
-                Poll::Ready(found) => {
-                    self.connection.wire.model_answered(Instant::now());
-                    let written = self.write(&[], |out| {
-                        let outcome = self.connection.station.api.borrow_mut().resume(&waiting, found, out);
-                        (outcome.length, outcome)
-                    });
-                    written.unwrap_or_else(|| refuse(&Fault::new(Problem::Overloaded)))
-                }
-            },
+                };
+                self.connection.wire.model_answered(Instant::now());
+                let body = body.as_ref().map_or(&[][..], |slot| &slot.bytes()[..self.received_bytes]);
+                let written = self.write(body, |out| {
+                    let outcome = self.connection.station.api.borrow_mut().resume(&waiting, found, body, out);
+                    (outcome.length, outcome)
+                });
+                written.unwrap_or_else(|| refuse(&Fault::new(Problem::Overloaded)))
+            }
             Stage::Options => {
                 let outcome = Outcome { status: 204, content: Content::Json, length: 0, problem: None, retry_after: 1 };
                 (Reply::empty(), outcome)
@@ -356,7 +356,7 @@ impl Exchange {
 impl Drop for Exchange {
     /// The connection goes on after a request that its client gave up.
     fn drop(&mut self) {
-        if matches!(self.stage, Stage::Wait(_)) {
+        if matches!(self.stage, Stage::Wait(..)) {
             self.connection.wire.model_answered(Instant::now());
         }
         if !matches!(self.stage, Stage::Answered) {

@@ -45,6 +45,7 @@ pub struct Scratch {
     seen: Seen,
     pieces: Box<[u32]>,
     spans: Box<[Range<usize>]>,
+    weights: Box<[u32]>,
     attribution: Attribution,
 }
 
@@ -68,6 +69,7 @@ impl Scratch {
             origins: vec![Origin::default(); bytes].into(),
             pieces: vec![0; MAX_PIECES].into(),
             spans: vec![0..0; MAX_PIECES].into(),
+            weights: vec![0; MAX_PIECES].into(),
             attribution: Attribution::new(bytes),
         }
     }
@@ -98,6 +100,32 @@ impl Scratch {
             (*first, *last) = (0..0, text.len()..text.len());
         }
         Pieces { ids: &self.pieces[..count], spans: &self.spans[..count] }
+    }
+
+    /// Where the weights of a text's pieces are put, `[CLS]` first: the bits of a float32 each.
+    pub fn weights(&mut self) -> &mut [u32] {
+        &mut self.weights
+    }
+
+    /// Has `weigh` put the [weights](Self::weights) of the pieces of `text` in the place of their ids. Does not allocate.
+    pub fn weigh(&mut self, text: &str, vocabulary: &Vocabulary, max: usize, weigh: impl FnOnce(&mut [u32])) {
+        let count = self.pieces(text, vocabulary, max).len();
+        let weights = &mut self.weights[..count];
+        weights.copy_from_slice(&self.pieces[..count]);
+        weigh(weights);
+    }
+
+    /// The bytes of `text` that each of its pieces stands for, in order, with the piece's [weight](Self::weights). Does not
+    /// allocate.
+    pub fn weighed_pieces(
+        &mut self,
+        text: &str,
+        vocabulary: &Vocabulary,
+        max: usize,
+    ) -> impl Iterator<Item = (Range<usize>, f32)> {
+        let count = self.traced_pieces(text, vocabulary, max).ids.len();
+        let weights = self.weights[..count].iter().map(|&bits| f32::from_bits(bits));
+        self.spans[..count].iter().cloned().zip(weights)
     }
 
     /// Hands each part of `text` (a word, or a run of signs; see [`attribution`]), in order, to `visit`: its bytes in the

@@ -77,10 +77,10 @@ fn has_two_singles(text: &[u8]) -> bool {
     for word in words.iter().chain([&last]) {
         // 0x80 for each space (Warren, Hacker's Delight, section 6-1, exact form), then one bit for each.
         let gaps = u64::from_le_bytes(*word) ^ 0x2020_2020_2020_2020;
-        let found = !((gaps & 0x7f7f_7f7f_7f7f_7f7f) + 0x7f7f_7f7f_7f7f_7f7f | gaps | 0x7f7f_7f7f_7f7f_7f7f);
+        let found = !(((gaps & 0x7f7f_7f7f_7f7f_7f7f) + 0x7f7f_7f7f_7f7f_7f7f) | gaps | 0x7f7f_7f7f_7f7f_7f7f);
         let bits = (found >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-        spaces = spaces >> 8 | (bits as u32) << 8;
-        if spaces & spaces >> 2 & spaces >> 4 != 0 {
+        spaces = (spaces >> 8) | ((bits as u32) << 8);
+        if spaces & (spaces >> 2) & (spaces >> 4) != 0 {
             return true;
         }
     }

@@ -19,7 +19,7 @@ use super::{Failure, Found};
 /// A fixed number of jobs, first come, first served.
 pub struct Jobs {
     slots: Box<[Slot]>,
-    /// `max_ids` for each slot.
+    /// `max_ids` for each slot: what the job is to read, and then what its run left there.
     ids: Box<[u32]>,
     max_ids: usize,
     free: Vec<usize>,
@@ -90,20 +90,26 @@ impl Jobs {
         Some(self.take_waker(index))
     }
 
-    /// Ends the running job of `index` with what was found; answers whom to wake.
-    pub fn finish(&mut self, index: usize, found: Found) -> Waker {
+    /// Ends the running job of `index` with what was found and what its run `left` in the place of the ids; answers whom
+    /// to wake.
+    pub fn finish(&mut self, index: usize, found: Found, left: &[u32]) -> Waker {
         if self.slots[index].phase == Phase::Abandoned {
             self.release(index);
         } else {
             self.slots[index].phase = Phase::Done(found);
+            let ids = &mut self.ids[index * self.max_ids..][..self.slots[index].length];
+            ids.iter_mut().zip(left).for_each(|(id, left)| *id = *left);
         }
         self.take_waker(index)
     }
 
-    /// What was found by the job of `index`, which then no longer is; while there is nothing, `waker` is kept. Answers
-    /// as well the waker that was kept before, to be dropped.
-    pub fn poll(&mut self, index: usize, waker: &Waker) -> (Poll<Found>, Waker) {
+    /// What was found by the job of `index`, which then no longer is, and in `left` as much of what its run left in the
+    /// place of the ids as fits; while there is nothing, `waker` is kept. Answers as well the waker that was kept before,
+    /// to be dropped.
+    pub fn poll(&mut self, index: usize, waker: &Waker, left: &mut [u32]) -> (Poll<Found>, Waker) {
         if let Phase::Done(found) = self.slots[index].phase {
+            let ids = &self.ids[index * self.max_ids..][..self.slots[index].length];
+            left.iter_mut().zip(ids).for_each(|(left, id)| *left = *id);
             self.release(index);
             return (Poll::Ready(found), self.take_waker(index));
         }
@@ -195,16 +201,18 @@ mod tests {
         assert_eq!(take(&mut jobs).map(|(index, _)| index), Some(running));
         let woken = Arc::new(Woken(AtomicUsize::new(0)));
         let waker = Waker::from(Arc::clone(&woken));
-        assert!(jobs.poll(waiting, &waker).0.is_pending());
+        assert!(jobs.poll(waiting, &waker, &mut []).0.is_pending());
         assert!(jobs.expire(now).is_none());
         assert_eq!(jobs.next_deadline(), Some(now + SECOND));
         jobs.expire(now + 2 * SECOND).expect("overdue").wake();
         assert_eq!(woken.0.load(Ordering::Relaxed), 1);
         assert!(jobs.expire(now + 2 * SECOND).is_none());
-        assert_eq!(jobs.poll(waiting, &waker).0, Poll::Ready(Err(Failure::Late)));
+        assert_eq!(jobs.poll(waiting, &waker, &mut []).0, Poll::Ready(Err(Failure::Late)));
         assert_eq!(take(&mut jobs).map(|(index, _)| index), Some(later));
-        drop(jobs.finish(running, FOUND));
-        assert_eq!(jobs.poll(running, &waker).0, Poll::Ready(FOUND), "it was begun in time");
+        drop(jobs.finish(running, FOUND, &[7, 8]));
+        let mut left = [0; 2];
+        let (polled, _) = jobs.poll(running, &waker, &mut left);
+        assert_eq!((polled, left), (Poll::Ready(FOUND), [7, 0]), "it was begun in time, and had one id");
     }
 
     #[test]
@@ -215,14 +223,14 @@ mod tests {
         let waker = Waker::from(Arc::clone(&woken));
         let [running, waiting] = [1, 2].map(|id| jobs.submit(&[id], now).expect("room"));
         for index in [running, waiting] {
-            assert!(jobs.poll(index, &waker).0.is_pending());
+            assert!(jobs.poll(index, &waker, &mut []).0.is_pending());
         }
         take(&mut jobs).expect("a job");
         drop((jobs.abandon(running), jobs.abandon(waiting)));
         assert_eq!(jobs.waiting(), 0);
         let again = jobs.submit(&[3], now).expect("the slot of the one that had not begun");
         assert_eq!((again, jobs.submit(&[4], now)), (waiting, None));
-        jobs.finish(running, FOUND).wake();
+        jobs.finish(running, FOUND, &[1]).wake();
         assert_eq!(jobs.submit(&[5], now), Some(running), "given back when it ended");
         assert_eq!(woken.0.load(Ordering::Relaxed), 0);
         assert_eq!(Arc::strong_count(&woken), 2, "no waker is kept but the test's own");
@@ -277,12 +285,14 @@ mod tests {
                     }
                     Step::Finish(at) => if let Some(at) = pick(&running, at) {
                         let (index, number) = running.swap_remove(at);
-                        drop(jobs.finish(index, Ok([number as f32; MAX_LABELS])));
+                        drop(jobs.finish(index, Ok([number as f32; MAX_LABELS]), &[number + 1000]));
                     },
                     Step::Poll(at) => if let Some(at) = pick(&tickets, at) {
                         let (index, number) = tickets[at];
-                        if let (Poll::Ready(found), _) = jobs.poll(index, Waker::noop()) {
+                        let mut left = [0];
+                        if let (Poll::Ready(found), _) = jobs.poll(index, Waker::noop(), &mut left) {
                             prop_assert!(found == Ok([number as f32; MAX_LABELS]) || found == Err(Failure::Late));
+                            prop_assert!(found.is_err() || left == [number + 1000]);
                             prop_assert!(!running.contains(&(index, number)));
                             tickets.swap_remove(at);
                         }
@@ -296,7 +306,7 @@ mod tests {
                 }
             }
             for (index, _) in running {
-                drop(jobs.finish(index, FOUND));
+                drop(jobs.finish(index, FOUND, &[]));
             }
             for (index, _) in tickets {
                 drop(jobs.abandon(index));

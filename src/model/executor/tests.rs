@@ -28,7 +28,7 @@ fn wait(mut ticket: Ticket) -> Found {
     let end = Instant::now() + PATIENCE;
     loop {
         if parked.1.swap(false, Ordering::Acquire)
-            && let Poll::Ready(found) = ticket.poll(&mut Context::from_waker(&waker))
+            && let Poll::Ready(found) = ticket.poll(&mut Context::from_waker(&waker), &mut [])
         {
             return found;
         }
@@ -37,10 +37,10 @@ fn wait(mut ticket: Ticket) -> Found {
     }
 }
 
-type Run = dyn Fn(&[u32]) -> Result<[f32; MAX_LABELS], &'static str> + Send + Sync;
+type Run = dyn Fn(&mut [u32]) -> Result<[f32; MAX_LABELS], &'static str> + Send + Sync;
 
 #[expect(clippy::unnecessary_wraps, reason = "a model can fail")]
-fn echo(ids: &[u32]) -> Result<[f32; MAX_LABELS], &'static str> {
+fn echo(ids: &mut [u32]) -> Result<[f32; MAX_LABELS], &'static str> {
     Ok([ids[0] as f32; MAX_LABELS])
 }
 
@@ -49,7 +49,7 @@ fn gated() -> (Box<Run>, Receiver<u32>, SyncSender<()>) {
     let (begun, told) = sync_channel(64);
     let (word, let_go) = sync_channel(64);
     let let_go = Mutex::new(let_go);
-    let run = move |ids: &[u32]| {
+    let run = move |ids: &mut [u32]| {
         begun.send(ids[0]).map_err(|_| "the test is over")?;
         let gate = let_go.lock().map_err(|_| "the test failed")?;
         gate.recv().map_err(|_| "the test is over")?;
@@ -144,7 +144,7 @@ fn what_is_given_up_before_it_begins_is_skipped_and_gives_its_place_back() {
 
 #[test]
 fn a_model_that_fails_fails_one_job() {
-    let run = |ids: &[u32]| if ids[0] == 1 { Err("an odd id") } else { echo(ids) };
+    let run = |ids: &mut [u32]| if ids[0] == 1 { Err("an odd id") } else { echo(ids) };
     let executor = Executor::start("test", size(1, 4, PATIENCE), run).expect("threads");
     let tickets = [0, 1, 2].map(|id| executor.submit(&[id]).expect("room"));
     assert_eq!(tickets.map(wait), [Ok([0.0; MAX_LABELS]), Err(Failure::Failed), Ok([2.0; MAX_LABELS])]);
@@ -154,7 +154,7 @@ fn a_model_that_fails_fails_one_job() {
 fn dropping_the_executor_ends_its_threads_after_the_jobs_they_have() {
     let runs = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&runs);
-    let run = move |ids: &[u32]| {
+    let run = move |ids: &mut [u32]| {
         thread::sleep(Duration::from_millis(20));
         counted.fetch_add(1, Ordering::Relaxed);
         echo(ids)
@@ -216,11 +216,11 @@ fn a_task_that_moves_to_another_waker_is_woken_by_the_last() {
     let executor = Executor::start("test", size(1, 2, PATIENCE), run).expect("threads");
     let mut ticket = executor.submit(&[0]).expect("room");
     let first = Arc::new(Parked(thread::current(), AtomicBool::new(false)));
-    let polled = ticket.poll(&mut Context::from_waker(&Waker::from(Arc::clone(&first))));
+    let polled = ticket.poll(&mut Context::from_waker(&Waker::from(Arc::clone(&first))), &mut []);
     assert!(polled.is_pending() && begun.recv_timeout(PATIENCE).is_ok());
     let last = Arc::new(Parked(thread::current(), AtomicBool::new(false)));
     let waker = Waker::from(Arc::clone(&last));
-    assert!(ticket.poll(&mut Context::from_waker(&waker)).is_pending());
+    assert!(ticket.poll(&mut Context::from_waker(&waker), &mut []).is_pending());
     assert_eq!(Arc::strong_count(&first), 1, "the first waker is let go");
     word.send(()).expect("it waits");
     let end = Instant::now() + PATIENCE;
@@ -228,6 +228,6 @@ fn a_task_that_moves_to_another_waker_is_woken_by_the_last() {
         assert!(Instant::now() < end, "nobody wakes the task");
         thread::yield_now();
     }
-    assert_eq!(ticket.poll(&mut Context::from_waker(&waker)), Poll::Ready(Ok([0.0; MAX_LABELS])));
+    assert_eq!(ticket.poll(&mut Context::from_waker(&waker), &mut []), Poll::Ready(Ok([0.0; MAX_LABELS])));
     assert!(!first.1.load(Ordering::Acquire));
 }

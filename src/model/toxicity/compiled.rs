@@ -69,11 +69,28 @@ impl Compiled {
 
 impl Encoder {
     fn probabilities(&self, ids: &[u32]) -> [f32; LABEL_COUNT] {
+        // No ids: nothing speaks for any label. `Toxicity::ids` gives none for an empty text, so this is not served.
+        self.with_activity(|activity| {
+            self.plan.read(ids, activity).map_or([0.0; LABEL_COUNT], |read| read.probabilities)
+        })
+    }
+
+    /// The probabilities for `ids`, each of which gives way to the bits of what its piece adds to the logit of `label`.
+    pub(super) fn weigh(&self, ids: &mut [u32], label: usize) -> [f32; LABEL_COUNT] {
+        self.with_activity(|activity| {
+            let Some(read) = self.plan.read(ids, activity) else { return [0.0; LABEL_COUNT] };
+            for (id, contribution) in ids.iter_mut().zip(read.contributions) {
+                *id = contribution[label].to_bits();
+            }
+            read.probabilities
+        })
+    }
+
+    fn with_activity<T>(&self, work: impl FnOnce(&mut Activity) -> T) -> T {
         let taken = self.idle.lock().pop();
         let mut activity = taken.unwrap_or_else(|| self.plan.activity());
-        // No ids: nothing speaks for any label. `Toxicity::ids` gives none for an empty text, so this is not served.
-        let probabilities = self.plan.read(ids, &mut activity).map_or([0.0; LABEL_COUNT], |read| read.probabilities);
+        let done = work(&mut activity);
         self.idle.lock().push(activity);
-        probabilities
+        done
     }
 }

@@ -6,6 +6,7 @@
 //! is tried with the inputs that are most likely to break it.
 
 use super::compiled::Compiled;
+use super::partner::Partner;
 use super::{Cutter, Serving, Toxicity, probabilities};
 use crate::model::engine::{Engine, EngineError};
 use crate::model::files::{self, Files};
@@ -158,6 +159,7 @@ fn load(files: Files<'_>, name: &str, choice: EngineChoice, judge: Judge) -> Res
             held.map_err(|error| failed(name, Cause::Golden(error)))?
         }
     };
+    let partner = Partner::of(&manifest, choice).map_err(|cause| failed(name, cause))?;
     let onnx = read(&manifest.onnx)?;
     let candidate = Candidate { manifest: &manifest, cutter: &cutter, rows: &rows, judge };
     let (serving, fallback) = candidate.prove(&onnx, choice).map_err(|cause| {
@@ -168,7 +170,7 @@ fn load(files: Files<'_>, name: &str, choice: EngineChoice, judge: Judge) -> Res
         failed(blamed, cause)
     })?;
     let (score_at, golden_rows) = (manifest.score_position() as u8, rows.len());
-    Ok(Toxicity { manifest, cutter, serving, fallback, golden_rows, score_at })
+    Ok(Toxicity { manifest, cutter, serving, partner, fallback, golden_rows, score_at })
 }
 
 fn read_manifest(files: &Files<'_>, name: &str) -> Result<Manifest, LoadError> {
