@@ -44,14 +44,13 @@ fn texts_are_scored_as_a_person_would() {
     }
 }
 
-#[test]
-fn an_explanation_names_the_words_that_carried_the_verdict() {
-    let daemon = Daemon::start(&["--bert", "off"]);
+/// Asks for an explanation by `model`, `spoken` for by another one perhaps.
+fn explains(daemon: &Daemon, model: &str, spoken: &str) {
     let text = "\u{1f642} Dear Zoë, you are s.t.u.p.i.d and \"kind\"";
-    let request = serde_json::json!({"text": text, "explain": true, "model": "auto"}).to_string();
+    let request = serde_json::json!({"text": text, "explain": true, "model": model}).to_string();
     let answer = daemon.ask(&Request::json("/analyze", request));
     let body: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
-    assert_eq!((answer.status, &body["toxicity_level"], &body["model_used"]), (200, &"high".into(), &"simple".into()));
+    assert_eq!((answer.status, &body["toxicity_level"], &body["model_used"]), (200, &"high".into(), &spoken.into()));
     let spans = body["spans"].as_array().expect("a list");
     assert!((1..=8).contains(&spans.len()), "{body}");
     assert_eq!(
@@ -64,6 +63,12 @@ fn an_explanation_names_the_words_that_carried_the_verdict() {
         let shown: String = text.chars().take(place("end")).skip(place("start")).collect();
         assert_eq!(span["text"], shown, "offsets are code points");
     }
+}
+
+#[test]
+fn an_explanation_names_the_words_that_carried_the_verdict() {
+    let daemon = Daemon::start(&["--bert", "off"]);
+    explains(&daemon, "auto", "simple");
     // The longest text, all of it to be quoted with escapes.
     let long = "\u{1}".repeat(8) + &"you are stupid\u{1}".repeat(1000);
     let request = serde_json::json!({"explain": true, "text": long}).to_string();
@@ -93,10 +98,11 @@ fn bert_comes_by_itself_after_the_start_and_scores_texts_too() {
         let body: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
         assert_eq!((answer.status, &body["toxicity_level"]), (200, &level.into()), "{body}");
     }
+    explains(&daemon, "bert", "bert");
     let samples = daemon.scrape();
     assert_eq!(samples.value("model_loaded", &[("model", "bert")]), 1.0);
     assert_eq!(samples.value("model_load_seconds_count", &[("model_type", "bert")]), 1.0);
-    assert_eq!(samples.value("toxicity_processing_seconds_count", &[("model_type", "bert")]), 2.0);
+    assert_eq!(samples.value("toxicity_processing_seconds_count", &[("model_type", "bert")]), 3.0);
 }
 
 #[test]

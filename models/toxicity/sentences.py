@@ -54,5 +54,7 @@ GOLDEN = [
     "no",
     "The quick brown fox jumps over the lazy dog. " * 8,
     "word " * 200,
+    # More pieces than `bert` reads.
+    " ".join(f"Remark {number}: the fox of garden {number * number} jumps over a lazy dog." for number in range(40)),
     *(text for text, _ in FRENCH),
 ]
