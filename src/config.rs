@@ -224,6 +224,9 @@ impl CommandLine {
         if self.flags.bert() && !bert::EMBEDDED {
             return error("--bert on: this build does not carry the model");
         }
+        if self.flags.bert_timeout.is_zero() {
+            return error("--bert-timeout must be above 0: with 0 every text comes too late");
+        }
         if self.flags.admin_listen == Some(self.flags.listen) && self.flags.listen.port() != 0 {
             return error("--admin-listen must differ from --listen");
         }

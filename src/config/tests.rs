@@ -31,6 +31,7 @@ fn bad_values_are_refused_by_name() {
         (vec!["--bert", "maybe"], "--bert"),
         (vec!["--bert-threads", "0"], "--bert-threads"),
         (vec!["--bert-queue", "5000"], "--bert-queue"),
+        (vec!["--bert-timeout", "0s"], "--bert-timeout"),
         (vec!["--max-body-bytes", "1"], "--max-body-bytes"),
         (vec!["--max-text-bytes", "70000"], "--max-text-bytes"),
         (vec!["--max-body-bytes", "16777216", "--max-connections", "1024"], "--max-connections"),
