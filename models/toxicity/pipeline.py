@@ -31,7 +31,7 @@ STAGES = {
     "train_bert": ("bert.train", "run"),
     "quantize": ("bert.quantize", "run"),
     "predict": ("bert.quantize", "predict"),
-    "calibrate_bert": ("evaluation.calibration", "run", "bert"),
+    "blend": ("evaluation.blend", "run"),
     "auto": ("evaluation.band", "run"),
     "evaluate": ("evaluation.evaluate", "run"),
     "export": ("export", "run"),
@@ -80,6 +80,8 @@ def check_smoke(found: dict[str, dict]) -> None:
         raise RuntimeError("not the repeated rows, and these alone, were dropped")
     if not found["train_simple"]["mean_roc_auc"] > SMOKE_ROC_AUC:
         raise RuntimeError("the synthetic labels, each marked by a word of its own, were not learnt")
+    if not found["blend"]["mean_roc_auc"] > SMOKE_ROC_AUC:
+        raise RuntimeError("the blend lost what `simple` learnt")
     if not (found["export"]["simple_bytes"] and found["export"]["bert_bytes"] and found["report"]["pictures"]):
         raise RuntimeError("nothing was exported or drawn")
 
