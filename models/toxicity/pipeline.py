@@ -9,15 +9,18 @@ settings, binary and library versions give the same files.
 """
 
 import argparse
+import hashlib
 import importlib
 import os
 import sys
 import tempfile
 import time
+import tomllib
 from pathlib import Path
 
 import tracking
 from corpus import synthetic
+from corpus.rows import LABELS
 from settings import HERE, Settings
 
 # Stage, and the function that does it: module, name, arguments. Each takes the settings and returns metrics.
@@ -55,7 +58,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as directory:
             settings = Settings(Path(directory), tamis, smoke=True)
             found = {stage: perform(settings, stage) for stage in STAGES}
-            check_smoke(found)
+            check_smoke(settings, found)
         return
     settings = Settings(arguments.work, tamis, smoke=False)
     for stage in STAGES if "all" in arguments.stages else arguments.stages:
@@ -74,7 +77,7 @@ def perform(settings: Settings, stage: str) -> dict:
     return metrics
 
 
-def check_smoke(found: dict[str, dict]) -> None:
+def check_smoke(settings: Settings, found: dict[str, dict]) -> None:
     """Raises unless the smoke run dropped what it should, learnt, calibrated, exported and drew something."""
     if not found["clean"]["dropped"] == synthetic.REPEATED:
         raise RuntimeError("not the repeated rows, and these alone, were dropped")
@@ -84,6 +87,10 @@ def check_smoke(found: dict[str, dict]) -> None:
         raise RuntimeError("the blend lost what `simple` learnt")
     if not (found["export"]["simple_bytes"] and found["export"]["bert_bytes"] and found["report"]["pictures"]):
         raise RuntimeError("nothing was exported or drawn")
+    blend = tomllib.loads((settings.work / "export" / "bert.toml").read_text())["blend"]
+    simple = (settings.work / "export" / "simple.onnx").read_bytes()
+    if not (blend["sha256"] == hashlib.sha256(simple).hexdigest() and len(blend["shares"]) == len(LABELS)):
+        raise RuntimeError("the manifest of bert does not name the simple that it is blended with")
 
 
 def say(line: str) -> None:
