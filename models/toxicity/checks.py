@@ -372,16 +372,16 @@ def _train(directory: Path, cuts: list[int]) -> tuple[dict[str, np.ndarray], lis
 
     random = np.random.default_rng(0)
     settings = Settings(directory, None, smoke=True)
+    twice = [{"set": "s", "epochs": [0, 1], "weight": 1}]
+    by_kind = [{"set": "s", "kind": "raw", "weight": 1}, {"set": "s", "weight": 1, "hate": 1}]
     settings.values["bert"] |= {
         "checkpoint_seconds": -1,
         "batch": 4,
         "phases": [
-            {"learning_rate": 1e-3, "head_factor": 3, "labels": 6, "mixture": [{"set": "s", "epochs": [0, 1], "weight": 1}]},
-            {"learning_rate": 1e-3, "head_factor": 2, "labels": 7, "mixture": [{"set": "s", "weight": 1, "hate": 1}]},
+            {"learning_rate": 1e-3, "head_factor": 3, "labels": 6, "mixture": twice},
+            {"learning_rate": 1e-3, "head_factor": 2, "labels": 7, "mixture": by_kind},
         ],
     }
-    settings.values["bert"]["phases"][1]["mixture"] *= 2
-    settings.values["bert"]["phases"][1]["mixture"][0] = {"set": "s", "kind": "raw", "weight": 1}
     labels = random.integers(0, 2, (12, 6))
     rows.write(settings.rows("s"), Rows([f"row {at}" for at in range(12)], labels, kind=["raw"] * 4 + [""] * 8))
     pieces.write(settings.pieces("s"), [random.integers(200, 900, 3 + at % 4) for at in range(12)])
