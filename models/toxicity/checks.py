@@ -1,11 +1,13 @@
 """What holds for the pipeline whatever it is fed: `python models/toxicity/checks.py`. Needs no data and no binary."""
 
 import importlib.util
+import json
 import re
 import tempfile
 import tomllib
 import unittest
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import yaml
@@ -17,7 +19,7 @@ from bert import weights
 from bert.graph import graph
 from corpus import clean, mixture, obfuscation, rows
 from corpus.rows import LABELS, Rows
-from evaluation import band, bias, calibration, metrics, tables
+from evaluation import band, bias, blend, calibration, evaluate, metrics, predictions, tables
 from runtime import Reference
 from settings import HERE, Settings
 
@@ -126,10 +128,96 @@ class Measures(unittest.TestCase):
         simple = np.repeat(np.linspace(0, 1, 1000)[:, None], 6, axis=1)
         simple[450:550] = simple[450:550][::-1]
         bert = np.repeat(np.where(labels[:, :1] > 0, 0.9, 0.1), 6, axis=1)
-        low, high = band.choose(simple, bert, labels, 0.12)
+        low, high = band.choose(simple, bert, labels, np.full(1000, 9), 0.12)
         self.assertLessEqual(band.unsure(simple, low, high).mean(), 0.12)
         self.assertLess(metrics.roc_auc(simple[:, 0], labels[:, 0]), 1)
         self.assertEqual(metrics.roc_auc(band.mix(simple, bert, low, high)[:, 0], labels[:, 0]), 1)
+
+    def test_the_budget_of_the_band_is_of_pieces_and_not_of_rows(self):
+        labels = np.repeat([[0.0] * 6, [1.0] * 6], 500, axis=0)
+        simple = np.repeat(np.linspace(0, 1, 1000)[:, None], 6, axis=1)
+        bert = labels * 0.8 + 0.1
+        read = np.where(np.arange(1000) < 500, 100, 2)
+        simple[450:550] = simple[450:550][::-1]
+        for most in (0.02, 0.05, 0.3):
+            low, high = band.choose(simple, bert, labels, read, most)
+            asked = band.unsure(simple, low, high)
+            self.assertTrue(asked.any())
+            self.assertLessEqual(read[asked].sum(), most * read.sum())
+        # As many pieces hold far more of the short rows.
+        self.assertGreater(asked.mean(), 0.3)
+
+    def test_the_extrapolation_passes_through_the_known_models(self):
+        for natural, official in tables.KNOWN.values():
+            self.assertAlmostEqual(tables.extrapolated(natural), official, places=12)
+        self.assertAlmostEqual(tables.extrapolated(0.98885), (0.9774 + 0.9852) / 2, places=6)
+
+    def test_every_model_tried_says_where_its_figure_is_from(self):
+        tried = evaluate.experiments({})
+        self.assertEqual([row["origin"] for row in tried][:1], ["experiments.csv, line 2"])
+        name = tried[0]["name"]
+        again = evaluate.experiments({name: {"natural": {"mean_roc_auc": 0.5}}})[0]
+        self.assertEqual((again["mean_roc_auc"], again["origin"]), ("0.5", f"predictions of `{name}`"))
+        self.assertNotEqual(tried[0]["mean_roc_auc"], "0.5")
+
+
+class Blends(unittest.TestCase):
+    """The blend of the encoder with `simple`."""
+
+    KNOBS = {"labels": LABELS, "c": 1.0}
+
+    def setUp(self):
+        random = np.random.default_rng(4)
+        truth = random.normal(0, 2, (600, 6))
+        self.labels = (random.random((600, 6)) < predictions.sigmoid(truth)).astype(np.float32)
+        self.encoder, self.simple = (truth + random.normal(0, 1, truth.shape) for _ in range(2))
+        self.parts = np.array([f"fold {at % 3}" for at in range(600)], dtype=object)
+        self.same = np.array([[1.0] * 6, [0.0] * 6])
+
+    def test_no_label_of_a_fold_has_a_part_in_that_folds_blend(self):
+        made = lambda labels: blend.cross_fitted(self.encoder, self.simple, labels, self.parts, self.KNOBS)
+        inside, changed = self.parts == "fold 1", self.labels.copy()
+        changed[inside] = 1 - changed[inside]
+        before, after = (made(labels) for labels in (self.labels, changed))
+        of = lambda folds: blend.blended(folds["fold 0"], folds, self.encoder, self.simple, self.parts)
+        np.testing.assert_array_equal(of(before)[inside], of(after)[inside])
+        self.assertTrue((of(before)[~inside] != of(after)[~inside]).all())
+
+    def test_two_views_together_rank_better_than_either(self):
+        found = blend.fit(self.encoder, self.simple, self.labels, self.same, self.KNOBS)
+        auc = lambda scores: metrics.per_label(scores, self.labels)["mean_roc_auc"]
+        self.assertGreater(auc(found.logits(self.encoder, self.simple)), max(auc(self.encoder), auc(self.simple)) + 0.01)
+
+    def test_no_coefficient_is_negative_and_labels_that_do_not_blend_have_no_share(self):
+        knobs = self.KNOBS | {"labels": ["toxic", "insult"]}
+        found = blend.fit(self.encoder, self.simple, self.labels, self.same, knobs)
+        self.assertEqual((found.shares > 0).tolist(), [True, False, False, False, True, False])
+        against = blend.fit(self.encoder, -self.simple, self.labels, self.same, self.KNOBS)
+        alone = blend.fit(self.encoder, self.simple, self.labels, self.same, self.KNOBS | {"labels": []})
+        np.testing.assert_array_equal(against.shares, np.zeros(6))
+        np.testing.assert_array_equal(against.slopes, alone.slopes)
+        neither = blend.fit(-self.encoder, -self.simple, self.labels, self.same, self.KNOBS)
+        np.testing.assert_allclose(predictions.sigmoid(neither.intercepts), self.labels.mean(axis=0), atol=1e-6)
+        np.testing.assert_array_equal([neither.slopes, neither.shares], np.zeros((2, 6)))
+
+    def test_probabilities_of_bert_are_the_formula_on_what_is_exported_and_are_calibrated_once(self):
+        with tempfile.TemporaryDirectory() as directory:
+            settings = Settings(Path(directory), None, smoke=True)
+            rows.write(settings.rows("natural"), Rows(["a"] * 600, self.labels, list(self.parts)))
+            rows.write(settings.rows("other"), Rows(["a"] * 600, self.labels))
+            for name in ("natural", "other"):
+                predictions.write(settings, "simple", name, self.simple * 3 - 1)
+                predictions.write(settings, "encoder", name, np.where(np.arange(600)[:, None] < 9, np.nan, self.encoder))
+            predictions.write(settings, "encoder", "natural", self.encoder)
+            calibration.run(settings, "simple")
+            blend.run(settings)
+            stored = json.loads(settings.calibration("blend").read_text())
+            found = predictions.probabilities(settings, "bert", "other")
+            simple = np.clip(predictions.probabilities(settings, "simple", "other"), 1e-7, 1 - 1e-7)
+        self.assertTrue(np.isnan(found[:9]).all())
+        logits = self.encoder * stored["slopes"] + stored["intercepts"]
+        logits += stored["shares"] * np.log(simple / (1 - simple))
+        np.testing.assert_allclose(found[9:], 1 / (1 + np.exp(-logits[9:])), atol=1e-6)
 
 
 class Corpus(unittest.TestCase):
@@ -174,6 +262,36 @@ class Corpus(unittest.TestCase):
         self.assertEqual(share.weights[0].tolist(), [0.5, 0, 1, 0, 0, 0])
         self.assertFalse(np.isnan(share.labels).any())
 
+    def test_a_mixture_draws_shares_that_no_two_passes_have_in_common_and_keeps_to_a_kind(self):
+        with tempfile.TemporaryDirectory() as directory:
+            settings = Settings(Path(directory), None, smoke=True)
+            kind = ["raw", "cleaned"] * 500
+            rows.write(settings.rows("s"), Rows(["a"] * 1000, np.zeros((1000, 6)), kind=kind))
+            entries = [
+                {"set": "s", "epochs": [0, 1], "share": 0.3, "weight": 1},
+                {"set": "s", "epochs": [0, 1, 1], "kind": "raw", "weight": 1},
+            ]
+            drawn, raw = mixture.assemble(settings, entries)
+            with self.assertRaises(ValueError):
+                mixture.assemble(settings, [{"set": "s", "epochs": [0, 1], "share": 0.6, "weight": 1}])
+        first, second = (set(drawn.at[drawn.epoch == number].tolist()) for number in (0, 1))
+        self.assertFalse(first & second)
+        for found in (first, second):
+            self.assertTrue(250 < len(found) < 350)
+        self.assertEqual(np.bincount(raw.epoch).tolist(), [500, 1000])
+        self.assertTrue((raw.at % 2 == 0).all())
+
+    def test_the_auxiliary_label_is_known_where_the_six_say_so(self):
+        known = [[0, 0, 0, 0, 0, 0], [1, 0, 0, 0, 0, 1], [1, 0, 1, 0, 0, 0], [0, np.nan, np.nan, np.nan, np.nan, np.nan]]
+        with tempfile.TemporaryDirectory() as directory:
+            settings = Settings(Path(directory), None, smoke=True)
+            rows.write(settings.rows("s"), Rows(["a"] * 4, known))
+            entry = {"set": "s", "weight": {"toxic": 0.3}, "hate": 0.7}
+            (seven,), (six,) = (mixture.assemble(settings, [entry], count) for count in (7, 6))
+        np.testing.assert_array_equal(seven.weights[:, 6], np.array([0.7, 0.7, 0, 0.7], np.float32))
+        self.assertEqual(seven.labels[[0, 1, 3], 6].tolist(), [0, 1, 0])
+        self.assertEqual(six.labels.shape, (4, 6))
+
 
 class Exports(unittest.TestCase):
     """Graph, manifest, card."""
@@ -193,46 +311,35 @@ class Exports(unittest.TestCase):
             if importlib.util.find_spec("torch"):
                 np.testing.assert_allclose(logits, slopes * _torch_logits(arrays, ids) + intercepts, atol=0.05)
 
+    def test_folding_the_auxiliary_label_adds_its_logits_to_those_of_the_labels_named(self):
+        settings = Settings(Path("."), None, smoke=True)
+        seven = weights.random(settings, vocabulary=500, labels=7)
+        six = weights.folded(seven, {"toxic": 0.3, "identity_hate": -0.5})
+        self.assertIs(weights.folded(six, {"toxic": 9.0}), six)
+
+        def logits(arrays):
+            count = len(arrays["head.bias"])
+            reference = Reference(graph(arrays, np.ones(count), np.zeros(count), 48))
+            return reference.contributions(np.arange(17) * 7 % 500).sum(axis=0) + arrays["head.bias"]
+
+        seven["head.bias"][:] = np.arange(7)
+        six["head.bias"] = weights.folded(seven, {"toxic": 0.3, "identity_hate": -0.5})["head.bias"]
+        own, hate = np.split(logits(seven), [6])
+        np.testing.assert_allclose(logits(six), own + np.array([0.3, 0, 0, 0, 0, -0.5]) * hate, atol=1e-5)
+        widened = weights.widened(six, 7)
+        np.testing.assert_array_equal(widened["head.weight"], six["head.weight"][[0, 1, 2, 3, 4, 5, 5]])
+
     @unittest.skipUnless(importlib.util.find_spec("torch"), "PyTorch is not installed")
-    def test_training_that_was_cut_off_ends_with_the_same_weights(self):
-        import torch
-
-        from bert import batches, encoder, finetune
-
-        knobs = Settings(Path("."), None, smoke=True)["bert"] | {"checkpoint_seconds": 1e9, "batch": 2}
-        random = np.random.default_rng(0)
-        ids = [random.integers(0, 90, 3 + at % 4) for at in range(16)]
-        split = [np.array([at, at + 8]) for at in range(8)]
-        counts = np.array([max(len(ids[at]) for at in rows) * 2 for rows in split])
-        data = batches.Batches(
-            ids,
-            np.eye(16, 6, dtype=np.float32),
-            np.ones((16, 6), np.float32),
-            split,
-            counts,
-            np.cumsum(counts) / counts.sum(),
-        )
-
-        def fresh():
-            torch.manual_seed(1)
-            net = encoder.Encoder(vocabulary=100, layers=1, width=64, inner=128).train()
-            return finetune.Training(knobs, net, data, torch.device("cpu"))
-
-        with tempfile.TemporaryDirectory() as directory:
-            none, path = Path(directory) / "none.pt", Path(directory) / "half.pt"
-            whole = fresh()
-            whole.run(none)
-            half = fresh()
-            half.data = batches.Batches(**{**vars(data), "rows": split[:3]})
-            half.run(none)
-            half.save(path)
-            torch.manual_seed(99)
-            rest = fresh()
-            torch.manual_seed(99)
-            rest.run(path)
-        self.assertEqual(rest.step, len(split))
-        for (name, expected), (_, found) in zip(whole.net.arrays().items(), rest.net.arrays().items(), strict=True):
-            np.testing.assert_array_equal(found, expected, name)
+    def test_training_that_was_cut_off_in_any_phase_ends_with_the_same_weights(self):
+        with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
+            whole, done = _train(Path(first), cuts=[])
+            self.assertEqual(done, [10])
+            # In phase 1 (six batches) after two of them, then in phase 2 (four) after one.
+            pieced, done = _train(Path(second), cuts=[2, 5])
+        self.assertEqual(done, [2, 5, 3])
+        self.assertEqual(len(whole["head.bias"]), 7)
+        for name, expected in whole.items():
+            np.testing.assert_array_equal(pieced[name], expected, name)
 
     def test_toml_reads_back_as_it_was(self):
         table = {
@@ -256,6 +363,48 @@ class Exports(unittest.TestCase):
         frozen = {name.lower(): pin for name, pin in pins(HERE / "constraints.txt").items()}
         self.assertLessEqual({name: ours[name] for name in ours.keys() & judges.keys()}.items(), judges.items())
         self.assertLessEqual(ours.items(), frozen.items())
+
+
+def _train(directory: Path, cuts: list[int]) -> tuple[dict[str, np.ndarray], list[int]]:
+    """The weights of a tiny training in two phases, which breaks off after so many batches, time and again; and how many
+    batches each run did."""
+    from bert import finetune, pieces
+
+    random = np.random.default_rng(0)
+    settings = Settings(directory, None, smoke=True)
+    twice = [{"set": "s", "epochs": [0, 1], "weight": 1}]
+    by_kind = [{"set": "s", "kind": "raw", "weight": 1}, {"set": "s", "weight": 1, "hate": 1}]
+    settings.values["bert"] |= {
+        "checkpoint_seconds": -1,
+        "batch": 4,
+        "phases": [
+            {"learning_rate": 1e-3, "head_factor": 3, "labels": 6, "mixture": twice},
+            {"learning_rate": 1e-3, "head_factor": 2, "labels": 7, "mixture": by_kind},
+        ],
+    }
+    labels = random.integers(0, 2, (12, 6))
+    rows.write(settings.rows("s"), Rows([f"row {at}" for at in range(12)], labels, kind=["raw"] * 4 + [""] * 8))
+    pieces.write(settings.pieces("s"), [random.integers(200, 900, 3 + at % 4) for at in range(12)])
+    batch, done = finetune.Training.batch, []
+
+    def breaking(most: float):
+        done.append(0)
+
+        def step(training, at):
+            if done[-1] == most:
+                raise KeyboardInterrupt
+            done[-1] += 1
+            return batch(training, at)
+
+        return mock.patch.object(finetune.Training, "batch", step)
+
+    for cut in cuts:
+        with breaking(cut), unittest.TestCase().assertRaises(KeyboardInterrupt):
+            finetune.run(settings)
+    with breaking(float("inf")):
+        finetune.run(settings)
+    with np.load(weights.path(settings)) as stored:
+        return {name: stored[name] for name in stored.files}, done
 
 
 def _torch_logits(arrays: dict[str, np.ndarray], ids: np.ndarray) -> np.ndarray:

@@ -22,6 +22,8 @@ from simple.model import Bag
 TOLERANCE = 1e-5
 GOLDEN_IDS = 250
 CHECKED_ROWS = 1000
+# For each exported graph: whose predictions are its own, before calibration, and the file of what calibrates them.
+GRAPHS = {"simple": ("simple", "simple"), "bert": ("encoder", "blend")}
 LIBRARIES = ("numpy", "onnx", "onnxruntime", "scikit-learn", "scipy")
 
 
@@ -31,7 +33,7 @@ def run(settings: Settings) -> dict:
     out = settings.work / "export"
     out.mkdir(parents=True, exist_ok=True)
     figures = json.loads((settings.work / "figures.json").read_text())
-    sizes = {}
+    sizes, digests = {}, {}
     for model, make in (("simple", _simple), ("bert", _bert)):
         onnx, ids, shown, unshown = make(settings)
         if onnx != make(settings)[0]:
@@ -39,7 +41,8 @@ def run(settings: Settings) -> dict:
         reference = Reference(onnx)
         _check(settings, model, reference, ids)
         golden = golden_rows(reference, shown, unshown)
-        content = _manifest(settings, model, onnx, figures["models"][model])
+        digests[model] = hashlib.sha256(onnx).hexdigest()
+        content = _manifest(settings, model, digests, len(onnx), figures["models"][model])
         for suffix, data in (("onnx", onnx), ("toml", content.encode()), ("golden.json", golden.encode())):
             (out / f"{model}.{suffix}").write_bytes(data)
         sizes[f"{model}_bytes"] = len(onnx)
@@ -63,7 +66,7 @@ def _simple(settings: Settings) -> tuple[bytes, dict, list, list]:
 
 
 def _bert(settings: Settings) -> tuple[bytes, dict, list, list]:
-    """As `_simple`, without rows of data: word pieces could be read."""
+    """As `_simple`, without rows of data: word pieces could be read. The graph is the encoder's part of the blend."""
     slopes, intercepts = _calibration(settings, "bert")
     most = settings["bert"]["max_pieces"]
     onnx = bert_graph(weights.load(settings), slopes, intercepts, most)
@@ -102,29 +105,34 @@ def publish(settings: Settings) -> dict:
     return {"files": len(copied) + 1}
 
 
-def _manifest(settings: Settings, model: str, onnx: bytes, figures: dict) -> str:
+def _manifest(settings: Settings, model: str, digests: dict[str, str], size: int, figures: dict) -> str:
     sources = json.loads((settings.work / "sources.json").read_text())["sets"]
     training = {
         "form": manifest.FORMS[model],
-        "settings": settings[model],
+        "settings": settings[model] | ({"blend": settings["blend"]} if model == "bert" else {}),
         "seed": settings.seed,
         "files_sha256": {source["file"]: source["sha256"] for source in sources.values()},
         "libraries": {name: version(name) for name in LIBRARIES},
     }
-    band = json.loads(settings.calibration("auto").read_text())["band"] if model == "bert" else None
+    more = {}
+    if model == "bert":
+        shares = json.loads(settings.calibration("blend").read_text())["shares"]
+        more["auto"] = json.loads(settings.calibration("auto").read_text())["band"]
+        more["blend"] = {"model": "simple", "sha256": digests["simple"], "shares": shares}
     levels = dict(zip(("medium", "high"), calibration.levels(settings, model), strict=True))
-    return manifest.render(
-        settings, model, hashlib.sha256(onnx).hexdigest(), len(onnx), levels, band, figures, training
-    )
+    return manifest.render(settings, model, digests[model], size, levels, more, figures, training)
 
 
 def _calibration(settings: Settings, model: str) -> tuple[np.ndarray, np.ndarray]:
-    stored = json.loads(settings.calibration(model).read_text())
+    """What the head of a model's graph takes in; that of `bert` is the encoder's part of the blend."""
+    stored = json.loads(settings.calibration(GRAPHS[model][1]).read_text())
     return np.array(stored["slopes"]), np.array(stored["intercepts"])
 
 
 def _check(settings: Settings, model: str, reference: Reference, ids: dict[int, np.ndarray]) -> None:
-    expected = predictions.probabilities(settings, model, "davidson")
+    slopes, intercepts = _calibration(settings, model)
+    logits = predictions.logits(settings, GRAPHS[model][0], "davidson").astype(np.float64)
+    expected = predictions.sigmoid(logits * slopes + intercepts)
     found = {at: reference.probabilities(row) for at, row in ids.items() if len(row)}
     error = max(float(np.abs(row - expected[at]).max()) for at, row in found.items())
     print(f"{model}: ONNX Runtime against the predictions on {len(found)} rows: largest difference {error:.1e}")

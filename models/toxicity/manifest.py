@@ -12,11 +12,13 @@ HERE = Path(__file__).parent
 METHOD = "the quantized model on rows with natural label rates, none of which it was trained on"
 FORMS = {
     "simple": "logistic regression on hashed n-grams, inverse document frequency; int8 embedding bag",
-    "bert": "all-MiniLM-L6-v2 fine-tuned; mean of the last states, linear head; int8 weights, uint8 activations",
+    "bert": "all-MiniLM-L6-v2 fine-tuned; mean of the last states, linear head; int8 weights, uint8 activations; "
+    "blended with `simple`",
 }
 DESCRIPTIONS = {
     "simple": "Hashed n-grams in an int8 table of weights; calibrated probabilities of six labels; English",
-    "bert": "A six-layer encoder in int8; calibrated probabilities of six labels; English, some French",
+    "bert": "A six-layer encoder in int8, blended with `simple`; calibrated probabilities of six labels; English, some "
+    "French",
 }
 
 
@@ -26,11 +28,15 @@ def render(
     sha256: str,
     size: int,
     levels: dict[str, int],
-    band: dict[str, float] | None,
+    more: dict[str, dict],
     figures: dict,
     training: dict,
 ) -> str:
-    """The manifest as TOML. `figures` are the model's of `evaluation.figures`; `band` is `auto`'s, on `bert` alone."""
+    """The manifest as TOML. `figures` are the model's of `evaluation.figures`. `more` are further tables, of `bert` alone:
+
+    - `auto`: the band, `low` and `high`;
+    - `blend`: the `model` whose logits are added to the graph's, the `sha256` of its ONNX file, and their `shares`.
+    """
     return toml(
         {
             "name": model,
@@ -48,7 +54,7 @@ def render(
             "input": _input(settings, model),
             "output": {"tensor": "probabilities", "activation": "none"},
             "levels": levels,
-            **({"auto": band} if band else {}),
+            **more,
             "metrics": _metrics(figures),
             "training": training,
         }

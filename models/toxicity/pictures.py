@@ -13,7 +13,7 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 from corpus import rows
 from corpus.rows import LABELS, TOXIC, Rows
 from evaluation import metrics, predictions
-from evaluation.figures import natural_probabilities
+from evaluation.calibration import natural_probabilities
 from settings import Settings
 
 # Okabe and Ito 2008: told apart by people with any colour vision.

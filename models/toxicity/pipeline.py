@@ -9,15 +9,18 @@ settings, binary and library versions give the same files.
 """
 
 import argparse
+import hashlib
 import importlib
 import os
 import sys
 import tempfile
 import time
+import tomllib
 from pathlib import Path
 
 import tracking
 from corpus import synthetic
+from corpus.rows import LABELS
 from settings import HERE, Settings
 
 # Stage, and the function that does it: module, name, arguments. Each takes the settings and returns metrics.
@@ -31,7 +34,7 @@ STAGES = {
     "train_bert": ("bert.train", "run"),
     "quantize": ("bert.quantize", "run"),
     "predict": ("bert.quantize", "predict"),
-    "calibrate_bert": ("evaluation.calibration", "run", "bert"),
+    "blend": ("evaluation.blend", "run"),
     "auto": ("evaluation.band", "run"),
     "evaluate": ("evaluation.evaluate", "run"),
     "export": ("export", "run"),
@@ -55,7 +58,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as directory:
             settings = Settings(Path(directory), tamis, smoke=True)
             found = {stage: perform(settings, stage) for stage in STAGES}
-            check_smoke(found)
+            check_smoke(settings, found)
         return
     settings = Settings(arguments.work, tamis, smoke=False)
     for stage in STAGES if "all" in arguments.stages else arguments.stages:
@@ -74,14 +77,20 @@ def perform(settings: Settings, stage: str) -> dict:
     return metrics
 
 
-def check_smoke(found: dict[str, dict]) -> None:
+def check_smoke(settings: Settings, found: dict[str, dict]) -> None:
     """Raises unless the smoke run dropped what it should, learnt, calibrated, exported and drew something."""
     if not found["clean"]["dropped"] == synthetic.REPEATED:
         raise RuntimeError("not the repeated rows, and these alone, were dropped")
     if not found["train_simple"]["mean_roc_auc"] > SMOKE_ROC_AUC:
         raise RuntimeError("the synthetic labels, each marked by a word of its own, were not learnt")
+    if not found["blend"]["mean_roc_auc"] > SMOKE_ROC_AUC:
+        raise RuntimeError("the blend lost what `simple` learnt")
     if not (found["export"]["simple_bytes"] and found["export"]["bert_bytes"] and found["report"]["pictures"]):
         raise RuntimeError("nothing was exported or drawn")
+    blend = tomllib.loads((settings.work / "export" / "bert.toml").read_text())["blend"]
+    simple = (settings.work / "export" / "simple.onnx").read_bytes()
+    if not (blend["sha256"] == hashlib.sha256(simple).hexdigest() and len(blend["shares"]) == len(LABELS)):
+        raise RuntimeError("the manifest of bert does not name the simple that it is blended with")
 
 
 def say(line: str) -> None:

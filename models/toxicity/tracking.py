@@ -42,6 +42,7 @@ def artefacts(settings: Settings, stage: str) -> list[Path]:
         "fetch": [work / "sources.json"],
         "clean": [work / "clean" / "counts.json"],
         "calibrate": sorted((work / "calibration").glob("*.json")),
+        "blend": [settings.calibration(name) for name in ("blend", "bert", "encoder")],
         "auto": [settings.calibration("auto")],
         "evaluate": [work / "figures.json"],
         "export": [path for path in sorted((work / "export").glob("*")) if path.suffix != ".onnx"],

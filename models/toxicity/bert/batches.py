@@ -14,7 +14,7 @@ CHUNK = 64
 @dataclass
 class Batches:
     """`rows[b]` are the positions of batch b in `ids` (a list of int64 arrays), `labels` and `weights` (float32
-    [rows, 6]). `done[b]` is the share of all padded pieces up to and including batch b."""
+    [rows, labels]). `done[b]` is the share of all padded pieces up to and including batch b."""
 
     ids: list[np.ndarray]
     labels: np.ndarray
@@ -33,9 +33,9 @@ class Batches:
         return out, lengths
 
 
-def make(settings: Settings, shares: list[mixture.Share]) -> Batches:
+def make(settings: Settings, shares: list[mixture.Share], seed: int) -> Batches:
     """Shuffles each pass, sorts stretches of it by length, cuts them into batches and shuffles these; fixed by the seed."""
-    knobs, random = settings["bert"], np.random.default_rng(settings.seed)
+    knobs, random = settings["bert"], np.random.default_rng(seed)
     ids = []
     for share in shares:
         stored = pieces.read(settings.pieces(share.name))

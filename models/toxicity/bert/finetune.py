@@ -1,4 +1,4 @@
-"""Fine-tunes the encoder; goes on from its checkpoint if it was cut off, to the same weights."""
+"""Fine-tunes the encoder in phases; goes on from the last checkpoint if it was cut off, to the same weights."""
 
 import hashlib
 import json
@@ -10,41 +10,81 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from bert import batches, encoder
+from bert import batches, encoder, weights
 from corpus import mixture
+from corpus.rows import LABELS
 from settings import Settings
 
 REPORT_EVERY = 100
 
 
 def run(settings: Settings) -> dict:
-    """Writes `bert/weights.npz`; the checkpoint stays in `checkpoints/` until then. Returns the last mean loss."""
-    torch.manual_seed(settings.seed)
+    """Writes `bert/weights.npz`; checkpoints and the weights of finished phases stay in `checkpoints/`. Returns each
+    phase's last mean loss."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    shares = mixture.assemble(settings, settings["bert"]["mixture"])
-    data = batches.make(settings, shares)
-    net = build(settings).to(device).train()
-    print(f"{len(data.rows)} batches, {data.pieces.sum()} pieces, on {device}", flush=True)
-    checkpoint = settings.work / "checkpoints" / f"{fingerprint(settings, data)}.pt"
-    loss = Training(settings["bert"], net, data, device).run(checkpoint)
-    path = settings.work / "bert" / "weights.npz"
+    arrays, past, found = None, "", {}
+    phases = settings["bert"]["phases"]
+    for number, phase in enumerate(phases):
+        print(f"phase {number + 1} of {len(phases)}", flush=True)
+        seed = settings.seed + number
+        data = batches.make(settings, mixture.assemble(settings, phase["mixture"], phase["labels"], seed), seed)
+        past = fingerprint(settings, phase, seed, data, past)
+        stem = settings.work / "checkpoints" / past
+        arrays, loss = train(settings, phase, seed, data, arrays, stem, device)
+        found |= {f"phase_{number + 1}_loss": loss, f"phase_{number + 1}_pieces": int(data.pieces.sum())}
+    path = weights.path(settings)
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(path, **net.arrays())
+    np.savez(path, **arrays)
+    return found
+
+
+def train(
+    settings: Settings,
+    phase: dict,
+    seed: int,
+    data: batches.Batches,
+    before: dict[str, np.ndarray] | None,
+    stem: Path,
+    device: torch.device,
+) -> tuple[dict[str, np.ndarray], float]:
+    """One phase, from the weights `before` it or, if there are none, the base model's: its weights and mean loss.
+
+    They are kept as `stem`.npz, so that a phase which is done is not done again; until then `stem`.pt is its checkpoint.
+    """
+    done, checkpoint = stem.with_suffix(".npz"), stem.with_suffix(".pt")
+    if done.exists():
+        with np.load(done) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        print("this phase is done", flush=True)
+        return arrays, float(arrays.pop("loss"))
+    torch.manual_seed(seed)
+    net = build(settings, phase["labels"], before).to(device).train()
+    print(f"{len(data.rows)} batches, {data.pieces.sum()} pieces, on {device}", flush=True)
+    loss = Training(settings["bert"] | phase, net, data, device).run(checkpoint)
+    arrays = net.arrays()
+    done.parent.mkdir(parents=True, exist_ok=True)
+    part = stem.with_suffix(".part.npz")
+    np.savez(part, loss=loss, **arrays)
+    os.replace(part, done)
     checkpoint.unlink(missing_ok=True)
-    return {"loss": loss, "rows": len(data.ids), "pieces": int(data.pieces.sum())}
+    return arrays, loss
 
 
-def build(settings: Settings) -> encoder.Encoder:
-    """The encoder with the base model's weights; in a smoke run a tiny one with random weights."""
-    if settings.smoke:
-        return encoder.Encoder(vocabulary=30522, layers=1, width=64, inner=128)
+def build(settings: Settings, labels: int, before: dict[str, np.ndarray] | None) -> encoder.Encoder:
+    """The encoder with the weights `before`, else with the base model's, in a smoke run tiny and with random ones."""
     knobs = settings["bert"]
-    return encoder.load_base(encoder.Encoder(layers=knobs["layers"], dropout=knobs["dropout"]))
+    tiny = {"width": 64, "inner": 128} if settings.smoke else {}
+    net = encoder.Encoder(labels, layers=knobs["layers"], dropout=knobs["dropout"], **tiny)
+    if before:
+        return net.load(weights.widened(before, labels))
+    return net if settings.smoke else encoder.load_base(net)
 
 
-def fingerprint(settings: Settings, data: batches.Batches) -> str:
-    """Names the training: a checkpoint of other settings or of other rows is not gone on with."""
-    digest = hashlib.sha256(json.dumps([settings.seed, settings["bert"]], sort_keys=True).encode())
+def fingerprint(settings: Settings, phase: dict, seed: int, data: batches.Batches, past: str) -> str:
+    """Names a phase of the training: a checkpoint of other settings, other rows or another past is not gone on with."""
+    elsewhere = ("phases", "max_pieces", "fold", "checkpoint_seconds")
+    knobs = {name: value for name, value in settings["bert"].items() if name not in elsewhere}
+    digest = hashlib.sha256(json.dumps([seed, knobs, phase, past], sort_keys=True).encode())
     for array in (data.labels, data.weights, *data.ids, *data.rows):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()[:16]
@@ -99,14 +139,16 @@ class Training:
         return float(self.mean_loss)
 
     def batch(self, at: int) -> float:
-        """One step; returns the loss: the weighted cross-entropy over all labels and rows."""
+        """One step; returns the loss: the weighted cross-entropy of all labels, over the rows and the six labels that ship
+        (an auxiliary label adds to it and does not thin out the others)."""
         self.set_rate(float(self.data.done[at]))
         ids, lengths = (torch.from_numpy(x).to(self.device) for x in self.data.padded(at))
         rows = self.data.rows[at]
-        labels, weights = (torch.from_numpy(x[rows]).to(self.device) for x in (self.data.labels, self.data.weights))
+        labels, weight = (torch.from_numpy(x[rows]).to(self.device) for x in (self.data.labels, self.data.weights))
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
             logits = self.net(ids, lengths)
-        loss = (F.binary_cross_entropy_with_logits(logits.float(), labels, reduction="none") * weights).mean()
+        each = F.binary_cross_entropy_with_logits(logits.float(), labels, reduction="none") * weight
+        loss = each.sum() / (len(LABELS) * len(rows))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.dense, self.knobs["clip"])
         for optimizer in self.optimizers:

@@ -28,7 +28,7 @@ def run(settings: Settings) -> dict:
 
 
 def predict(settings: Settings) -> dict:
-    """Writes the predictions of every set that has rows which are not trained on; sets that are done, by the same
+    """Writes the predictions of `encoder`, for every set that has rows which are not trained on; sets that are done, by the same
     model from the same pieces, are left.
 
     Rows that are trained on get NaN.
@@ -44,11 +44,11 @@ def predict(settings: Settings) -> dict:
             stored, begun = pieces.read(settings.pieces(path.stem)), time.monotonic()
             framed = [pieces.framed(stored[at], most) for at in judged]
             made_by = hashlib.sha256(model + b"".join(row.tobytes() for row in framed)).hexdigest()
-            if not framed or predictions.current(settings, "bert", path.stem, made_by, len(parts)):
+            if not framed or predictions.current(settings, "encoder", path.stem, made_by, len(parts)):
                 continue
             logits = np.full((len(parts), len(bias)), np.nan, np.float32)
             logits[judged] = list(pool.imap(_logits, framed, chunksize=CHUNK))
-            predictions.write(settings, "bert", path.stem, logits, made_by)
+            predictions.write(settings, "encoder", path.stem, logits, made_by)
             seconds = time.monotonic() - begun
             print(f"{path.stem}: {len(judged)} rows, {seconds:.0f} s", flush=True)
             done += len(judged)

@@ -14,7 +14,7 @@ def run(settings: Settings) -> dict:
         print("skipped: PyTorch is not installed; the stages after this one take random weights")
         path = weights.path(settings)
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(path, **weights.random(settings))
+        np.savez(path, **weights.random(settings, labels=settings["bert"]["phases"][-1]["labels"]))
         return {"skipped": 1}
     from bert import finetune
 

@@ -4,13 +4,38 @@ from pathlib import Path
 
 import numpy as np
 
+from corpus.mixture import AUXILIARY
+from corpus.rows import IDENTITY_HATE, LABELS
 from settings import Settings
 
 
 def load(settings: Settings) -> dict[str, np.ndarray]:
-    """float32 arrays by name, as `encoder.Encoder.arrays` gave them."""
+    """float32 arrays by name, as `encoder.Encoder.arrays` gave them, but with the six labels that ship alone."""
     with np.load(path(settings)) as stored:
-        return {name: stored[name] for name in stored.files}
+        return folded({name: stored[name] for name in stored.files}, settings["bert"]["fold"])
+
+
+def folded(arrays: dict[str, np.ndarray], factors: dict[str, float]) -> dict[str, np.ndarray]:
+    """The weights of a network with the auxiliary label `hate` as one of six labels whose logits are
+
+        logit[L] + factors[L] * logit[hate]
+
+    for the labels that `factors` names, and its own for the others. A network without it stays as it is.
+    """
+    if len(arrays["head.bias"]) == len(LABELS):
+        return arrays
+    factor = np.array([factors.get(label, 0.0) for label in LABELS])
+    fold = lambda rows: (rows[: len(LABELS)] + np.multiply.outer(factor, rows[len(LABELS)])).astype(np.float32)
+    return arrays | {name: fold(arrays[name]) for name in ("head.weight", "head.bias")}
+
+
+def widened(arrays: dict[str, np.ndarray], labels: int) -> dict[str, np.ndarray]:
+    """The weights for a network of so many labels: an auxiliary one begins as a copy of `identity_hate`."""
+    missing = labels - len(arrays["head.bias"])
+    if not 0 <= missing <= len(AUXILIARY):
+        raise ValueError(f"a phase of {labels} labels cannot follow one of {len(arrays['head.bias'])}")
+    widen = lambda rows: np.concatenate([rows, *[rows[IDENTITY_HATE : IDENTITY_HATE + 1]] * missing])
+    return arrays | {name: widen(arrays[name]) for name in ("head.weight", "head.bias")}
 
 
 def path(settings: Settings) -> Path:

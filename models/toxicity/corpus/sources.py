@@ -13,7 +13,8 @@ from corpus.rows import IDENTITY_HATE, LABELS, TOXIC, Rows
 @dataclass(frozen=True)
 class Source:
     """One file of a data set. `labels` makes float32 [rows, 6] of the frame, NaN where a label is not known; `group`
-    names the column that divides the set further; `part` gives every row's part where the set itself says it."""
+    names the column that divides the set further, `kind` the one that says how the text came to be; `part` gives every
+    row's part where the set itself says it."""
 
     name: str
     file: str
@@ -22,6 +23,7 @@ class Source:
     licence: str
     origin: str
     group: str | None = None
+    kind: str | None = None
     part: Callable[[pd.DataFrame], list[str]] | None = None
     required: bool = False
 
@@ -80,7 +82,9 @@ SOURCES = [
     Source(
         "natural", "jigsaw/train_rows_00000-09999.csv.xz", "comment_text", six, WIKIPEDIA, JIGSAW, "id", required=True
     ),
-    Source("extra", "jigsaw/train_extra.csv.xz", "comment_text", six, WIKIPEDIA, JIGSAW, "id", required=True),
+    Source(
+        "extra", "jigsaw/train_extra.csv.xz", "comment_text", six, WIKIPEDIA, JIGSAW, "id", "text_kind", required=True
+    ),
     Source("dynahate_train", "dynahate/train.csv.xz", "text", hate, "CC BY 4.0", DYNAHATE),
     Source("dynahate_dev", "dynahate/dev.csv.xz", "text", hate, "CC BY 4.0", DYNAHATE, part=HELD),
     Source("hate_speech_train", "measuring-hate-speech/train.csv.xz", "text", hate, "CC BY 4.0", BERKELEY),
@@ -127,7 +131,7 @@ SOURCES = [
         "CC BY 4.0",
         DEBIAS,
         "Template",
-        HELD,
+        part=HELD,
     ),
 ]
 
@@ -137,6 +141,8 @@ def load(directory: Path, source: Source) -> Rows:
     frame = pd.read_csv(directory / source.file)
     frame = frame[frame[source.text].notna()]
     part = source.part(frame) if source.part else []
-    group = [str(value) for value in frame[source.group]] if source.group else []
-    rows = Rows(frame[source.text].tolist(), source.labels(frame), part, group)
+    group, kind = (
+        [str(value) for value in frame[column]] if column else [] for column in (source.group, source.kind)
+    )
+    rows = Rows(frame[source.text].tolist(), source.labels(frame), part, group, kind)
     return rows.take(~np.isnan(rows.labels).all(axis=1))

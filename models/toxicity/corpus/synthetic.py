@@ -41,6 +41,7 @@ def load(seed: int) -> dict[str, Rows]:
     extra.labels = np.vstack([extra.labels, natural.labels[:3], extra.labels[:1]])
     extra.part += ["train"] * REPEATED
     extra.group += ["a", "b", natural.group[2], "d"]
+    extra.kind = [("raw", "cleaned")[at % 3 == 0] for at in range(len(extra))]
     return sets
 
 

@@ -6,9 +6,12 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from corpus import rows
-from corpus.rows import LABELS, TOXIC
+from corpus.rows import LABELS, TOXIC, Rows
 from evaluation import metrics, predictions
 from settings import Settings
+
+# Models whose logits are made of calibrated models' and stand for probabilities as they are.
+CALIBRATED = ("auto", "bert")
 
 
 def run(settings: Settings, model: str) -> dict:
@@ -31,6 +34,20 @@ def run(settings: Settings, model: str) -> dict:
     path.write_text(json.dumps(found, indent=2) + "\n")
     print(f"{model}: medium from {medium}, high from {high}, expected calibration error {error:.4f}")
     return {"toxic_expected_calibration_error": error, "medium": medium, "high": high}
+
+
+def already(medium: int, high: int, **others: object) -> dict:
+    """What stands in `calibration/MODEL.json` for one of `CALIBRATED`: cut points, and a scaling that changes nothing."""
+    same = {"slopes": [1.0] * len(LABELS), "intercepts": [0.0] * len(LABELS)}
+    return {**same, "levels": {"medium": medium, "high": high}, **others}
+
+
+def natural_probabilities(settings: Settings, model: str, natural: Rows) -> np.ndarray:
+    """Probabilities of the natural rows, [rows, 6], cross-calibrated: no row's label had a part in its own."""
+    logits = predictions.logits(settings, model, "natural").astype(np.float64)
+    if model in CALIBRATED:
+        return predictions.sigmoid(logits)
+    return cross_calibrated(logits, natural.labels, natural.parts())
 
 
 def levels(settings: Settings, model: str) -> tuple[int, int]:

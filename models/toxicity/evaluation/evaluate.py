@@ -22,9 +22,9 @@ def run(settings: Settings) -> dict:
     band = settings.calibration("auto")
     if band.exists():
         stored = json.loads(band.read_text())
-        found["auto"] = {name: stored[name] for name in ("band", "share_of_bert", "cost_of_bert")}
+        found["auto"] = {name: stored[name] for name in ("band", "share_of_bert", "share_of_pieces", "cost_of_bert")}
     found["corpus"] = json.loads((settings.work / "clean" / "counts.json").read_text())
-    found["experiments"] = experiments()
+    found["experiments"] = experiments(found["models"])
     (settings.work / "figures.json").write_text(json.dumps(found, indent=2) + "\n")
     print(tables.everything(found))
     return {
@@ -38,8 +38,19 @@ def run(settings: Settings) -> dict:
     }
 
 
-def experiments() -> list[dict]:
+def experiments(models: dict[str, dict]) -> list[dict]:
     """Every model tried, from `experiments.csv`: name, bytes, microseconds for 400 bytes, mean ROC-AUC on the natural rows,
-    ROC-AUC on the hate sets and on French, and a note. An empty cell is what was not measured."""
+    ROC-AUC on the hate sets and on French, and a note. An empty cell is what was not measured.
+
+    `origin` says where a row's mean ROC-AUC is from: the predictions of the model of that name, if it is among `models`
+    (figures by model), which replace what the file says; else the line of the file, where it was written down when the
+    model was tried.
+    """
     with EXPERIMENTS.open(newline="") as file:
-        return list(csv.DictReader(file))
+        reader = csv.DictReader(file)
+        tried = [row | {"origin": f"{EXPERIMENTS.name}, line {reader.line_num}"} for row in reader]
+    for row in tried:
+        if row["name"] in models:
+            row["mean_roc_auc"] = str(models[row["name"]]["natural"]["mean_roc_auc"])
+            row["origin"] = f"predictions of `{row['name']}`"
+    return tried

@@ -3,7 +3,7 @@
 import numpy as np
 
 from corpus import obfuscation, rows
-from corpus.rows import IDENTITY_HATE, TOXIC, Rows
+from corpus.rows import IDENTITY_HATE, TOXIC
 from evaluation import bias, calibration, metrics, predictions
 from settings import Settings
 
@@ -25,18 +25,10 @@ def of(settings: Settings, model: str) -> dict:
     return found
 
 
-def natural_probabilities(settings: Settings, model: str, natural: Rows) -> np.ndarray:
-    """Cross-calibrated, [rows, 6]: no row's label had a part in its own probability. Those of `auto` already are."""
-    logits = predictions.logits(settings, model, "natural").astype(np.float64)
-    if model == "auto":
-        return predictions.sigmoid(logits)
-    return calibration.cross_calibrated(logits, natural.labels, natural.parts())
-
-
 def _natural(settings: Settings, model: str) -> dict:
     natural = rows.read(settings.rows("natural"))
     logits = predictions.logits(settings, model, "natural")
-    probabilities = natural_probabilities(settings, model, natural)
+    probabilities = calibration.natural_probabilities(settings, model, natural)
     evaluation, toxic = settings["evaluation"], natural.labels[:, TOXIC]
     medium, high = calibration.levels(settings, model)
     score = np.rint(probabilities[:, TOXIC] * 100)

@@ -6,9 +6,12 @@ import numpy as np
 
 from settings import Settings
 
+LEAST = 1e-7
+
 
 def write(settings: Settings, model: str, name: str, logits: np.ndarray, made_by: str = "") -> None:
-    """Logits before calibration, float32 [rows, 6]; `made_by` is a digest of what made them."""
+    """Logits before calibration, float32 [rows, 6]; `made_by` is a digest of what made them. Those of `bert` and `auto`,
+    which are made of calibrated models, are calibrated already."""
     path = settings.prediction(model, name)
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(path, logits=logits.astype(np.float32), made_by=made_by)
@@ -36,6 +39,12 @@ def probabilities(settings: Settings, model: str, name: str) -> np.ndarray:
         stored = json.loads(path.read_text())
         found = found * np.array(stored["slopes"]) + np.array(stored["intercepts"])
     return sigmoid(found)
+
+
+def logit(probabilities: np.ndarray) -> np.ndarray:
+    """The inverse of the logistic function, of probabilities clamped so that it is finite."""
+    kept = np.clip(probabilities, LEAST, 1 - LEAST)
+    return np.log(kept / (1 - kept))
 
 
 def models(settings: Settings) -> list[str]:

@@ -15,6 +15,14 @@ SETS = {
     "wiki_debias": "wiki-debias, test and dev: harmless, full of identity terms",
 }
 
+# Mean ROC-AUC on natural rows, measured, and on the official test of two models trained on the rows of Jigsaw alone. Both of
+# the latter are estimates: the official test's labels are not among the data.
+KNOWN = {
+    "TF-IDF, logistic regression": (0.9861, 0.9774),
+    "all-MiniLM-L6-v2, one epoch": (0.9916, 0.9852),
+}
+PUBLISHED = ("Detoxify `original`", 0.9864)
+
 
 def everything(figures: dict) -> str:
     """All tables, each under its heading."""
@@ -116,9 +124,30 @@ def obfuscation(figures: dict) -> str:
 
 def cost(figures: dict) -> str:
     """Every model tried."""
-    columns = ["name", "bytes", "microseconds", "mean_roc_auc", "hate_roc_auc", "french_roc_auc", "note"]
+    columns = ["name", "bytes", "microseconds", "mean_roc_auc", "hate_roc_auc", "french_roc_auc", "note", "origin"]
     heads = ["model", "bytes", "us for 400 bytes", "mean ROC-AUC", "hate ROC-AUC", "French ROC-AUC", "note"]
+    heads += ["mean ROC-AUC is from"]
     return table(heads, [[row[column] for column in columns] for row in figures["experiments"]])
+
+
+def official(figures: dict) -> str:
+    """The official test's mean ROC-AUC by the straight line through the models of `KNOWN`: an extrapolation. The interval
+    is that of the natural rows, carried along the line; how far the line itself is off is not in it."""
+    rows = [[name, f"{natural:.4f}", f"{official:.4f}", "on the line"] for name, (natural, official) in KNOWN.items()]
+    for model, of in figures["models"].items():
+        cells = [extrapolated(value) for value in (of["natural"]["mean_roc_auc"], *of["natural"]["intervals"]["mean"])]
+        estimate, low, high = cells
+        text = f"{estimate:.4f} ({low:.4f} to {high:.4f})"
+        against = f"extrapolated, {estimate - PUBLISHED[1]:+.4f} against {PUBLISHED[0]}"
+        rows.append([model, _interval(of, of["natural"]["mean_roc_auc"], "mean"), text, against])
+    rows.append([PUBLISHED[0], "", f"{PUBLISHED[1]:.4f}", "published, measured there"])
+    return table(["mean ROC-AUC", "natural rows", "official test, estimated", "how"], rows)
+
+
+def extrapolated(natural: float) -> float:
+    """What the straight line through the models of `KNOWN` says of the official test, at most 1."""
+    (x0, y0), (x1, y1) = KNOWN.values()
+    return min(1.0, y0 + (natural - x0) * (y1 - y0) / (x1 - x0))
 
 
 def auto(figures: dict) -> str:
@@ -128,10 +157,9 @@ def auto(figures: dict) -> str:
     found, models = figures["auto"], figures["models"]
     lost = models["bert"]["natural"]["mean_roc_auc"] - models["auto"]["natural"]["mean_roc_auc"]
     band = f"{found['band']['low']:.4f} to {found['band']['high']:.4f}"
-    rows = [[band, f"{found['share_of_bert']:.1%}", f"{found['cost_of_bert']:.1%}", f"{lost:.5f}"]]
-    return table(
-        ["`bert` decides where `simple` says", "share of rows", "cost of `bert`'s", "mean ROC-AUC below `bert`'s"], rows
-    )
+    shares = [f"{found[name]:.1%}" for name in ("share_of_bert", "share_of_pieces", "cost_of_bert")]
+    heads = ["share of rows", "share of word pieces", "cost of `bert`'s", "mean ROC-AUC below `bert`'s"]
+    return table(["`bert` decides where `simple` says", *heads], [[band, *shares, f"{lost:.5f}"]])
 
 
 def table(head: list[str], rows: list[list]) -> str:
@@ -158,5 +186,6 @@ TABLES: dict[str, Callable[[dict], str]] = {
     "identity_terms": identity_terms,
     "obfuscation": obfuscation,
     "auto": auto,
+    "official": official,
     "cost": cost,
 }
