@@ -37,9 +37,17 @@ pub enum Command {
     /// Load every model, compare it with its golden answers, and exit
     Check,
     /// Score lines of text from standard input
-    Score,
+    Score {
+        /// The model: 'simple', 'bert' or one of --model-dir
+        #[arg(long, default_value = "simple", value_name = "NAME")]
+        model: String,
+    },
     /// Score JSON strings, one a line, and name the parts that carried the verdict
-    Explain,
+    Explain {
+        /// The model: 'simple', 'bert' or one of --model-dir
+        #[arg(long, default_value = "simple", value_name = "NAME")]
+        model: String,
+    },
     /// Turn JSON strings, one a line, into feature ids for the trainer
     Features,
     /// Turn JSON strings, one a line, into what is left of them after normalising

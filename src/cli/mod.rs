@@ -28,8 +28,10 @@ pub fn run(command: &Command, flags: &Flags) -> Result<ExitCode> {
         // `main` serves by itself.
         Command::Serve => {}
         Command::Check => check(flags)?,
-        Command::Score => score(flags)?,
-        Command::Explain => explain::run(&load(flags)?.toxicity, stdin().lock(), stdout().lock())?,
+        Command::Score { model } => with_model(flags, model, |model| score(model, flags))?,
+        Command::Explain { model } => {
+            with_model(flags, model, |model| explain::run(model, stdin().lock(), stdout().lock()))?;
+        }
         Command::Features => features::run(stdin().lock(), stdout().lock())?,
         Command::Normalize => normalize::run(stdin().lock(), stdout().lock())?,
         Command::Pieces { vocabulary, max } => {
@@ -90,17 +92,31 @@ fn milliseconds_per_text(model: &Toxicity, scratch: &mut Scratch) -> std::result
 const SAMPLE: &str =
     "The meeting on Thursday was moved to the small room, so please bring your own chair and a little patience.";
 
-/// Score, level and text, a line for every line of standard input.
-fn score(flags: &Flags) -> Result<()> {
+/// Does `work` with the model called `name`, loaded for it.
+fn with_model(flags: &Flags, name: &str, work: impl FnOnce(&Toxicity) -> Result<()>) -> Result<()> {
     let models = load(flags)?;
+    let named = |model: &&Toxicity| model.manifest().name == name;
+    if let Some(model) = models.toxicity_models().find(named) {
+        return work(model);
+    }
+    if bert::EMBEDDED && name == "bert" {
+        return work(&bert::load(flags.engine.into()).map_err(std::io::Error::other)?);
+    }
+    let names: Vec<_> = models.toxicity_models().map(|model| model.manifest().name.as_str()).collect();
+    let bert = if bert::EMBEDDED { " and bert" } else { "" };
+    Err(std::io::Error::other(format!("--model: there is no {name:?}; there are {}{bert}", names.join(", "))))
+}
+
+/// Score, level and text, a line for every line of standard input.
+fn score(model: &Toxicity, flags: &Flags) -> Result<()> {
     let mut scratch = Scratch::new(flags.max_text_bytes);
     let mut output = stdout().lock();
     for line in stdin().lock().lines() {
         let line = line?;
         let text = &line[..line.floor_char_boundary(flags.max_text_bytes)];
-        match models.toxicity.score(text, &mut scratch).map_err(std::io::Error::other)? {
+        match model.score(text, &mut scratch).map_err(std::io::Error::other)? {
             Some(scores) => {
-                let level = models.toxicity.level(scores.score()).as_str();
+                let level = model.level(scores.score()).as_str();
                 writeln!(output, "{}\t{level}\t{line}", scores.score())?;
             }
             None => writeln!(output, "-\tempty\t{line}")?,
