@@ -329,6 +329,15 @@ class Exports(unittest.TestCase):
         widened = weights.widened(six, 7)
         np.testing.assert_array_equal(widened["head.weight"], six["head.weight"][[0, 1, 2, 3, 4, 5, 5]])
 
+    def test_the_mean_of_phases_weighs_each_by_its_share_of_all(self):
+        settings = Settings(Path("."), None, smoke=True)
+        first, last = (weights.random(settings, vocabulary=9, labels=labels) for labels in (6, 7))
+        last["pos"] = first["pos"] + 4
+        mean = weights.averaged([(first, 1), (last, 3)])
+        np.testing.assert_allclose(mean["pos"], first["pos"] + 3, rtol=1e-6)
+        expected = 0.25 * weights.widened(first, 7)["head.weight"] + 0.75 * last["head.weight"]
+        np.testing.assert_allclose(mean["head.weight"], expected, rtol=1e-5)
+
     @unittest.skipUnless(importlib.util.find_spec("torch"), "PyTorch is not installed")
     def test_training_that_was_cut_off_in_any_phase_ends_with_the_same_weights(self):
         with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
@@ -378,8 +387,8 @@ def _train(directory: Path, cuts: list[int]) -> tuple[dict[str, np.ndarray], lis
         "checkpoint_seconds": -1,
         "batch": 4,
         "phases": [
-            {"learning_rate": 1e-3, "head_factor": 3, "labels": 6, "mixture": twice},
-            {"learning_rate": 1e-3, "head_factor": 2, "labels": 7, "mixture": by_kind},
+            {"learning_rate": 1e-3, "head_factor": 3, "labels": 6, "average": 1, "mixture": twice},
+            {"learning_rate": 1e-3, "head_factor": 2, "labels": 7, "average": 3, "mixture": by_kind},
         ],
     }
     labels = random.integers(0, 2, (12, 6))

@@ -22,7 +22,7 @@ def run(settings: Settings) -> dict:
     """Writes `bert/weights.npz`; checkpoints and the weights of finished phases stay in `checkpoints/`. Returns each
     phase's last mean loss."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    arrays, past, found = None, "", {}
+    arrays, past, found, finished = None, "", {}, []
     phases = settings["bert"]["phases"]
     for number, phase in enumerate(phases):
         print(f"phase {number + 1} of {len(phases)}", flush=True)
@@ -31,10 +31,11 @@ def run(settings: Settings) -> dict:
         past = fingerprint(settings, phase, seed, data, past)
         stem = settings.work / "checkpoints" / past
         arrays, loss = train(settings, phase, seed, data, arrays, stem, device)
+        finished.append((arrays, phase["average"]))
         found |= {f"phase_{number + 1}_loss": loss, f"phase_{number + 1}_pieces": int(data.pieces.sum())}
     path = weights.path(settings)
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(path, **arrays)
+    np.savez(path, **weights.averaged(finished))
     return found
 
 
@@ -84,6 +85,7 @@ def fingerprint(settings: Settings, phase: dict, seed: int, data: batches.Batche
     """Names a phase of the training: a checkpoint of other settings, other rows or another past is not gone on with."""
     elsewhere = ("phases", "max_pieces", "fold", "checkpoint_seconds")
     knobs = {name: value for name, value in settings["bert"].items() if name not in elsewhere}
+    phase = {name: value for name, value in phase.items() if name != "average"}
     digest = hashlib.sha256(json.dumps([seed, knobs, phase, past], sort_keys=True).encode())
     for array in (data.labels, data.weights, *data.ids, *data.rows):
         digest.update(np.ascontiguousarray(array).tobytes())

@@ -59,11 +59,14 @@ class Bag:
         return Bag(self.table, scale.astype(np.float32), (self.bias * slopes + intercepts).astype(np.float32))
 
 
-def train(features: sp.csr_matrix, labels: np.ndarray, weights: np.ndarray, c: float, workers: int) -> Bag:
+def train(
+    features: sp.csr_matrix, labels: np.ndarray, weights: np.ndarray, c: float, naive_bayes: dict[str, float], workers: int
+) -> Bag:
     """Fits the six regressions (liblinear's dual coordinate descent) and quantizes them.
 
     `labels` and `weights` are [rows, 6]; a row of weight 0 has no part in that label's regression. `c` is the inverse of
-    the penalty's weight.
+    the penalty's weight. `naive_bayes` gives, for each label named, the power to which a feature's log-count ratio weighs it
+    besides its rarity (Wang and Manning 2012).
     """
     frequency = np.bincount(features.indices, minlength=features.shape[1])
     weight = (RARITY_SCALE * (np.log((1 + features.shape[0]) / (1 + frequency)) + 1)).astype(np.float32)
@@ -74,7 +77,8 @@ def train(features: sp.csr_matrix, labels: np.ndarray, weights: np.ndarray, c: f
     scaled.data = weight[features.indices] / np.repeat(np.sqrt(counts).astype(np.float32), np.diff(features.indptr))
 
     # Processes, not threads: liblinear's random state is one per process, and results must not depend on scheduling.
-    _shared.update(features=scaled, labels=labels, weights=weights, c=c)
+    powers = [naive_bayes.get(label, 0.0) for label in LABELS]
+    _shared.update(features=scaled, labels=labels, weights=weights, c=c, powers=powers)
     with multiprocessing.get_context("fork").Pool(workers) as pool:
         fitted = pool.map(_fit, range(COUNT), chunksize=1)
     _shared.clear()
@@ -91,8 +95,19 @@ def _fit(label: int) -> tuple[np.ndarray, float]:
     regression = LogisticRegression(
         solver="liblinear", dual=True, C=_shared["c"], tol=0.1, max_iter=100, random_state=0
     )
-    regression.fit(_shared["features"][rows], labels[rows], sample_weight=weights[rows])
-    return regression.coef_[0], regression.intercept_[0]
+    features, ratio = _shared["features"][rows], 1.0
+    if power := _shared["powers"][label]:
+        ratio = log_count_ratio(features, labels[rows] > 0, power)
+        features = features @ sp.diags(ratio)
+    regression.fit(features, labels[rows], sample_weight=weights[rows])
+    return regression.coef_[0] * ratio, regression.intercept_[0]
+
+
+def log_count_ratio(features: sp.csr_matrix, positive: np.ndarray, power: float) -> np.ndarray:
+    """float32 [columns]: how differently the two classes use each feature, to `power`, with a mean square of 1."""
+    for_, against = (1 + np.asarray(features[mask].sum(axis=0)).ravel() for mask in (positive, ~positive))
+    ratio = np.abs(np.log((for_ / for_.sum()) / (against / against.sum()))) ** power
+    return (ratio / np.sqrt(np.mean(ratio[for_ + against > 2] ** 2))).astype(np.float32)
 
 
 def _quantize(weights: np.ndarray, known: np.ndarray, bias: list[float]) -> Bag:

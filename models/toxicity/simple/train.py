@@ -25,7 +25,7 @@ def run(settings: Settings) -> dict:
 
     def fit(chosen: np.ndarray) -> Bag:
         stacked = [sp.vstack([more, inputs[chosen]]).tocsr(), np.vstack([labels, natural.labels[chosen]])]
-        return train(*stacked, np.vstack([weights, ones[chosen]]), knobs["c"], knobs["workers"])
+        return train(*stacked, np.vstack([weights, ones[chosen]]), knobs["c"], knobs["naive_bayes"], knobs["workers"])
 
     bags, logits = {}, np.empty((len(natural), COUNT))
     for fold in sorted(set(parts)):
