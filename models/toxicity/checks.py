@@ -164,7 +164,7 @@ class Measures(unittest.TestCase):
 class Blends(unittest.TestCase):
     """The blend of the encoder with `simple`."""
 
-    KNOBS = {"labels": LABELS, "c": 1.0}
+    KNOBS = {"labels": LABELS, "most": {}, "c": 1.0}
 
     def setUp(self):
         random = np.random.default_rng(4)
@@ -192,6 +192,8 @@ class Blends(unittest.TestCase):
         knobs = self.KNOBS | {"labels": ["toxic", "insult"]}
         found = blend.fit(self.encoder, self.simple, self.labels, self.same, knobs)
         self.assertEqual((found.shares > 0).tolist(), [True, False, False, False, True, False])
+        bounded = blend.fit(self.encoder, self.simple, self.labels, self.same, self.KNOBS | {"most": {"threat": 0.1}})
+        np.testing.assert_allclose(bounded.shares[3], 0.1 * bounded.slopes[3])
         against = blend.fit(self.encoder, -self.simple, self.labels, self.same, self.KNOBS)
         alone = blend.fit(self.encoder, self.simple, self.labels, self.same, self.KNOBS | {"labels": []})
         np.testing.assert_array_equal(against.shares, np.zeros(6))
@@ -329,14 +331,15 @@ class Exports(unittest.TestCase):
         widened = weights.widened(six, 7)
         np.testing.assert_array_equal(widened["head.weight"], six["head.weight"][[0, 1, 2, 3, 4, 5, 5]])
 
-    def test_the_mean_of_phases_weighs_each_by_its_share_of_all(self):
+    def test_a_phase_may_go_part_of_its_way(self):
         settings = Settings(Path("."), None, smoke=True)
-        first, last = (weights.random(settings, vocabulary=9, labels=labels) for labels in (6, 7))
-        last["pos"] = first["pos"] + 4
-        mean = weights.averaged([(first, 1), (last, 3)])
-        np.testing.assert_allclose(mean["pos"], first["pos"] + 3, rtol=1e-6)
-        expected = 0.25 * weights.widened(first, 7)["head.weight"] + 0.75 * last["head.weight"]
-        np.testing.assert_allclose(mean["head.weight"], expected, rtol=1e-5)
+        before, after = (weights.random(settings, vocabulary=9, labels=labels) for labels in (6, 7))
+        after["pos"] = before["pos"] + 4
+        found = weights.towards(before, after, 0.75)
+        np.testing.assert_allclose(found["pos"], before["pos"] + 3, rtol=1e-6)
+        expected = 0.25 * weights.widened(before, 7)["head.weight"] + 0.75 * after["head.weight"]
+        np.testing.assert_allclose(found["head.weight"], expected, rtol=1e-5, atol=1e-7)
+        self.assertIs(weights.towards(None, after, 0.5), after)
 
     @unittest.skipUnless(importlib.util.find_spec("torch"), "PyTorch is not installed")
     def test_training_that_was_cut_off_in_any_phase_ends_with_the_same_weights(self):
@@ -387,8 +390,8 @@ def _train(directory: Path, cuts: list[int]) -> tuple[dict[str, np.ndarray], lis
         "checkpoint_seconds": -1,
         "batch": 4,
         "phases": [
-            {"learning_rate": 1e-3, "head_factor": 3, "labels": 6, "average": 1, "mixture": twice},
-            {"learning_rate": 1e-3, "head_factor": 2, "labels": 7, "average": 3, "mixture": by_kind},
+            {"learning_rate": 1e-3, "head_factor": 3, "labels": 6, "step": 1.0, "mixture": twice},
+            {"learning_rate": 1e-3, "head_factor": 2, "labels": 7, "step": 0.6, "mixture": by_kind},
         ],
     }
     labels = random.integers(0, 2, (12, 6))

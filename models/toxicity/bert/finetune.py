@@ -22,7 +22,7 @@ def run(settings: Settings) -> dict:
     """Writes `bert/weights.npz`; checkpoints and the weights of finished phases stay in `checkpoints/`. Returns each
     phase's last mean loss."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    arrays, past, found, finished = None, "", {}, []
+    arrays, past, found = None, "", {}
     phases = settings["bert"]["phases"]
     for number, phase in enumerate(phases):
         print(f"phase {number + 1} of {len(phases)}", flush=True)
@@ -31,11 +31,10 @@ def run(settings: Settings) -> dict:
         past = fingerprint(settings, phase, seed, data, past)
         stem = settings.work / "checkpoints" / past
         arrays, loss = train(settings, phase, seed, data, arrays, stem, device)
-        finished.append((arrays, phase["average"]))
         found |= {f"phase_{number + 1}_loss": loss, f"phase_{number + 1}_pieces": int(data.pieces.sum())}
     path = weights.path(settings)
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(path, **weights.averaged(finished))
+    np.savez(path, **arrays)
     return found
 
 
@@ -48,7 +47,7 @@ def train(
     stem: Path,
     device: torch.device,
 ) -> tuple[dict[str, np.ndarray], float]:
-    """One phase, from the weights `before` it or, if there are none, the base model's: its weights and mean loss.
+    """One phase, from the weights `before` it or, if there are none, the base model's: where it ends, and its mean loss.
 
     They are kept as `stem`.npz, so that a phase which is done is not done again; until then `stem`.pt is its checkpoint.
     """
@@ -62,7 +61,7 @@ def train(
     net = build(settings, phase["labels"], before).to(device).train()
     print(f"{len(data.rows)} batches, {data.pieces.sum()} pieces, on {device}", flush=True)
     loss = Training(settings["bert"] | phase, net, data, device).run(checkpoint)
-    arrays = net.arrays()
+    arrays = weights.towards(before, net.arrays(), phase["step"])
     done.parent.mkdir(parents=True, exist_ok=True)
     part = stem.with_suffix(".part.npz")
     np.savez(part, loss=loss, **arrays)
@@ -85,7 +84,6 @@ def fingerprint(settings: Settings, phase: dict, seed: int, data: batches.Batche
     """Names a phase of the training: a checkpoint of other settings, other rows or another past is not gone on with."""
     elsewhere = ("phases", "max_pieces", "fold", "checkpoint_seconds")
     knobs = {name: value for name, value in settings["bert"].items() if name not in elsewhere}
-    phase = {name: value for name, value in phase.items() if name != "average"}
     digest = hashlib.sha256(json.dumps([seed, knobs, phase, past], sort_keys=True).encode())
     for array in (data.labels, data.weights, *data.ids, *data.rows):
         digest.update(np.ascontiguousarray(array).tobytes())

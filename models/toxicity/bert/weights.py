@@ -38,12 +38,13 @@ def widened(arrays: dict[str, np.ndarray], labels: int) -> dict[str, np.ndarray]
     return arrays | {name: widen(arrays[name]) for name in ("head.weight", "head.bias")}
 
 
-def averaged(phases: list[tuple[dict[str, np.ndarray], float]]) -> dict[str, np.ndarray]:
-    """The weighted mean of the weights of a training's phases (Izmailov et al. 2018): flatter, and better on rows that no
-    phase has read, than the last phase alone. Each phase comes with its share."""
-    labels, total = len(phases[-1][0]["head.bias"]), sum(share for _, share in phases)
-    found = [(widened(arrays, labels), share / total) for arrays, share in phases if share]
-    return {name: sum(arrays[name] * np.float32(share) for arrays, share in found) for name in found[0][0]}
+def towards(before: dict[str, np.ndarray] | None, after: dict[str, np.ndarray], step: float) -> dict[str, np.ndarray]:
+    """The weights a share `step` of the way from those `before` a training to those `after` it (WiSE-FT, Wortsman et al.
+    2022): what the training unlearns comes back in part. The ones after it where there were none before."""
+    if not before:
+        return after
+    start = widened(before, len(after["head.bias"]))
+    return {name: start[name] + np.float32(step) * (value - start[name]) for name, value in after.items()}
 
 
 def path(settings: Settings) -> Path:

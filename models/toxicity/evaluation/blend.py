@@ -61,11 +61,13 @@ def run(settings: Settings) -> dict:
 
 def fit(encoder: np.ndarray, simple: np.ndarray, labels: np.ndarray, scaling: np.ndarray, knobs: dict) -> Blend:
     """The blend fitted on these rows, all [rows, 6]. `scaling` calibrates `simple`. Of the knobs, `labels` are those that
-    blend (for the others the encoder stands alone) and `c` is the inverse weight of the L2 penalty."""
+    blend (for the others the encoder stands alone), `most` bounds, for the labels named, the share by so many times the
+    slope, and `c` is the inverse weight of the L2 penalty."""
     other, found = calibrated(simple, scaling), np.zeros((3, len(LABELS)))
     for at, label in enumerate(LABELS):
         columns = [0, 1] if label in knobs["labels"] else [0]
-        found[:, at] = _regression(np.column_stack([encoder[:, at], other[:, at]]), labels[:, at], columns, knobs["c"])
+        x, most = np.column_stack([encoder[:, at], other[:, at]]), knobs["most"].get(label, np.inf)
+        found[:, at] = _bounded(x, labels[:, at], columns, knobs["c"], most)
     slopes, shares, intercepts = found
     return Blend(slopes, intercepts, shares, scaling)
 
@@ -109,6 +111,15 @@ def figures(settings: Settings, logits: np.ndarray, labels: np.ndarray) -> dict:
         "medium": medium,
         "high": high,
     }
+
+
+def _bounded(x: np.ndarray, y: np.ndarray, columns: list[int], c: float, most: float) -> tuple[float, float, float]:
+    """As `_regression`, the second coefficient at most so many times the first."""
+    slope, share, intercept = _regression(x, y, columns, c)
+    if share > most * slope:
+        slope, _, intercept = _regression(x[:, :1] + most * x[:, 1:], y, [0], c)
+        share = most * slope
+    return slope, share, intercept
 
 
 def _regression(x: np.ndarray, y: np.ndarray, columns: list[int], c: float) -> tuple[float, float, float]:
