@@ -39,6 +39,7 @@ struct Asked<'t> {
 }
 
 /// How far a request has come.
+#[expect(clippy::large_enum_variant, reason = "it is moved twice; a box would be an allocation")]
 pub enum Step {
     /// The answer is written; its length.
     Answered(usize),

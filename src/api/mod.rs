@@ -93,6 +93,7 @@ pub struct Outcome {
 }
 
 /// What became of a request.
+#[expect(clippy::large_enum_variant, reason = "it is moved twice; a box would be an allocation")]
 pub enum Answered {
     /// It is answered.
     Now(Outcome),

@@ -17,14 +17,15 @@ const BLOCK: usize = 4;
 
 /// Keys of one head, transposed, and the scores of a block of rows.
 pub struct Scratch {
-    keys: Box<[[f32; MAX_ROWS]; HEAD]>,
+    /// `[HEAD][MAX_ROWS]`
+    keys: Box<[[f32; MAX_ROWS]]>,
     scores: Box<[[f32; MAX_ROWS]; BLOCK]>,
 }
 
 impl Scratch {
     /// Room for one text.
     pub fn new() -> Self {
-        Self { keys: Box::new([[0.0; MAX_ROWS]; HEAD]), scores: Box::new([[0.0; MAX_ROWS]; BLOCK]) }
+        Self { keys: vec![[0.0; MAX_ROWS]; HEAD].into(), scores: Box::new([[0.0; MAX_ROWS]; BLOCK]) }
     }
 }
 
@@ -70,7 +71,7 @@ fn attend_body<A: Arithmetic>(joined: &[f32], width: usize, scratch: &mut Scratc
 #[inline(always)]
 fn score<A: Arithmetic>(
     queries: &[&[f32]; BLOCK],
-    keys: &[[f32; MAX_ROWS]; HEAD],
+    keys: &[[f32; MAX_ROWS]],
     rows: usize,
     scores: &mut [[f32; MAX_ROWS]; BLOCK],
 ) {

@@ -49,7 +49,11 @@ impl Linear {
     /// lengths agree.
     pub fn new(weights: &[u8], scales: &[f32], bias: &[f32], inputs: usize) -> Option<Self> {
         let columns = scales.len();
-        let fits = inputs > 0 && inputs % GROUP == 0 && inputs <= 1 << 16 && columns > 0 && columns % PANEL == 0;
+        let fits = inputs > 0
+            && inputs.is_multiple_of(GROUP)
+            && inputs <= 1 << 16
+            && columns > 0
+            && columns.is_multiple_of(PANEL);
         if !fits || bias.len() != columns || weights.len() != inputs * columns {
             return None;
         }
@@ -187,7 +191,10 @@ fn avx2(rows: &[u8], inputs: usize, weights: &[i8], tile: &mut Tile) {
             let mut pairs = [0_i32; 2 * COLUMNS];
             // SAFETY: `pairs` is 32 writable bytes and the store asks for no alignment. Needed because there is no safe
             // store.
-            unsafe { _mm256_storeu_si256(pairs.as_mut_ptr().cast::<__m256i>(), *partial) };
+            #[expect(clippy::cast_ptr_alignment, reason = "the store asks for none")]
+            unsafe {
+                _mm256_storeu_si256(pairs.as_mut_ptr().cast::<__m256i>(), *partial);
+            }
             for (sum, pair) in sums.iter_mut().zip(pairs.as_chunks::<2>().0) {
                 *sum = pair[0] + pair[1];
             }

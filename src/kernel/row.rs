@@ -84,8 +84,8 @@ fn gelu_one<A: Arithmetic>(x: f32) -> f32 {
 fn layer_norm_body<A: Arithmetic>(values: &mut [f32], gain: &[f32], shift: &[f32], epsilon: f32) {
     let width = gain.len();
     for row in values.chunks_exact_mut(width) {
-        let mean = sum_of::<A>(row, |value| value) / width as f32;
-        let variance = sum_of::<A>(row, |value| (value - mean) * (value - mean)) / width as f32;
+        let mean = sum_of(row, |value| value) / width as f32;
+        let variance = sum_of(row, |value| (value - mean) * (value - mean)) / width as f32;
         let scale = 1.0 / (variance + epsilon).sqrt();
         for ((value, gain), shift) in row.iter_mut().zip(gain).zip(shift) {
             *value = A::fma((*value - mean) * scale, *gain, *shift);
@@ -95,7 +95,7 @@ fn layer_norm_body<A: Arithmetic>(values: &mut [f32], gain: &[f32], shift: &[f32
 
 /// The sum of `of(value)`, in [`LANES`] partial sums.
 #[inline(always)]
-fn sum_of<A: Arithmetic>(values: &[f32], of: impl Fn(f32) -> f32) -> f32 {
+fn sum_of(values: &[f32], of: impl Fn(f32) -> f32) -> f32 {
     let mut lanes = [0.0; LANES];
     let (blocks, rest) = values.as_chunks::<LANES>();
     for block in blocks {
@@ -120,13 +120,14 @@ pub(super) fn softmax<A: Arithmetic>(scores: &mut [f32]) {
     for value in scores.iter_mut() {
         *value = exp::<A>(*value - most);
     }
-    let scale = 1.0 / sum_of::<A>(scores, |value| value);
+    let scale = 1.0 / sum_of(scores, |value| value);
     for value in scores.iter_mut() {
         *value *= scale;
     }
 }
 
 #[inline(always)]
+#[expect(clippy::extra_unused_type_parameters, reason = "`for_each_path` compiles it once for each path")]
 fn quantize_body<A: Arithmetic>(values: &[f32], bytes: &mut [u8]) -> Quantization {
     const ROUND: f32 = 12_582_912.0;
     let (mut least, mut most) = ([0.0_f32; LANES], [0.0_f32; LANES]);

@@ -30,6 +30,9 @@ impl<'a> Reader<'a> {
     }
 
     /// The node that makes `output`, which must be a standard `op` with `inputs` inputs.
+    ///
+    /// # Errors
+    /// There is no such node.
     pub fn node(&self, output: &str, op: &str, inputs: usize) -> Result<&'a NodeProto, Unrecognised> {
         let node = self.graph.node.iter().find(|node| node.output.iter().any(|name| name == output));
         match node {
@@ -43,6 +46,9 @@ impl<'a> Reader<'a> {
     }
 
     /// The input of the Slice node that makes `output` by taking `start..end` of axis 0.
+    ///
+    /// # Errors
+    /// There is no such node.
     pub fn slice(&self, output: &str, start: usize, end: usize) -> Result<&'a str, Unrecognised> {
         let slice = self.node(output, "Slice", 4)?;
         for (input, value) in slice.input[1..].iter().zip([start, end, 0]) {
@@ -52,6 +58,9 @@ impl<'a> Reader<'a> {
     }
 
     /// The initializer called `name`, of the ONNX element type `data_type`, held as raw bytes.
+    ///
+    /// # Errors
+    /// There is no such initializer.
     pub fn constant(&self, name: &str, data_type: i32) -> Result<&'a TensorProto, Unrecognised> {
         let tensor = self.graph.initializer.iter().find(|tensor| tensor.name == name);
         let tensor = tensor.ok_or_else(|| unrecognised(format!("`{name}` is not an initializer")))?;
@@ -70,6 +79,9 @@ impl<'a> Reader<'a> {
     }
 
     /// A float32 initializer of exactly `N` elements.
+    ///
+    /// # Errors
+    /// There is no such initializer.
     pub fn floats<const N: usize>(&self, name: &str) -> Result<[f32; N], Unrecognised> {
         let (values, _) = self.constant(name, FLOAT)?.raw_data.as_chunks::<4>();
         let values: &[[u8; 4]; N] =
@@ -78,6 +90,9 @@ impl<'a> Reader<'a> {
     }
 
     /// Requires an int64 initializer of the one element `expected`.
+    ///
+    /// # Errors
+    /// There is no such initializer.
     pub fn expect_integer(&self, name: &str, expected: usize) -> Result<(), Unrecognised> {
         if self.constant(name, INT64)?.raw_data == (expected as u64).to_le_bytes() {
             return Ok(());

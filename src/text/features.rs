@@ -29,7 +29,7 @@ trait Sink {
 
 /// Keeps the distinct ids.
 struct Ids<'a> {
-    ids: &'a mut [u32],
+    found: &'a mut [u32],
     seen: &'a mut [u64; SEEN_WORDS],
     count: usize,
 }
@@ -61,7 +61,7 @@ impl Sink for Ids<'_> {
     #[inline(always)]
     fn put(&mut self, number: u64, _start: usize, _end: usize) {
         let id = id_of(number);
-        let Some(slot) = self.ids.get_mut(self.count) else { return };
+        let Some(slot) = self.found.get_mut(self.count) else { return };
         *slot = id;
         let word = &mut self.seen[id as usize >> 6];
         let bit = 1_u64 << (id & 63);
@@ -76,7 +76,7 @@ impl Sink for Ids<'_> {
 /// [`MAX_FEATURES_PER_BYTE`] ids per byte always suffice; what does not fit is left out.
 pub fn extract(normalized: &[u8], ids: &mut [u32], seen: &mut Seen) -> usize {
     let Some(seen) = seen.0.as_mut_array::<SEEN_WORDS>() else { return 0 };
-    let mut sink = Ids { ids, seen, count: 0 };
+    let mut sink = Ids { found: ids, seen, count: 0 };
     cut(normalized, &mut sink);
     let count = sink.count;
     for &id in &ids[..count] {
@@ -289,11 +289,11 @@ mod tests {
         let mut found = Vec::new();
         occurrences(text, |id, start, end| found.push((id, start, end)));
         let mut distinct: Vec<u32> = Vec::new();
-        found.iter().for_each(|&(id, ..)| {
+        for &(id, ..) in &found {
             if !distinct.contains(&id) {
-                distinct.push(id)
+                distinct.push(id);
             }
-        });
+        }
         assert_eq!(distinct, ids(" abab, ab "));
         for &(id, start, end) in &found {
             let gram = text[start..end].iter().rev().fold(0_u64, |number, &byte| number << 8 | u64::from(byte));

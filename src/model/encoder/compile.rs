@@ -183,7 +183,7 @@ impl<'a> Steps<'a> {
         let mut parts = [""; 3];
         for (part, (name, order)) in parts.iter_mut().zip([(query, [1, 0, 2]), (key, [1, 2, 0]), (value, [1, 0, 2])]) {
             let shaped = self.take("Reshape", &[name, CONSTANT])?;
-            self.integers(&shaped.input[1], &[-1, (width / HEAD) as i64, HEAD as i64])?;
+            self.integers(&shaped.input[1], &[-1, signed(width / HEAD), signed(HEAD)])?;
             *part = self.transpose(&shaped.output[0], &order)?;
         }
         let scores = self.step("MatMul", &[parts[0], parts[1]])?;
@@ -191,7 +191,7 @@ impl<'a> Steps<'a> {
         let mixed = self.step("MatMul", &[shares, parts[2]])?;
         let turned = self.transpose(mixed, &[1, 0, 2])?;
         let flat = self.take("Reshape", &[turned, CONSTANT])?;
-        self.integers(&flat.input[1], &[-1, width as i64])?;
+        self.integers(&flat.input[1], &[-1, signed(width)])?;
         Ok(&flat.output[0])
     }
 
@@ -218,11 +218,7 @@ impl<'a> Steps<'a> {
         Ok(&halved.output[0])
     }
 
-    fn head(
-        &mut self,
-        rows: &str,
-        width: usize,
-    ) -> Result<(Box<[[f32; LABEL_COUNT]]>, [f32; LABEL_COUNT]), Unrecognised> {
+    fn head(&mut self, rows: &str, width: usize) -> Result<Head, Unrecognised> {
         let product = self.take("MatMul", &[rows, CONSTANT])?;
         let weights = self.floats(&product.input[1], width * LABEL_COUNT)?;
         let count = self.step("Cast", &[CONSTANT])?;
@@ -246,4 +242,12 @@ impl<'a> Steps<'a> {
         }
         Err(unrecognised(format!("`{name}` is not {expected:?}")))
     }
+}
+
+/// Weights `[width]` and bias of the head.
+type Head = (Box<[[f32; LABEL_COUNT]]>, [f32; LABEL_COUNT]);
+
+/// A dimension as ONNX writes it.
+const fn signed(dimension: usize) -> i64 {
+    dimension.cast_signed() as i64
 }
