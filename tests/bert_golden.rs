@@ -62,19 +62,18 @@ fn tract_answers_as_onnx_runtime_did() {
 }
 
 #[test]
-fn the_weights_of_the_pieces_add_up_to_the_logit() {
+fn a_word_weighs_what_the_logit_loses_without_it() {
     let (model, mut scratch) = (load(), Scratch::new(MAX_NORMALIZED_BYTES));
-    let mut rests = Vec::new();
-    for text in ["You are stupid and I hate you!", "This is a friendly test message", "Hello, world"] {
-        let mut ids = model.ids(text, &mut scratch).expect("pieces").to_vec();
-        let plain = model.score_ids(&ids).expect("a score");
-        let values = model.run(&mut ids).expect("a score");
-        assert_eq!(values, plain.values(), "{text}: explaining changes nothing");
-        let sum: f64 = ids.iter().map(|&bits| f64::from(f32::from_bits(bits))).sum();
-        rests.push(logit(values[0]) - sum);
-    }
-    // What is left is the bias of the head, the same for every text.
-    assert!(rests.iter().all(|rest| (rest - rests[0]).abs() < 1e-3), "{rests:?}");
+    let mut ids = model.ids("You are a stupid friend", &mut scratch).expect("pieces").to_vec();
+    let whole = model.score_ids(&ids).expect("a score");
+    let mut without = ids.clone();
+    // [CLS] you are a stupid friend [SEP]
+    without.remove(4);
+    let lost = logit(whole.scored()) - logit(model.score_ids(&without).expect("a score").scored());
+    assert_eq!(model.run(&mut ids, true).expect("a score"), whole.values(), "explaining changes no score");
+    let weights: Vec<f32> = ids.into_iter().map(f32::from_bits).collect();
+    assert!((f64::from(weights[4]) - lost).abs() < 1e-3, "{weights:?} {lost}");
+    assert_eq!((weights[0], weights[6]), (0.0, 0.0), "the special pieces are always there");
 }
 
 #[test]

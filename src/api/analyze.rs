@@ -115,7 +115,7 @@ pub fn answer(worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Res
             let fault = Fault::new(Problem::UnknownField).field("explain");
             return Err(fault.expected("write its name without escapes", ""));
         }
-        let scored = score(loaded, choice, asked.text, scratch)?;
+        let scored = score(loaded, &asked, scratch)?;
         if let (true, Scored::Now(verdict)) = (explain, &scored) {
             spans = render_spans(verdict.model, asked.text, scratch, out);
         }
@@ -226,7 +226,8 @@ fn with_spans(spans: usize, length: usize, out: &mut [u8]) -> usize {
     length + spans
 }
 
-fn score<'l>(loaded: &'l Loaded, choice: Choice, text: &str, scratch: &mut Scratch) -> Result<Scored<'l>, Fault> {
+fn score<'l>(loaded: &'l Loaded, asked: &Asked<'_>, scratch: &mut Scratch) -> Result<Scored<'l>, Fault> {
+    let Asked { text, choice, explain } = *asked;
     let models = loaded.models().ok_or_else(not_yet)?;
     match choice {
         Choice::Bert => {
@@ -235,14 +236,14 @@ fn score<'l>(loaded: &'l Loaded, choice: Choice, text: &str, scratch: &mut Scrat
                     if loaded.wants_bert() { "it will be in a moment" } else { "this daemon runs without 'bert'" };
                 Fault::new(Problem::ModelUnavailable).field("model").expected(why, "")
             })?;
-            let submitted = bert.submit(text, scratch);
+            let submitted = bert.submit(text, explain, scratch);
             let submitted = submitted.map_err(|full| Fault::new(Problem::Overloaded).retry_after(full.retry_after))?;
             Ok(Scored::Later(submitted.ok_or_else(empty)?, None, None))
         }
         Choice::Custom(place) => {
             let custom = models.custom.get(place).ok_or(Fault::new(Problem::UnknownModel).field("model"))?;
             if let Some(executor) = custom.executor() {
-                let submitted = custom.submit(executor, text, scratch);
+                let submitted = custom.submit(executor, text, explain, scratch);
                 let submitted =
                     submitted.map_err(|full| Fault::new(Problem::Overloaded).retry_after(full.retry_after))?;
                 return Ok(Scored::Later(submitted.ok_or_else(empty)?, Some(place), None));
@@ -254,7 +255,7 @@ fn score<'l>(loaded: &'l Loaded, choice: Choice, text: &str, scratch: &mut Scrat
             let scores = score_now(&models.toxicity, text, scratch)?;
             if choice == Choice::Auto
                 && let Some(bert) = loaded.bert().filter(|bert| bert.decides(&scores))
-                && let Ok(Some(submitted)) = bert.submit(text, scratch)
+                && let Ok(Some(submitted)) = bert.submit(text, explain, scratch)
             {
                 return Ok(Scored::Later(submitted, None, Some(scores)));
             }

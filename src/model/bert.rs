@@ -58,12 +58,13 @@ pub(super) fn submit(
     model: &Toxicity,
     executor: &Executor,
     text: &str,
+    explain: bool,
     scratch: &mut Scratch,
 ) -> Result<Option<(Ticket, Prior)>, Full> {
     // The partner's kernel cannot fail; on tract, which can, the model speaks alone rather than not at all.
     let prior = model.prior(text, scratch).unwrap_or_default();
     let Some(ids) = model.ids(text, scratch) else { return Ok(None) };
-    executor.submit(ids).map(|ticket| Some((ticket, prior)))
+    executor.submit(ids, explain).map(|ticket| Some((ticket, prior)))
 }
 
 impl Bert {
@@ -74,7 +75,7 @@ impl Bert {
     pub fn start(model: Toxicity, load_time: Duration, settings: Settings) -> io::Result<Self> {
         let (band, model) = (model.manifest().auto, Arc::new(model));
         let scorer = Arc::clone(&model);
-        let run = move |ids: &mut [u32]| scorer.run(ids);
+        let run = move |ids: &mut [u32], explain: bool| scorer.run(ids, explain);
         Self::with(model, band, load_time, settings, run)
     }
 
@@ -90,7 +91,7 @@ impl Bert {
         run: R,
     ) -> io::Result<Self>
     where
-        R: Fn(&mut [u32]) -> Result<Probabilities, E> + Send + Sync + 'static,
+        R: Fn(&mut [u32], bool) -> Result<Probabilities, E> + Send + Sync + 'static,
         E: fmt::Display,
     {
         let Settings { threads, queue, timeout } = settings;
@@ -109,8 +110,8 @@ impl Bert {
     ///
     /// # Errors
     /// If the queue is full.
-    pub fn submit(&self, text: &str, scratch: &mut Scratch) -> Result<Option<(Ticket, Prior)>, Full> {
-        submit(&self.model, &self.executor, text, scratch)
+    pub fn submit(&self, text: &str, explain: bool, scratch: &mut Scratch) -> Result<Option<(Ticket, Prior)>, Full> {
+        submit(&self.model, &self.executor, text, explain, scratch)
     }
 
     /// The model.

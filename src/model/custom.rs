@@ -36,7 +36,7 @@ impl Custom {
         }
         let Settings { threads, queue, timeout } = settings;
         let (scorer, size) = (Arc::clone(&self.model), Size { threads, queue, max_ids: self.model.max_ids(), timeout });
-        let run = move |ids: &mut [u32]| scorer.run(ids);
+        let run = move |ids: &mut [u32], explain: bool| scorer.run(ids, explain);
         self.executor = Some(Executor::start(&self.model.manifest().name, size, run)?);
         Ok(())
     }
@@ -55,8 +55,9 @@ impl Custom {
         &self,
         executor: &Executor,
         text: &str,
+        explain: bool,
         scratch: &mut Scratch,
     ) -> Result<Option<(Ticket, Prior)>, Full> {
-        submit(&self.model, executor, text, scratch)
+        submit(&self.model, executor, text, explain, scratch)
     }
 }

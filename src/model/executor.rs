@@ -80,14 +80,14 @@ struct State {
 }
 
 impl Executor {
-    /// Starts the threads, called `name` and a number, which answer jobs by `run`. What that leaves in the place of the
-    /// ids comes back to whoever polls for it.
+    /// Starts the threads, called `name` and a number, which answer jobs by `run`, told whether to explain. What that leaves
+    /// in the place of the ids comes back to whoever polls for it.
     ///
     /// # Errors
     /// If a thread cannot be started.
     pub fn start<R, E>(name: &str, size: Size, run: R) -> io::Result<Self>
     where
-        R: Fn(&mut [u32]) -> Result<Probabilities, E> + Send + Sync + 'static,
+        R: Fn(&mut [u32], bool) -> Result<Probabilities, E> + Send + Sync + 'static,
         E: std::fmt::Display,
     {
         let jobs = Jobs::new(size.queue + size.threads, size.max_ids, Instant::now());
@@ -109,11 +109,11 @@ impl Executor {
     ///
     /// # Errors
     /// If there is no room.
-    pub fn submit(&self, ids: &[u32]) -> Result<Ticket, Full> {
+    pub fn submit(&self, ids: &[u32], explain: bool) -> Result<Ticket, Full> {
         let queue = &self.0;
         let deadline = Instant::now() + queue.size.timeout;
         let mut state = queue.lock();
-        let Some(slot) = state.jobs.submit(ids, deadline) else {
+        let Some(slot) = state.jobs.submit(ids, explain, deadline) else {
             return Err(Full { retry_after: state.seconds_to_work_off(queue.size.threads) });
         };
         let unwatched = !std::mem::replace(&mut state.watched, true);
@@ -168,12 +168,12 @@ impl Drop for Ticket {
 
 impl Queue {
     /// One thread's life.
-    fn work<E: std::fmt::Display>(&self, run: &impl Fn(&mut [u32]) -> Result<Probabilities, E>) {
+    fn work<E: std::fmt::Display>(&self, run: &impl Fn(&mut [u32], bool) -> Result<Probabilities, E>) {
         let mut ids = vec![0; self.size.max_ids];
         let mut state = self.lock();
         loop {
             state = self.expire(state);
-            let Some((slot, length)) = state.jobs.take(&mut ids) else {
+            let Some((slot, length, explain)) = state.jobs.take(&mut ids) else {
                 if state.closed {
                     return;
                 }
@@ -182,7 +182,7 @@ impl Queue {
             };
             drop(state);
             let begun = Instant::now();
-            let found = run(&mut ids[..length]).map_err(|error| {
+            let found = run(&mut ids[..length], explain).map_err(|error| {
                 tracing::error!(%error, "a model failed");
                 Failure::Failed
             });

@@ -11,6 +11,7 @@
 
 mod compiled;
 mod load;
+mod occlusion;
 mod partner;
 
 use super::engine::{Engine, EngineError, Outputs};
@@ -97,15 +98,25 @@ impl Toxicity {
         Ok(self.finish(values, Prior::default()))
     }
 
-    /// The probabilities of a text whose ids are `ids`, before its partner has its say. Where the model
-    /// [weighs pieces](Self::weighs_pieces), the bits of each one's weight (float32) take the place of its id.
+    /// The probabilities of a text whose ids are `ids`, before its partner has its say. To `explain` a model that
+    /// [weighs pieces](Self::weighs_pieces) reads the text once more for each word; then the bits of the weight (float32) of
+    /// each piece take the place of its id.
     ///
     /// # Errors
     /// As [`Self::score_ids`].
-    pub fn run(&self, ids: &mut [u32]) -> Result<Probabilities, EngineError> {
-        match &self.serving {
-            Serving::Kernel(Compiled::Encoder(encoder)) => Ok(widened(&encoder.weigh(ids, self.explained_label()))),
-            _ => self.score_ids(ids).map(|scores| scores.values()),
+    pub fn run(&self, ids: &mut [u32], explain: bool) -> Result<Probabilities, EngineError> {
+        let scores = self.score_ids(ids)?;
+        if explain {
+            self.weigh(ids);
+        }
+        Ok(scores.values())
+    }
+
+    fn weigh(&self, ids: &mut [u32]) {
+        if let (Serving::Kernel(Compiled::Encoder(encoder)), Cutter::Pieces { vocabulary, .. }) =
+            (&self.serving, &self.cutter)
+        {
+            occlusion::weigh(ids, vocabulary, |ids| encoder.sum(ids, self.explained_label()));
         }
     }
 
@@ -124,19 +135,17 @@ impl Toxicity {
         Ok(Some(self.finish(self.score_ids(ids)?.values, prior)))
     }
 
-    /// Which parts of `text` add most to the logit of the label that the score is of, where the model is linear in a text's
-    /// features or in its pieces' last states and its kernel serves; else `None`. Exact but for a partner's part. Does not
-    /// allocate where [`Self::run`] does not.
+    /// Which parts of `text` add most to the logit of the label that the score is of, where the model's kernel serves; else
+    /// `None`. Of a model that is linear in a text's features, exactly what they add; of an encoder, how far its own logit
+    /// falls without them. Does not allocate where [`Self::run`] does not.
     pub fn explain(&self, text: &str, scratch: &mut Scratch) -> Option<Explanation> {
         match (&self.serving, &self.cutter) {
             (Serving::Kernel(Compiled::Bag(plan)), _) => {
                 let contributions = plan.contributions(scratch.features(text), self.explained_label());
                 Some(Explanation::of_features(text, scratch, contributions))
             }
-            (Serving::Kernel(Compiled::Encoder(encoder)), Cutter::Pieces { vocabulary, most }) => {
-                scratch.weigh(text, vocabulary, *most, |ids| {
-                    encoder.weigh(ids, self.explained_label());
-                });
+            (Serving::Kernel(Compiled::Encoder(_)), Cutter::Pieces { vocabulary, most }) => {
+                scratch.weigh(text, vocabulary, *most, |ids| self.weigh(ids));
                 self.explain_pieces(text, scratch)
             }
             _ => None,
@@ -154,7 +163,7 @@ impl Toxicity {
         }
     }
 
-    /// Whether [`Self::run`] leaves the weights of pieces.
+    /// Whether [`Self::run`] can leave the weights of pieces.
     pub const fn weighs_pieces(&self) -> bool {
         matches!(self.serving, Serving::Kernel(Compiled::Encoder(_)))
     }

@@ -167,6 +167,11 @@ impl Vocabulary {
         self.longest
     }
 
+    /// Whether the piece of `id` continues a word.
+    pub fn continues(&self, id: u32) -> bool {
+        self.pieces.get(id as usize).is_some_and(|piece| piece.within)
+    }
+
     /// The special pieces.
     pub const fn special(&self) -> Special {
         self.special

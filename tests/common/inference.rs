@@ -65,7 +65,7 @@ impl Inference {
     {
         let line = CommandLine::parse_from(["tamis", "--bert-threads", "1"].iter().chain(arguments));
         let model = Arc::new(stand_in());
-        let run = move |ids: &mut [u32]| {
+        let run = move |ids: &mut [u32], _: bool| {
             run(ids).map(|six| {
                 let mut values = [0.0; MAX_LABELS];
                 values[..six.len()].copy_from_slice(&six);

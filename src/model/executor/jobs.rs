@@ -30,6 +30,7 @@ struct Slot {
     phase: Phase,
     /// Of `ids`, how many are the job's.
     length: usize,
+    explain: bool,
     deadline: Instant,
     /// Who waits for the job; the one that does nothing until somebody does.
     waker: Waker,
@@ -47,7 +48,8 @@ enum Phase {
 impl Jobs {
     /// Room for `capacity` jobs of up to `max_ids` ids each; `now` is any moment.
     pub fn new(capacity: usize, max_ids: usize, now: Instant) -> Self {
-        let slot = |_| Slot { phase: Phase::Free, length: 0, deadline: now, waker: Waker::noop().clone() };
+        let slot =
+            |_| Slot { phase: Phase::Free, length: 0, explain: false, deadline: now, waker: Waker::noop().clone() };
         Self {
             slots: (0..capacity).map(slot).collect(),
             ids: vec![0; capacity * max_ids].into(),
@@ -58,25 +60,25 @@ impl Jobs {
     }
 
     /// Adds a job behind all others and answers its slot, or `None` if every slot is taken. Ids beyond the most that a
-    /// job may have are left out.
-    pub fn submit(&mut self, ids: &[u32], deadline: Instant) -> Option<usize> {
+    /// job may have are left out. `explain` is told to whoever takes it.
+    pub fn submit(&mut self, ids: &[u32], explain: bool, deadline: Instant) -> Option<usize> {
         let index = self.free.pop()?;
         let length = ids.len().min(self.max_ids);
         self.ids[index * self.max_ids..][..length].copy_from_slice(&ids[..length]);
         let slot = &mut self.slots[index];
-        (slot.phase, slot.length, slot.deadline) = (Phase::Waiting, length, deadline);
+        (slot.phase, slot.length, slot.explain, slot.deadline) = (Phase::Waiting, length, explain, deadline);
         self.waiting.push_back(index);
         Some(index)
     }
 
     /// Begins the job that has waited longest: copies its ids to the front of `ids`, which holds the most that a job
-    /// may have, and answers its slot and how many they are.
-    pub fn take(&mut self, ids: &mut [u32]) -> Option<(usize, usize)> {
+    /// may have, and answers its slot, how many they are, and whether to explain.
+    pub fn take(&mut self, ids: &mut [u32]) -> Option<(usize, usize, bool)> {
         let index = self.waiting.pop_front()?;
         let slot = &mut self.slots[index];
         slot.phase = Phase::Running;
         ids[..slot.length].copy_from_slice(&self.ids[index * self.max_ids..][..slot.length]);
-        Some((index, slot.length))
+        Some((index, slot.length, slot.explain))
     }
 
     /// Ends the job that has waited longest if its deadline is over; answers whom to wake. One job a call.
@@ -174,22 +176,22 @@ mod tests {
 
     fn take(jobs: &mut Jobs) -> Option<(usize, Vec<u32>)> {
         let mut ids = [0; 4];
-        jobs.take(&mut ids).map(|(index, length)| (index, ids[..length].to_vec()))
+        jobs.take(&mut ids).map(|(index, length, _)| (index, ids[..length].to_vec()))
     }
 
     #[test]
     fn jobs_are_begun_in_the_order_in_which_they_came_with_their_own_ids() {
         let now = Instant::now();
         let mut jobs = Jobs::new(3, 4, now);
-        let first = jobs.submit(&[1], now).expect("room");
-        let second = jobs.submit(&[2, 3, 4, 5, 6], now).expect("room");
-        let third = jobs.submit(&[], now).expect("room");
-        assert_eq!((jobs.submit(&[7], now), jobs.waiting()), (None, 3));
+        let first = jobs.submit(&[1], false, now).expect("room");
+        let second = jobs.submit(&[2, 3, 4, 5, 6], false, now).expect("room");
+        let third = jobs.submit(&[], false, now).expect("room");
+        assert_eq!((jobs.submit(&[7], false, now), jobs.waiting()), (None, 3));
         assert_eq!(take(&mut jobs), Some((first, vec![1])));
         assert_eq!(take(&mut jobs), Some((second, vec![2, 3, 4, 5])));
         assert_eq!(take(&mut jobs), Some((third, vec![])));
         assert_eq!((take(&mut jobs), jobs.waiting()), (None, 0));
-        assert_eq!(jobs.submit(&[7], now), None, "a running job keeps its slot");
+        assert_eq!(jobs.submit(&[7], false, now), None, "a running job keeps its slot");
     }
 
     #[test]
@@ -197,7 +199,7 @@ mod tests {
         let now = Instant::now();
         let mut jobs = Jobs::new(3, 4, now);
         let [running, waiting, later] =
-            [SECOND, SECOND, 3 * SECOND].map(|patience| jobs.submit(&[1], now + patience).expect("room"));
+            [SECOND, SECOND, 3 * SECOND].map(|patience| jobs.submit(&[1], false, now + patience).expect("room"));
         assert_eq!(take(&mut jobs).map(|(index, _)| index), Some(running));
         let woken = Arc::new(Woken(AtomicUsize::new(0)));
         let waker = Waker::from(Arc::clone(&woken));
@@ -221,17 +223,17 @@ mod tests {
         let mut jobs = Jobs::new(2, 4, now);
         let woken = Arc::new(Woken(AtomicUsize::new(0)));
         let waker = Waker::from(Arc::clone(&woken));
-        let [running, waiting] = [1, 2].map(|id| jobs.submit(&[id], now).expect("room"));
+        let [running, waiting] = [1, 2].map(|id| jobs.submit(&[id], false, now).expect("room"));
         for index in [running, waiting] {
             assert!(jobs.poll(index, &waker, &mut []).0.is_pending());
         }
         take(&mut jobs).expect("a job");
         drop((jobs.abandon(running), jobs.abandon(waiting)));
         assert_eq!(jobs.waiting(), 0);
-        let again = jobs.submit(&[3], now).expect("the slot of the one that had not begun");
-        assert_eq!((again, jobs.submit(&[4], now)), (waiting, None));
+        let again = jobs.submit(&[3], false, now).expect("the slot of the one that had not begun");
+        assert_eq!((again, jobs.submit(&[4], false, now)), (waiting, None));
         jobs.finish(running, FOUND, &[1]).wake();
-        assert_eq!(jobs.submit(&[5], now), Some(running), "given back when it ended");
+        assert_eq!(jobs.submit(&[5], false, now), Some(running), "given back when it ended");
         assert_eq!(woken.0.load(Ordering::Relaxed), 0);
         assert_eq!(Arc::strong_count(&woken), 2, "no waker is kept but the test's own");
     }
@@ -271,14 +273,14 @@ mod tests {
                     Step::Submit => {
                         number += 1;
                         let deadline = now + Duration::from_millis(u64::from(number));
-                        if let Some(index) = jobs.submit(&[number], deadline) {
+                        if let Some(index) = jobs.submit(&[number], false, deadline) {
                             prop_assert!(tickets.iter().chain(&running).all(|&(other, _)| other != index));
                             tickets.push((index, number));
                         }
                     }
                     Step::Take => {
                         let mut ids = [0];
-                        if let Some((index, _)) = jobs.take(&mut ids) {
+                        if let Some((index, ..)) = jobs.take(&mut ids) {
                             prop_assert!(tickets.contains(&(index, ids[0])));
                             running.push((index, ids[0]));
                         }
@@ -312,7 +314,7 @@ mod tests {
                 drop(jobs.abandon(index));
             }
             prop_assert_eq!(jobs.waiting(), 0);
-            let mut lent: Vec<_> = (0..4).filter_map(|_| jobs.submit(&[0], now)).collect();
+            let mut lent: Vec<_> = (0..4).filter_map(|_| jobs.submit(&[0], false, now)).collect();
             lent.sort_unstable();
             prop_assert_eq!(lent, vec![0, 1, 2, 3]);
         }

@@ -37,10 +37,10 @@ fn wait(mut ticket: Ticket) -> Found {
     }
 }
 
-type Run = dyn Fn(&mut [u32]) -> Result<[f32; MAX_LABELS], &'static str> + Send + Sync;
+type Run = dyn Fn(&mut [u32], bool) -> Result<[f32; MAX_LABELS], &'static str> + Send + Sync;
 
 #[expect(clippy::unnecessary_wraps, reason = "a model can fail")]
-fn echo(ids: &mut [u32]) -> Result<[f32; MAX_LABELS], &'static str> {
+fn echo(ids: &mut [u32], _: bool) -> Result<[f32; MAX_LABELS], &'static str> {
     Ok([ids[0] as f32; MAX_LABELS])
 }
 
@@ -49,11 +49,11 @@ fn gated() -> (Box<Run>, Receiver<u32>, SyncSender<()>) {
     let (begun, told) = sync_channel(64);
     let (word, let_go) = sync_channel(64);
     let let_go = Mutex::new(let_go);
-    let run = move |ids: &mut [u32]| {
+    let run = move |ids: &mut [u32], explain: bool| {
         begun.send(ids[0]).map_err(|_| "the test is over")?;
         let gate = let_go.lock().map_err(|_| "the test failed")?;
         gate.recv().map_err(|_| "the test is over")?;
-        echo(ids)
+        echo(ids, explain)
     };
     (Box::new(run), told, word)
 }
@@ -62,7 +62,7 @@ fn gated() -> (Box<Run>, Receiver<u32>, SyncSender<()>) {
 fn a_job_is_answered_with_its_own_result() {
     let executor = Executor::start("test", size(1, 4, PATIENCE), echo).expect("threads");
     for id in 0..100 {
-        assert_eq!(wait(executor.submit(&[id, 9]).expect("room")), Ok([id as f32; MAX_LABELS]));
+        assert_eq!(wait(executor.submit(&[id, 9], false).expect("room")), Ok([id as f32; MAX_LABELS]));
     }
     assert_eq!(executor.waiting(), 0);
 }
@@ -71,13 +71,13 @@ fn a_job_is_answered_with_its_own_result() {
 fn a_full_queue_refuses_at_once_and_says_when_to_come_back() {
     let (run, begun, word) = gated();
     let executor = Executor::start("test", size(1, 2, PATIENCE), run).expect("threads");
-    let mut tickets: Vec<_> = (0..3).map(|id| executor.submit(&[id]).expect("room")).collect();
+    let mut tickets: Vec<_> = (0..3).map(|id| executor.submit(&[id], false).expect("room")).collect();
     assert_eq!(begun.recv_timeout(PATIENCE), Ok(0));
     assert_eq!(executor.waiting(), 2);
-    assert_eq!(executor.submit(&[3]).err(), Some(Full { retry_after: 1 }), "nothing is known of its speed yet");
+    assert_eq!(executor.submit(&[3], false).err(), Some(Full { retry_after: 1 }), "nothing is known of its speed yet");
     word.send(()).expect("it waits");
     assert_eq!(wait(tickets.remove(0)), Ok([0.0; MAX_LABELS]));
-    drop(executor.submit(&[4]).expect("room again"));
+    drop(executor.submit(&[4], false).expect("room again"));
     word.send(()).expect("it waits");
     word.send(()).expect("it waits");
     for (ticket, id) in tickets.into_iter().zip([1.0, 2.0]) {
@@ -89,7 +89,7 @@ fn a_full_queue_refuses_at_once_and_says_when_to_come_back() {
 fn the_time_to_come_back_is_the_queue_by_the_mean_time_by_the_threads() {
     let mut jobs = Jobs::new(10, 1, Instant::now());
     for _ in 0..10 {
-        jobs.submit(&[1], Instant::now()).expect("room");
+        jobs.submit(&[1], false, Instant::now()).expect("room");
     }
     let mut state = State { jobs, mean_ns: 0, watched: false, closed: false };
     assert_eq!(state.seconds_to_work_off(1), 1);
@@ -105,11 +105,11 @@ fn the_time_to_come_back_is_the_queue_by_the_mean_time_by_the_threads() {
 fn a_job_that_waits_too_long_is_told_so_though_every_thread_is_busy() {
     let (run, begun, word) = gated();
     let executor = Executor::start("test", size(1, 8, Duration::from_millis(200)), run).expect("threads");
-    let running = executor.submit(&[0]).expect("room");
+    let running = executor.submit(&[0], false).expect("room");
     assert_eq!(begun.recv_timeout(PATIENCE), Ok(0));
     for round in 0..2 {
         let start = Instant::now();
-        let tickets = [1, 2].map(|id| executor.submit(&[id]).expect("room"));
+        let tickets = [1, 2].map(|id| executor.submit(&[id], false).expect("room"));
         for ticket in tickets {
             assert_eq!(wait(ticket), Err(Failure::Late), "round {round}");
         }
@@ -120,7 +120,7 @@ fn a_job_that_waits_too_long_is_told_so_though_every_thread_is_busy() {
     word.send(()).expect("it waits");
     assert_eq!(wait(running), Ok([0.0; MAX_LABELS]), "one that was begun in time is answered, however long it takes");
     word.send(()).expect("it waits");
-    assert_eq!(wait(executor.submit(&[3]).expect("room")), Ok([3.0; MAX_LABELS]));
+    assert_eq!(wait(executor.submit(&[3], false).expect("room")), Ok([3.0; MAX_LABELS]));
     assert_eq!(begun.try_iter().collect::<Vec<_>>(), [3], "what was late was never begun");
 }
 
@@ -128,25 +128,25 @@ fn a_job_that_waits_too_long_is_told_so_though_every_thread_is_busy() {
 fn what_is_given_up_before_it_begins_is_skipped_and_gives_its_place_back() {
     let (run, begun, word) = gated();
     let executor = Executor::start("test", size(1, 2, PATIENCE), run).expect("threads");
-    let given_up = executor.submit(&[0]).expect("room");
+    let given_up = executor.submit(&[0], false).expect("room");
     assert_eq!(begun.recv_timeout(PATIENCE), Ok(0));
-    let (second, third) = (executor.submit(&[1]).expect("room"), executor.submit(&[2]).expect("room"));
-    assert!(executor.submit(&[3]).is_err());
+    let (second, third) = (executor.submit(&[1], false).expect("room"), executor.submit(&[2], false).expect("room"));
+    assert!(executor.submit(&[3], false).is_err());
     drop(second);
-    let fourth = executor.submit(&[3]).expect("the place of the one given up");
+    let fourth = executor.submit(&[3], false).expect("the place of the one given up");
     drop(given_up);
     (0..3).for_each(|_| word.send(()).expect("it waits"));
     assert_eq!((wait(third), wait(fourth)), (Ok([2.0; MAX_LABELS]), Ok([3.0; MAX_LABELS])));
     assert_eq!(begun.try_iter().collect::<Vec<_>>(), [2, 3]);
-    let tickets: Vec<_> = (0..3).filter_map(|id| executor.submit(&[id]).ok()).collect();
+    let tickets: Vec<_> = (0..3).filter_map(|id| executor.submit(&[id], false).ok()).collect();
     assert_eq!(tickets.len(), 3, "every place is free again");
 }
 
 #[test]
 fn a_model_that_fails_fails_one_job() {
-    let run = |ids: &mut [u32]| if ids[0] == 1 { Err("an odd id") } else { echo(ids) };
+    let run = |ids: &mut [u32], explain: bool| if ids[0] == 1 { Err("an odd id") } else { echo(ids, explain) };
     let executor = Executor::start("test", size(1, 4, PATIENCE), run).expect("threads");
-    let tickets = [0, 1, 2].map(|id| executor.submit(&[id]).expect("room"));
+    let tickets = [0, 1, 2].map(|id| executor.submit(&[id], false).expect("room"));
     assert_eq!(tickets.map(wait), [Ok([0.0; MAX_LABELS]), Err(Failure::Failed), Ok([2.0; MAX_LABELS])]);
 }
 
@@ -154,13 +154,13 @@ fn a_model_that_fails_fails_one_job() {
 fn dropping_the_executor_ends_its_threads_after_the_jobs_they_have() {
     let runs = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&runs);
-    let run = move |ids: &mut [u32]| {
+    let run = move |ids: &mut [u32], explain: bool| {
         thread::sleep(Duration::from_millis(20));
         counted.fetch_add(1, Ordering::Relaxed);
-        echo(ids)
+        echo(ids, explain)
     };
     let executor = Executor::start("test", size(2, 8, PATIENCE), run).expect("threads");
-    let tickets: Vec<_> = (0..6).map(|id| executor.submit(&[id]).expect("room")).collect();
+    let tickets: Vec<_> = (0..6).map(|id| executor.submit(&[id], false).expect("room")).collect();
     drop(executor);
     for (id, ticket) in tickets.into_iter().enumerate() {
         assert_eq!(wait(ticket), Ok([id as f32; MAX_LABELS]));
@@ -183,7 +183,7 @@ fn many_threads_and_many_clients_lose_nothing_and_mix_nothing_up() {
             scope.spawn(move || {
                 for round in 0..500 {
                     let id = client * 1000 + round;
-                    match executor.submit(&[id]) {
+                    match executor.submit(&[id], false) {
                         Ok(ticket) if round % 7 == 3 => {
                             drop(ticket);
                             given_up.fetch_add(1, Ordering::Relaxed);
@@ -214,7 +214,7 @@ fn many_threads_and_many_clients_lose_nothing_and_mix_nothing_up() {
 fn a_task_that_moves_to_another_waker_is_woken_by_the_last() {
     let (run, begun, word) = gated();
     let executor = Executor::start("test", size(1, 2, PATIENCE), run).expect("threads");
-    let mut ticket = executor.submit(&[0]).expect("room");
+    let mut ticket = executor.submit(&[0], false).expect("room");
     let first = Arc::new(Parked(thread::current(), AtomicBool::new(false)));
     let polled = ticket.poll(&mut Context::from_waker(&Waker::from(Arc::clone(&first))), &mut []);
     assert!(polled.is_pending() && begun.recv_timeout(PATIENCE).is_ok());

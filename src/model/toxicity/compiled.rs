@@ -75,14 +75,11 @@ impl Encoder {
         })
     }
 
-    /// The probabilities for `ids`, each of which gives way to the bits of what its piece adds to the logit of `label`.
-    pub(super) fn weigh(&self, ids: &mut [u32], label: usize) -> [f32; LABEL_COUNT] {
+    /// What the pieces add up to for `label`: its logit but for the bias.
+    pub(super) fn sum(&self, ids: &[u32], label: usize) -> f32 {
         self.with_activity(|activity| {
-            let Some(read) = self.plan.read(ids, activity) else { return [0.0; LABEL_COUNT] };
-            for (id, contribution) in ids.iter_mut().zip(read.contributions) {
-                *id = contribution[label].to_bits();
-            }
-            read.probabilities
+            let read = self.plan.read(ids, activity);
+            read.map_or(0.0, |read| read.contributions.iter().map(|contribution| contribution[label]).sum())
         })
     }
 
