@@ -57,7 +57,7 @@ pub enum Command {
         /// A vocab.txt: one piece a line
         #[arg(long, value_name = "FILE")]
         vocabulary: PathBuf,
-        /// Most pieces of a text, [CLS] and [SEP] included
+        /// Most pieces of a text, the two special ones included
         #[arg(long, default_value = "128", value_name = "COUNT", value_parser = within(3, MAX_PIECES))]
         max: usize,
     },

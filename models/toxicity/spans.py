@@ -1,6 +1,6 @@
 """Explanations against people: how well the spans of `tamis explain` match those that annotators marked as toxic.
 
-    python models/toxicity/spans.py --data DIR --tamis target/release/tamis [--model bert] [--model-dir DIR]
+    python models/toxicity/spans.py --data DIR --tamis target/release/tamis [--model bert] [--train-posts 1000]
 
 `DIR` holds the toxic spans of SemEval 2021 task 5 as `toxic-spans/tsd_train.csv.xz` and `toxic-spans/tsd_trial.csv.xz`. The
 metric is the task's: per post, F1 over character offsets; a post without marked characters gives 1 for no prediction and
@@ -31,12 +31,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="directory that holds the data files")
     parser.add_argument("--tamis", type=Path, required=True, help="the daemon's binary")
     parser.add_argument("--model", default="simple", help="which model explains: simple or bert")
+    parser.add_argument("--train-posts", type=int, help="choose on the first so many training posts; default: on all")
     parser.add_argument("--model-dir", type=Path, help="explain the model there instead of the embedded one")
     arguments = parser.parse_args()
     command = [arguments.tamis.resolve(strict=True), "explain", "--model", arguments.model]
     if arguments.model_dir:
         command += ["--model-dir", arguments.model_dir]
     train, trial = (posts(arguments.data / name) for name in (TRAIN, TRIAL))
+    train = train[: arguments.train_posts]
     explained = {id(part): explain(command, [text for text, _ in part]) for part in (train, trial)}
 
     def score(part: list, least: float, share: float) -> float:

@@ -8,7 +8,7 @@
 //! 5. squeeze: a character's third and later repetitions vanish, and of the letters that no word doubles
 //!    ([`never_doubles`]) the second of three, too;
 //! 6. at a word's end, if something in it asks for it: look-alikes, punctuated words and signs for letters, as in
-//!    [`word`](super::word);
+//!    [`word`];
 //! 7. at the text's end: spaced-out words ([`word::join_spaced`]).
 //!
 //! Every rule looks only at the bytes already written, so normalising a normalised text changes nothing.

@@ -4,7 +4,7 @@
 //!    letters that they are drawn like (Unicode Technical Standard 39). A run of one script stays as it is.
 //! 2. Single letters with `.`, `-`, `_`, `*`, `+` or `~` between them, three or more, are joined.
 //! 3. Single letters with one space between them, three or more, are joined ([`join_spaced`]).
-//! 4. Signs for letters: see [`signs`].
+//! 4. Signs for letters: see `signs`.
 //!
 //! What 2 and 3 join must have a vowel and a consonant and not be a piece of the alphabet: initials (`J. R. R.`), lists
 //! (`a b c`) and unknowns (`x y z`) stay. The rules work in place on the end of what was written, and leave a word that

@@ -4,7 +4,7 @@
 //!  normalised bytes ──words──► each the longest piece that it begins with, then the longest ## piece, ... ──► ids [n] u32
 //! ```
 //!
-//! Words are what stands between spaces, cut around each character that [`stands_alone`]. A word that the pieces cannot
+//! Words are what stands between spaces, cut around each character that `stands_alone`. A word that the pieces cannot
 //! spell, or that is longer than [`MAX_WORD_CHARACTERS`], is `[UNK]`. The ids are those of Hugging Face tokenizers
 //! (`BertNormalizer` in lower case, `BertPreTokenizer`, `WordPiece`) on the same normalised text.
 
