@@ -14,7 +14,10 @@ use common::tools::tool_or_skip;
 #[test]
 fn prometheus_stores_exactly_what_was_sent() {
     let Some(binary) = tool_or_skip("prometheus") else { return };
-    let daemon = Daemon::start(&[]);
+    let mut daemon = Daemon::start(&[]);
+    if cfg!(feature = "bert") {
+        daemon.wait_for("bert loaded", Duration::from_secs(30));
+    }
     let sent = [
         (Request::json("/predict", r#"{"features":[5.1,3.5,1.4,0.2]}"#), "POST", "/predict", 200, 31),
         (Request::json("/predict", r#"{"features":[1]}"#), "POST", "/predict", 422, 7),
@@ -47,7 +50,7 @@ fn prometheus_stores_exactly_what_was_sent() {
         (r#"api_errors_total{error_type="not_found",endpoint="none"}"#, 11.0),
         (r#"http_request_duration_seconds_count{method="POST",handler="/predict"}"#, 41.0),
         ("toxicity_api_active_users", 1.0),
-        ("sum(model_loaded)", 2.0),
+        ("sum(model_loaded)", if cfg!(feature = "bert") { 3.0 } else { 2.0 }),
     ] {
         assert_eq!(prometheus.query(query), Some(value), "{query}");
     }
