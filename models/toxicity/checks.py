@@ -118,10 +118,10 @@ class Measures(unittest.TestCase):
         ]
         positive = np.array(["awful" in text for text in texts])
         scores = positive * 0.5 + np.array(["sikh" in text for text in texts]) * 0.6
-        found = bias.figures(texts, scores, positive)["terms"]
+        found = bias.figures(texts, scores, positive, high=0.6)["terms"]
         self.assertEqual(set(found), {"sikh", "deaf"})
-        self.assertEqual(found["sikh"], {"subgroup_auc": 1.0, "bpsn_auc": 0.0, "bnsp_auc": 1.0})
-        self.assertEqual(found["deaf"], {"subgroup_auc": 1.0, "bpsn_auc": 1.0, "bnsp_auc": 0.0})
+        self.assertEqual(found["sikh"], {"subgroup_auc": 1.0, "bpsn_auc": 0.0, "bnsp_auc": 1.0, "false_high": 1.0})
+        self.assertEqual(found["deaf"], {"subgroup_auc": 1.0, "bpsn_auc": 1.0, "bnsp_auc": 0.0, "false_high": 0.0})
 
     def test_the_band_lies_where_only_bert_is_right_and_keeps_to_its_budget(self):
         labels = np.repeat([[0.0] * 6, [1.0] * 6], 500, axis=0)

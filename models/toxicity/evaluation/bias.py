@@ -17,14 +17,15 @@ POWER = -5.0
 LEAST = 10
 
 
-def figures(texts: list[str], scores: np.ndarray, positive: np.ndarray) -> dict:
+def figures(texts: list[str], scores: np.ndarray, positive: np.ndarray, high: float) -> dict:
     """For every term that stands in enough rows of both classes: how well toxic and other rows are told apart
 
     - `subgroup_auc`: among rows that name it,
     - `bpsn_auc`: other rows that name it against toxic rows that do not (low: harmless mentions score too high),
     - `bnsp_auc`: toxic rows that name it against other rows that do not (low: attacks score too low),
 
-    with each measure's worst term and generalised mean of power -5.
+    with each measure's worst term and generalised mean of power -5; and `false_high`, the share of the other rows that
+    name it with a score of `high` or more.
     """
     terms = {}
     lowered = [text.casefold() for text in texts]
@@ -40,6 +41,7 @@ def figures(texts: list[str], scores: np.ndarray, positive: np.ndarray) -> dict:
                     ("bnsp_auc", (named & positive) | (~named & ~positive)),
                 )
             }
+            terms[term]["false_high"] = round(float((scores[named & ~positive] >= high).mean()), 4)
     summary = {name: summarised({term: found[name] for term, found in terms.items()}) for name in MEASURES if terms}
     return {"roc_auc": round(roc_auc(scores, positive), 4), **summary, "terms": terms}
 

@@ -20,7 +20,9 @@ def of(settings: Settings, model: str) -> dict:
     if settings.prediction(model, "madlibs").exists():
         madlibs = rows.read(settings.rows("madlibs"))
         scores = predictions.probabilities(settings, model, "madlibs")[:, TOXIC]
-        found["identity_terms"] = bias.figures(madlibs.texts, scores, madlibs.labels[:, TOXIC] > 0)
+        high = calibration.levels(settings, model)[1]
+        toxic = madlibs.labels[:, TOXIC] > 0
+        found["identity_terms"] = bias.figures(madlibs.texts, scores * 100, toxic, high - 0.5)
     found["obfuscated"] = _obfuscated(settings, model)
     return found
 

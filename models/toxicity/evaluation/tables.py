@@ -98,16 +98,23 @@ def identity_terms(figures: dict) -> str:
         found = [of["identity_terms"].get(measure) for of in models.values()]
         cells = [f"{x['generalised_mean']:.4f} / {x['worst']:.4f} ({x['worst_term']})" if x else "" for x in found]
         rows.append([f"{measure}, generalised mean / worst", *cells])
+    high = [{name: term["false_high"] for name, term in of["identity_terms"]["terms"].items()} for of in models.values()]
+    worst = [sorted(shares, key=shares.get, reverse=True)[:3] for shares in high]
+    cells = [
+        ", ".join(f"{shares[name]:.0%} ({name})" for name in names) for shares, names in zip(high, worst, strict=True)
+    ]
+    rows.append(["harmless rows called high, the three worst terms", *cells])
     return table(["madlibs", *models], rows)
 
 
 def terms(figures: dict) -> str:
-    """Subgroup, BPSN and BNSP ROC-AUC of every identity term."""
+    """Subgroup, BPSN and BNSP ROC-AUC of every identity term, and the share of its harmless rows called high."""
     models = {model: of["identity_terms"]["terms"] for model, of in figures["models"].items() if "identity_terms" in of}
     names = sorted({term for of in models.values() for term in of})
-    cell = lambda of, term: " / ".join(f"{of[term][measure]:.3f}" for measure in MEASURES) if term in of else ""
+    shown = (*MEASURES, "false_high")
+    cell = lambda of, term: " / ".join(f"{of[term][name]:.3f}" for name in shown) if term in of else ""
     return table(
-        ["subgroup / BPSN / BNSP", *models], [[term, *(cell(of, term) for of in models.values())] for term in names]
+        ["subgroup / BPSN / BNSP / harmless rows called high", *models], [[term, *(cell(of, term) for of in models.values())] for term in names]
     )
 
 
