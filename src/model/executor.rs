@@ -5,6 +5,9 @@
 //!        └────poll a Ticket, woken◄───────────────────┴──────finish──────────────────────┘
 //! ```
 //!
+//! A job is due after a share of the time that it may wait, in proportion to how much its run reads, and the job that is
+//! due first is begun first: a short text passes the long ones, but for those that have waited for their share already.
+//!
 //! All memory is allocated by [`Executor::start`]; submitting, waiting and giving up allocate nothing. The lock is
 //! std's, which never allocates and which a model checker can stand in for; no inference runs under it.
 
@@ -79,6 +82,15 @@ struct State {
     closed: bool,
 }
 
+impl Size {
+    /// After what time a job of so many ids is due: half of the timeout for the longest, nothing for none.
+    fn share_of_timeout(&self, ids: usize) -> Duration {
+        let most = u32::try_from(self.max_ids).unwrap_or(u32::MAX).max(1);
+        let ids = u32::try_from(ids.min(self.max_ids)).unwrap_or(most);
+        (self.timeout / most).saturating_mul(ids) / 2
+    }
+}
+
 impl Executor {
     /// Starts the threads, called `name` and a number, which answer jobs by `run`, told whether to explain. What that leaves
     /// in the place of the ids comes back to whoever polls for it.
@@ -105,15 +117,17 @@ impl Executor {
         Ok(executor)
     }
 
-    /// Adds a job behind all others. Ids beyond [`Size::max_ids`] are left out.
+    /// Adds a job behind all that are due before it. Ids beyond [`Size::max_ids`] are left out. An explanation takes as
+    /// long as the longest text at least, and is due as that is.
     ///
     /// # Errors
     /// If there is no room.
     pub fn submit(&self, ids: &[u32], explain: bool) -> Result<Ticket, Full> {
         let queue = &self.0;
-        let deadline = Instant::now() + queue.size.timeout;
+        let now = Instant::now();
+        let due = now + queue.size.share_of_timeout(if explain { usize::MAX } else { ids.len() });
         let mut state = queue.lock();
-        let Some(slot) = state.jobs.submit(ids, explain, deadline) else {
+        let Some(slot) = state.jobs.submit(ids, explain, due, now + queue.size.timeout) else {
             return Err(Full { retry_after: state.seconds_to_work_off(queue.size.threads) });
         };
         let unwatched = !std::mem::replace(&mut state.watched, true);

@@ -16,13 +16,14 @@ use std::time::Instant;
 
 use super::{Failure, Found};
 
-/// A fixed number of jobs, first come, first served.
+/// A fixed number of jobs. The one that is due first is served first; of those due at once, the one that came first.
 pub struct Jobs {
     slots: Box<[Slot]>,
     /// `max_ids` for each slot: what the job is to read, and then what its run left there.
     ids: Box<[u32]>,
     max_ids: usize,
     free: Vec<usize>,
+    /// In the order in which they are due.
     waiting: VecDeque<usize>,
 }
 
@@ -31,6 +32,7 @@ struct Slot {
     /// Of `ids`, how many are the job's.
     length: usize,
     explain: bool,
+    due: Instant,
     deadline: Instant,
     /// Who waits for the job; the one that does nothing until somebody does.
     waker: Waker,
@@ -48,8 +50,14 @@ enum Phase {
 impl Jobs {
     /// Room for `capacity` jobs of up to `max_ids` ids each; `now` is any moment.
     pub fn new(capacity: usize, max_ids: usize, now: Instant) -> Self {
-        let slot =
-            |_| Slot { phase: Phase::Free, length: 0, explain: false, deadline: now, waker: Waker::noop().clone() };
+        let slot = |_| Slot {
+            phase: Phase::Free,
+            length: 0,
+            explain: false,
+            due: now,
+            deadline: now,
+            waker: Waker::noop().clone(),
+        };
         Self {
             slots: (0..capacity).map(slot).collect(),
             ids: vec![0; capacity * max_ids].into(),
@@ -59,19 +67,21 @@ impl Jobs {
         }
     }
 
-    /// Adds a job behind all others and answers its slot, or `None` if every slot is taken. Ids beyond the most that a
-    /// job may have are left out. `explain` is told to whoever takes it.
-    pub fn submit(&mut self, ids: &[u32], explain: bool, deadline: Instant) -> Option<usize> {
+    /// Adds a job behind all that are due when it is or before, and answers its slot, or `None` if every slot is taken. Ids
+    /// beyond the most that a job may have are left out. `explain` is told to whoever takes it.
+    pub fn submit(&mut self, ids: &[u32], explain: bool, due: Instant, deadline: Instant) -> Option<usize> {
         let index = self.free.pop()?;
         let length = ids.len().min(self.max_ids);
         self.ids[index * self.max_ids..][..length].copy_from_slice(&ids[..length]);
         let slot = &mut self.slots[index];
-        (slot.phase, slot.length, slot.explain, slot.deadline) = (Phase::Waiting, length, explain, deadline);
-        self.waiting.push_back(index);
+        (slot.phase, slot.length, slot.explain) = (Phase::Waiting, length, explain);
+        (slot.due, slot.deadline) = (due, deadline);
+        let place = self.waiting.partition_point(|&other| self.slots[other].due <= due);
+        self.waiting.insert(place, index);
         Some(index)
     }
 
-    /// Begins the job that has waited longest: copies its ids to the front of `ids`, which holds the most that a job
+    /// Begins the job that is due first: copies its ids to the front of `ids`, which holds the most that a job
     /// may have, and answers its slot, how many they are, and whether to explain.
     pub fn take(&mut self, ids: &mut [u32]) -> Option<(usize, usize, bool)> {
         let index = self.waiting.pop_front()?;
@@ -81,13 +91,10 @@ impl Jobs {
         Some((index, slot.length, slot.explain))
     }
 
-    /// Ends the job that has waited longest if its deadline is over; answers whom to wake. One job a call.
+    /// Ends a waiting job whose deadline is over; answers whom to wake. One job a call.
     pub fn expire(&mut self, now: Instant) -> Option<Waker> {
-        let &index = self.waiting.front()?;
-        if now < self.slots[index].deadline {
-            return None;
-        }
-        self.waiting.pop_front();
+        let place = self.waiting.iter().position(|&index| self.slots[index].deadline <= now)?;
+        let index = self.waiting.remove(place)?;
         self.slots[index].phase = Phase::Done(Err(Failure::Late));
         Some(self.take_waker(index))
     }
@@ -141,7 +148,7 @@ impl Jobs {
 
     /// The first deadline of the jobs that wait.
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.waiting.front().map(|&index| self.slots[index].deadline)
+        self.waiting.iter().map(|&index| self.slots[index].deadline).min()
     }
 
     fn release(&mut self, index: usize) {
@@ -180,18 +187,36 @@ mod tests {
     }
 
     #[test]
-    fn jobs_are_begun_in_the_order_in_which_they_came_with_their_own_ids() {
+    fn jobs_that_are_due_at_once_are_begun_in_the_order_in_which_they_came_with_their_own_ids() {
         let now = Instant::now();
         let mut jobs = Jobs::new(3, 4, now);
-        let first = jobs.submit(&[1], false, now).expect("room");
-        let second = jobs.submit(&[2, 3, 4, 5, 6], false, now).expect("room");
-        let third = jobs.submit(&[], false, now).expect("room");
-        assert_eq!((jobs.submit(&[7], false, now), jobs.waiting()), (None, 3));
+        let first = jobs.submit(&[1], false, now, now).expect("room");
+        let second = jobs.submit(&[2, 3, 4, 5, 6], false, now, now).expect("room");
+        let third = jobs.submit(&[], false, now, now).expect("room");
+        assert_eq!((jobs.submit(&[7], false, now, now), jobs.waiting()), (None, 3));
         assert_eq!(take(&mut jobs), Some((first, vec![1])));
         assert_eq!(take(&mut jobs), Some((second, vec![2, 3, 4, 5])));
         assert_eq!(take(&mut jobs), Some((third, vec![])));
         assert_eq!((take(&mut jobs), jobs.waiting()), (None, 0));
-        assert_eq!(jobs.submit(&[7], false, now), None, "a running job keeps its slot");
+        assert_eq!(jobs.submit(&[7], false, now, now), None, "a running job keeps its slot");
+    }
+
+    #[test]
+    fn what_is_due_first_is_begun_first_and_what_came_first_is_late_first() {
+        let now = Instant::now();
+        let mut jobs = Jobs::new(4, 4, now);
+        let [long, short, longer, shorter] = [(0, 10), (1, 3), (2, 12), (3, 4)].map(|(came, due)| {
+            jobs.submit(&[came], false, now + due * SECOND, now + (20 + came) * SECOND).expect("room")
+        });
+        assert_eq!(jobs.next_deadline(), Some(now + 20 * SECOND));
+        assert_eq!(take(&mut jobs), Some((short, vec![1])));
+        drop(jobs.expire(now + 22 * SECOND).expect("the first that came"));
+        drop(jobs.expire(now + 22 * SECOND).expect("the third"));
+        assert!(jobs.expire(now + 22 * SECOND).is_none());
+        for index in [long, longer] {
+            assert_eq!(jobs.poll(index, Waker::noop(), &mut []).0, Poll::Ready(Err(Failure::Late)));
+        }
+        assert_eq!(take(&mut jobs), Some((shorter, vec![3])));
     }
 
     #[test]
@@ -199,7 +224,7 @@ mod tests {
         let now = Instant::now();
         let mut jobs = Jobs::new(3, 4, now);
         let [running, waiting, later] =
-            [SECOND, SECOND, 3 * SECOND].map(|patience| jobs.submit(&[1], false, now + patience).expect("room"));
+            [SECOND, SECOND, 3 * SECOND].map(|patience| jobs.submit(&[1], false, now, now + patience).expect("room"));
         assert_eq!(take(&mut jobs).map(|(index, _)| index), Some(running));
         let woken = Arc::new(Woken(AtomicUsize::new(0)));
         let waker = Waker::from(Arc::clone(&woken));
@@ -223,17 +248,17 @@ mod tests {
         let mut jobs = Jobs::new(2, 4, now);
         let woken = Arc::new(Woken(AtomicUsize::new(0)));
         let waker = Waker::from(Arc::clone(&woken));
-        let [running, waiting] = [1, 2].map(|id| jobs.submit(&[id], false, now).expect("room"));
+        let [running, waiting] = [1, 2].map(|id| jobs.submit(&[id], false, now, now).expect("room"));
         for index in [running, waiting] {
             assert!(jobs.poll(index, &waker, &mut []).0.is_pending());
         }
         take(&mut jobs).expect("a job");
         drop((jobs.abandon(running), jobs.abandon(waiting)));
         assert_eq!(jobs.waiting(), 0);
-        let again = jobs.submit(&[3], false, now).expect("the slot of the one that had not begun");
-        assert_eq!((again, jobs.submit(&[4], false, now)), (waiting, None));
+        let again = jobs.submit(&[3], false, now, now).expect("the slot of the one that had not begun");
+        assert_eq!((again, jobs.submit(&[4], false, now, now)), (waiting, None));
         jobs.finish(running, FOUND, &[1]).wake();
-        assert_eq!(jobs.submit(&[5], false, now), Some(running), "given back when it ended");
+        assert_eq!(jobs.submit(&[5], false, now, now), Some(running), "given back when it ended");
         assert_eq!(woken.0.load(Ordering::Relaxed), 0);
         assert_eq!(Arc::strong_count(&woken), 2, "no waker is kept but the test's own");
     }
@@ -273,7 +298,7 @@ mod tests {
                     Step::Submit => {
                         number += 1;
                         let deadline = now + Duration::from_millis(u64::from(number));
-                        if let Some(index) = jobs.submit(&[number], false, deadline) {
+                        if let Some(index) = jobs.submit(&[number], false, deadline - Duration::from_millis(u64::from(number * 7 % 5)), deadline) {
                             prop_assert!(tickets.iter().chain(&running).all(|&(other, _)| other != index));
                             tickets.push((index, number));
                         }
@@ -314,7 +339,7 @@ mod tests {
                 drop(jobs.abandon(index));
             }
             prop_assert_eq!(jobs.waiting(), 0);
-            let mut lent: Vec<_> = (0..4).filter_map(|_| jobs.submit(&[0], false, now)).collect();
+            let mut lent: Vec<_> = (0..4).filter_map(|_| jobs.submit(&[0], false, now, now)).collect();
             lent.sort_unstable();
             prop_assert_eq!(lent, vec![0, 1, 2, 3]);
         }

@@ -89,7 +89,7 @@ fn a_full_queue_refuses_at_once_and_says_when_to_come_back() {
 fn the_time_to_come_back_is_the_queue_by_the_mean_time_by_the_threads() {
     let mut jobs = Jobs::new(10, 1, Instant::now());
     for _ in 0..10 {
-        jobs.submit(&[1], false, Instant::now()).expect("room");
+        jobs.submit(&[1], false, Instant::now(), Instant::now()).expect("room");
     }
     let mut state = State { jobs, mean_ns: 0, watched: false, closed: false };
     assert_eq!(state.seconds_to_work_off(1), 1);
@@ -140,6 +140,25 @@ fn what_is_given_up_before_it_begins_is_skipped_and_gives_its_place_back() {
     assert_eq!(begun.try_iter().collect::<Vec<_>>(), [2, 3]);
     let tickets: Vec<_> = (0..3).filter_map(|id| executor.submit(&[id], false).ok()).collect();
     assert_eq!(tickets.len(), 3, "every place is free again");
+}
+
+#[test]
+fn short_texts_pass_long_ones_until_these_have_waited_for_their_share() {
+    let (run, begun, word) = gated();
+    let executor = Executor::start("test", size(1, 8, Duration::from_secs(2)), run).expect("threads");
+    let mut tickets = vec![executor.submit(&[0], false).expect("room")];
+    assert_eq!(begun.recv_timeout(PATIENCE), Ok(0));
+    for (ids, explain) in [(&[1, 1, 1, 1][..], false), (&[2], true), (&[3, 3], false), (&[4], false)] {
+        tickets.push(executor.submit(ids, explain).expect("room"));
+    }
+    // The longest is due a second after it came; this one, which came later, a quarter of a second after.
+    thread::sleep(Duration::from_millis(1200));
+    tickets.push(executor.submit(&[5], false).expect("room"));
+    (0..6).for_each(|_| word.send(()).expect("it waits"));
+    for ticket in tickets {
+        assert!(wait(ticket).is_ok());
+    }
+    assert_eq!(begun.try_iter().collect::<Vec<_>>(), [4, 3, 1, 2, 5]);
 }
 
 #[test]
