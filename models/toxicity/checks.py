@@ -17,7 +17,7 @@ import manifest
 import pipeline
 from bert import weights
 from bert.graph import graph
-from corpus import clean, mixture, obfuscation, rows
+from corpus import clean, mixture, obfuscation, rows, written
 from corpus.rows import LABELS, Rows
 from evaluation import band, bias, blend, calibration, evaluate, metrics, predictions, tables
 from runtime import Reference
@@ -282,6 +282,39 @@ class Corpus(unittest.TestCase):
             self.assertTrue(250 < len(found) < 350)
         self.assertEqual(np.bincount(raw.epoch).tolist(), [500, 1000])
         self.assertTrue((raw.at % 2 == 0).all())
+
+    def test_a_training_without_some_folds_sees_all_other_natural_rows_and_every_fold_is_judged_once(self):
+        with tempfile.TemporaryDirectory() as directory:
+            settings = Settings(Path(directory), None, smoke=True)
+            parts = [f"fold {at % 5}" for at in range(20)]
+            rows.write(settings.rows("natural"), Rows(["a"] * 20, np.zeros((20, 6)), parts))
+            entries = [{"set": "natural", "weight": 1}]
+            (ships,) = mixture.assemble(settings, entries)
+            seen = [
+                set(mixture.assemble(settings, entries, without=fit.without)[0].at.tolist())
+                for fit in weights.cross_fits(settings)
+            ]
+        self.assertEqual(ships.at.tolist(), list(range(20)))
+        self.assertEqual([at for at in range(20) if sum(at not in rows for rows in seen) == 1], list(range(20)))
+
+    def test_every_group_stands_in_harmless_and_in_hateful_sentences_alike(self):
+        found = written.rows(7)
+        self.assertEqual(found.texts, written.rows(7).texts)
+        wrong = {"en": r"[{}]|\ba [aio]|\ban [^aeiouh]", "fr": r"[{}]|[sx]s\b"}
+        for text, kind in zip(found.texts, found.kind, strict=True):
+            self.assertIsNone(re.search(wrong[kind[-2:]], text.lower()), text)
+        for language in written.FILLINGS:
+            for line in (written.FOLDER / f"groups.{language}.txt").read_text(encoding="utf-8").splitlines():
+                for form in (form.strip() for form in line.split("|")):
+                    told = {
+                        kind
+                        for text, kind in zip(found.texts, found.kind, strict=True)
+                        if re.search(rf"\b{form}\b", text.lower())
+                    }
+                    self.assertLessEqual({f"harmless.{language}", f"hateful.{language}"}, told, form)
+        harmless = np.array([kind.startswith(("harmless", "everyday")) for kind in found.kind])
+        self.assertTrue((found.labels[harmless] == 0).all())
+        self.assertTrue((found.labels[~harmless, rows.TOXIC] == 1).all())
 
     def test_the_auxiliary_label_is_known_where_the_six_say_so(self):
         known = [[0, 0, 0, 0, 0, 0], [1, 0, 0, 0, 0, 1], [1, 0, 1, 0, 0, 0], [0, np.nan, np.nan, np.nan, np.nan, np.nan]]

@@ -19,20 +19,28 @@ REPORT_EVERY = 100
 
 
 def run(settings: Settings) -> dict:
-    """Writes `bert/weights.npz`; checkpoints and the weights of finished phases stay in `checkpoints/`. Returns each
-    phase's last mean loss."""
+    """Writes the weights of every cross-fitted encoder and of the one that ships, which is their mean (model soups, Wortsman
+    et al. 2022); checkpoints and the weights of finished phases stay in `checkpoints/`. Returns the last mean loss of each
+    phase of the first."""
+    found = [phases(settings, fit) for fit in weights.cross_fits(settings)]
+    weights.write_mean(settings)
+    return found[0]
+
+
+def phases(settings: Settings, fit: weights.Fit) -> dict:
+    """All phases of one encoder, those that it shares with an earlier one as they are. Writes its weights."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     arrays, past, found = None, "", {}
-    phases = settings["bert"]["phases"]
-    for number, phase in enumerate(phases):
-        print(f"phase {number + 1} of {len(phases)}", flush=True)
+    for number, phase in enumerate(settings["bert"]["phases"]):
+        print(f"{fit.name}: phase {number + 1} of {len(settings['bert']['phases'])}", flush=True)
         seed = settings.seed + number
-        data = batches.make(settings, mixture.assemble(settings, phase["mixture"], phase["labels"], seed), seed)
+        shares = mixture.assemble(settings, phase["mixture"], phase["labels"], seed, fit.without)
+        data = batches.make(settings, shares, seed)
         past = fingerprint(settings, phase, seed, data, past)
         stem = settings.work / "checkpoints" / past
         arrays, loss = train(settings, phase, seed, data, arrays, stem, device)
         found |= {f"phase_{number + 1}_loss": loss, f"phase_{number + 1}_pieces": int(data.pieces.sum())}
-    path = weights.path(settings)
+    path = weights.path(settings, fit)
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez(path, **arrays)
     return found

@@ -1,5 +1,6 @@
 """The trained weights as arrays: what stands between PyTorch and the graph."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,36 @@ from corpus.rows import IDENTITY_HATE, LABELS
 from settings import Settings
 
 
-def load(settings: Settings) -> dict[str, np.ndarray]:
+@dataclass(frozen=True)
+class Fit:
+    """One training of the encoder: its name, and the parts of the rows that it does not see."""
+
+    name: str
+    without: tuple[str, ...] = ()
+
+
+SHIPS = Fit("weights")
+
+
+def cross_fits(settings: Settings) -> list[Fit]:
+    """The trainings whose answers on the natural rows count: each leaves out its share of the folds, which it then judges. If
+    there is one, it sees none of these rows."""
+    count, folds = settings["bert"]["cross_fits"], settings["corpus"]["folds"]
+    parts = [tuple(f"fold {fold}" for fold in range(folds) if fold % count == number) for number in range(count)]
+    return [Fit(f"weights.{number}", part) for number, part in enumerate(parts)]
+
+
+def write_mean(settings: Settings) -> None:
+    """Writes what ships: the mean of the cross-fitted weights, which has seen all rows that any of them has."""
+    fits = cross_fits(settings)
+    stored = [dict(np.load(path(settings, fit))) for fit in fits]
+    mean = {name: np.mean([arrays[name] for arrays in stored], axis=0, dtype=np.float32) for name in stored[0]}
+    np.savez(path(settings), **mean)
+
+
+def load(settings: Settings, fit: Fit = SHIPS) -> dict[str, np.ndarray]:
     """float32 arrays by name, as `encoder.Encoder.arrays` gave them, but with the six labels that ship alone."""
-    with np.load(path(settings)) as stored:
+    with np.load(path(settings, fit)) as stored:
         return folded({name: stored[name] for name in stored.files}, settings["bert"]["fold"])
 
 
@@ -47,9 +75,9 @@ def towards(before: dict[str, np.ndarray] | None, after: dict[str, np.ndarray], 
     return {name: start[name] + np.float32(step) * (value - start[name]) for name, value in after.items()}
 
 
-def path(settings: Settings) -> Path:
+def path(settings: Settings, fit: Fit = SHIPS) -> Path:
     """Where they lie."""
-    return settings.work / "bert" / "weights.npz"
+    return settings.work / "bert" / f"{fit.name}.npz"
 
 
 def random(settings: Settings, vocabulary=30522, width=64, inner=128, labels=6) -> dict[str, np.ndarray]:

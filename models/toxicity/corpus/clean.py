@@ -4,14 +4,14 @@ import json
 
 import numpy as np
 
-from corpus import identity, rows, sources, synthetic
+from corpus import rows, sources, synthetic, written
 from corpus.rows import Rows
 from settings import Settings
 
 
 def run(settings: Settings) -> dict:
     """Writes `clean/SET.jsonl` and `clean/counts.json`; returns how many rows were kept and dropped in all."""
-    sets = synthetic.load(settings.seed) if settings.smoke else _read(settings) | {"identity": identity.rows()}
+    sets = synthetic.load(settings.seed) if settings.smoke else _read(settings) | {"written": written.rows(settings.seed)}
     cleaned, dropped = clean(sets)
     for name, kept in cleaned.items():
         rows.write(settings.work / "clean" / f"{name}.jsonl", kept)

@@ -1,6 +1,7 @@
 """A training mixture: which rows of which sets, with which labels and weights, in which pass."""
 
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 import numpy as np
 
@@ -25,26 +26,35 @@ class Share:
     epoch: np.ndarray
 
 
-def assemble(settings: Settings, entries: list[dict], labels: int = len(LABELS), seed: int | None = None) -> list[Share]:
+def assemble(
+    settings: Settings,
+    entries: list[dict],
+    labels: int = len(LABELS),
+    seed: int | None = None,
+    without: tuple[str, ...] = (),
+) -> list[Share]:
     """The shares of all entries whose sets are there; a row that is to be read twice stands twice.
 
-    `labels` is how many of `LABELS` and `AUXILIARY` there are; `seed` is the settings' unless another is given.
+    `labels` is how many of `LABELS` and `AUXILIARY` there are; `seed` is the settings' unless another is given. Rows of the
+    parts `without`, and held-out ones, are left out.
     """
     random = np.random.default_rng(settings.seed if seed is None else seed)
-    shares = [_share(settings, entry, labels, random) for entry in entries if settings.rows(entry["set"]).exists()]
+    shares = [_share(settings, entry, labels, random, without) for entry in entries if settings.rows(entry["set"]).exists()]
     for share in shares:
         print(f"mixture: {share.name} {len(share.at)} rows", flush=True)
     return shares
 
 
-def _share(settings: Settings, entry: dict, count: int, random: np.random.Generator) -> Share:
+def _share(
+    settings: Settings, entry: dict, count: int, random: np.random.Generator, without: tuple[str, ...]
+) -> Share:
     name, epochs = entry["set"], entry.get("epochs", [0])
     found = rows.read(settings.rows(name))
-    keep = found.parts() == "train"
+    keep = ~np.isin(found.parts(), ["held_out", *without])
     if entry.get("positive_only"):
         keep &= found.labels[:, TOXIC] > 0
     if "kind" in entry:
-        keep &= np.array(found.kind, dtype=object) == entry["kind"]
+        keep &= np.array([fnmatchcase(kind, entry["kind"]) for kind in found.kind], bool)
     at = np.flatnonzero(keep)
     labels = found.labels[at]
     if "teacher" in entry:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 LABELS = ["toxic", "severe_toxic", "obscene", "threat", "insult", "identity_hate"]
-TOXIC, OBSCENE, IDENTITY_HATE = 0, 2, 5
+TOXIC, OBSCENE, THREAT, INSULT, IDENTITY_HATE = 0, 2, 3, 4, 5
 
 
 @dataclass
