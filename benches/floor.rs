@@ -1,57 +1,94 @@
-//! What a request costs against the least that hyper could cost: tamis and an empty hyper handler, each one worker
-//! on one pinned core, driven in turn by `wrk` from the other, CPU time per request read from the kernel.
+//! What a request costs against the least that it could: a bare epoll loop, an empty hyper handler with the daemon's knobs, and
+//! tamis, driven in turn by `wrk`, CPU time per request read from the kernel.
 //!
-//! `cargo bench --bench floor` runs it and prints a Markdown table; `cargo test --benches` checks that both
+//! `cargo bench --bench floor` runs it and prints a Markdown table; `cargo test --benches` checks that all three
 //! servers answer. Without `wrk` on the PATH it says so and measures nothing.
 #![expect(clippy::print_stdout, reason = "the table is what it is for")]
 
 #[path = "floor/empty.rs"]
 mod empty;
+#[path = "floor/epoll.rs"]
+mod epoll;
 #[path = "floor/measure.rs"]
 mod measure;
 
-use measure::{Load, Server, measure};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
-/// Each line of the table: what is asked, with which body.
-const LOADS: [Load; 5] = [
-    Load { name: "GET /livez", path: "/livez", body: None },
-    Load { name: "POST /predict", path: "/predict", body: Some(r#"{"features":[5.1,3.5,1.4,0.2]}"#) },
-    Load { name: "POST /analyze, 100 characters", path: "/analyze", body: Some(TEXT_100) },
-    Load { name: "POST /analyze, 400 characters", path: "/analyze", body: Some(TEXT_400) },
-    Load { name: "GET /metrics", path: "/metrics", body: None },
-];
+use measure::{Load, Sample, Server, measure};
+
+/// Each line of the table.
+fn loads() -> Vec<Load> {
+    let load =
+        |name, path, body: Option<&str>| Load { name, path, body: body.map(str::to_owned), depth: 1, workers: 1 };
+    let long = TEXT_400.replace(r#""}"#, &format!(" {}{}", &TEXT_400[9..TEXT_400.len() - 2].repeat(9), r#""}"#));
+    vec![
+        load("GET /livez", "/livez", None),
+        load("POST /predict", "/predict", Some(FEATURES)),
+        load("POST /analyze, 100 characters", "/analyze", Some(TEXT_100)),
+        load("POST /analyze, 400 characters", "/analyze", Some(TEXT_400)),
+        load("POST /analyze, 4,000 characters", "/analyze", Some(&long)),
+        load("GET /metrics", "/metrics", None),
+        Load { depth: 16, ..load("POST /predict, 16 at once", "/predict", Some(FEATURES)) },
+        Load { depth: 16, ..load("POST /analyze, 100 characters, 16 at once", "/analyze", Some(TEXT_100)) },
+        Load { workers: 2, ..load("POST /predict, two workers", "/predict", Some(FEATURES)) },
+        Load { workers: 2, ..load("POST /analyze, 100 characters, two workers", "/analyze", Some(TEXT_100)) },
+    ]
+}
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
-    if let Some(port) = arguments.iter().skip_while(|word| *word != "--empty").nth(1) {
-        let body = arguments.last().map(String::as_bytes).unwrap_or_default();
-        empty::serve(port.parse().expect("a port"), body.to_vec());
+    if let [_, serve, name, port, workers, body] = &arguments[..]
+        && serve == "--serve"
+    {
+        let (port, workers) = (port.parse().expect("a port"), workers.parse().expect("a number"));
+        match name.as_str() {
+            "epoll" => epoll::serve(port, body.as_bytes(), workers),
+            _ => empty::serve(port, body.as_bytes(), workers),
+        }
     }
     // `cargo bench` passes --bench; `cargo test --benches` does not.
     let bench = arguments.iter().any(|word| word == "--bench");
-    let rounds = if bench { 7 } else { 1 };
+    let (rounds, seconds) = if bench { (7, 3.0) } else { (1, 0.2) };
     let Some(wrk) = measure::wrk() else {
         assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "wrk is not installed: run `make tools`");
         println!("floor: skipped, wrk is not installed (apt-get install wrk)");
         return;
     };
-    println!("| request | hyper alone, us CPU | tamis, us CPU | ratio | tamis, requests/s |\n|---|---|---|---|---|");
-    for load in &LOADS {
-        let tamis = Server::tamis();
-        // The floor sends exactly the bytes that tamis sends.
-        let empty = Server::empty(&tamis.answer(load));
-        let seconds = if bench { 3.0 } else { 0.2 };
-        // Interleaved, so that what the machine does besides falls on both.
-        let mut samples: Vec<_> =
-            (0..rounds).map(|_| (measure(&wrk, &empty, load, seconds), measure(&wrk, &tamis, load, seconds))).collect();
-        samples.sort_by(|a, b| (a.1.cpu / a.0.cpu).total_cmp(&(b.1.cpu / b.0.cpu)));
-        let (floor, ours) = samples[samples.len() / 2];
-        assert!(ours.requests > 0.0 && floor.requests > 0.0, "{}: nobody answered", load.name);
-        let ratio = ours.cpu / floor.cpu;
-        println!("| {} | {:.2} | {:.2} | {ratio:.2} | {:.0} |", load.name, floor.cpu, ours.cpu, ours.requests);
+    println!("| request | epoll, us CPU | hyper alone, us CPU | tamis, us CPU | of hyper | tamis, requests/s |");
+    println!("|---|---|---|---|---|---|");
+    for load in &loads() {
+        let tamis = Server::tamis(load.workers);
+        // The floors send exactly the bytes that tamis sends.
+        let answer = tamis.answer(load);
+        let servers =
+            [Server::floor("epoll", load.workers, &answer), Server::floor("hyper", load.workers, &answer), tamis];
+        // Interleaved, so that what the machine does besides falls on all.
+        let mut samples: Vec<[Sample; 3]> = (0..rounds)
+            .map(|_| [0, 1, 2].map(|server: usize| measure(&wrk, &servers[server], load, seconds)))
+            .collect();
+        let ratio = |[_, hyper, tamis]: &[Sample; 3]| tamis.cpu / hyper.cpu;
+        samples.sort_by(|a, b| ratio(a).total_cmp(&ratio(b)));
+        let median = samples[samples.len() / 2];
+        assert!(median.iter().all(|sample| sample.requests > 0.0), "{}: nobody answered", load.name);
+        let [epoll, hyper, tamis] = median;
+        let (name, ratio) = (load.name, ratio(&median));
+        println!(
+            "| {name} | {:.2} | {:.2} | {:.2} | {ratio:.2} | {:.0} |",
+            epoll.cpu, hyper.cpu, tamis.cpu, tamis.requests
+        );
     }
 }
 
+/// A listener that others may share the port with.
+fn listen(port: u16) -> TcpListener {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+    socket.set_reuse_port(true).expect("SO_REUSEPORT");
+    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into()).expect("a free port");
+    socket.listen(1024).expect("a socket");
+    socket.into()
+}
+
+const FEATURES: &str = r#"{"features":[5.1,3.5,1.4,0.2]}"#;
 const TEXT_100: &str =
     r#"{"text":"I do not agree with your last edit, but thank you for explaining on the talk page why you made it. "}"#;
 const TEXT_400: &str = r#"{"text":"I do not agree with your last edit, but thank you for explaining on the talk page why you made it. The source that you cite is from 1998 and has been superseded, so I would rather keep the older wording until we find a better one. If nobody objects within a week I will restore the paragraph and add the two references from the archive. Please let me know what you think about that plan, friend."}"#;

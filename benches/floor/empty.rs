@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -14,13 +13,24 @@ use hyper::rt::ReadBufCursor;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Serves `body` to every request on `port`, for ever.
-pub fn serve(port: u16, body: Vec<u8>) -> ! {
-    let body: &'static [u8] = body.leak();
+use super::listen;
+
+/// Serves `body` to every request on `port`, for ever, on `workers` threads.
+pub fn serve(port: u16, body: &[u8], workers: usize) -> ! {
+    let body: &'static [u8] = body.to_vec().leak();
+    for _ in 1..workers {
+        std::thread::spawn(move || work(port, body));
+    }
+    work(port, body)
+}
+
+fn work(port: u16, body: &'static [u8]) -> ! {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build_local(tokio::runtime::LocalOptions::default());
     runtime.expect("a runtime").block_on(async move {
-        let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], port))).await.expect("a free port");
+        let listener = listen(port);
+        listener.set_nonblocking(true).expect("a socket");
+        let listener = TcpListener::from_std(listener).expect("a reactor");
         loop {
             let Ok((socket, _)) = listener.accept().await else { continue };
             let _ = socket.set_nodelay(true);

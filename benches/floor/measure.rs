@@ -7,14 +7,18 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// What is asked.
+/// What is asked, and of how many workers.
 pub struct Load {
     /// The table's words for it.
     pub name: &'static str,
     /// Where.
     pub path: &'static str,
     /// `POST` with this, or `GET`.
-    pub body: Option<&'static str>,
+    pub body: Option<String>,
+    /// Requests that a client sends before it reads the answers.
+    pub depth: usize,
+    /// One worker has a core of its own, `wrk` another; more share theirs with it.
+    pub workers: usize,
 }
 
 /// What one round cost.
@@ -33,22 +37,26 @@ pub struct Server {
 }
 
 impl Server {
-    /// The daemon as it ships, one worker.
-    pub fn tamis() -> Self {
+    /// The daemon as it ships.
+    pub fn tamis(workers: usize) -> Self {
         let port = free_port();
-        let listen = format!("127.0.0.1:{port}");
-        Self::start(port, env!("CARGO_BIN_EXE_tamis"), &["--listen", &listen, "--workers", "1", "--bert", "off"])
+        let (listen, count) = (format!("127.0.0.1:{port}"), workers.to_string());
+        let arguments = ["--listen", &listen, "--workers", &count, "--bert", "off"];
+        Self::start(port, workers, env!("CARGO_BIN_EXE_tamis"), &arguments)
     }
 
-    /// hyper alone, sending `body`.
-    pub fn empty(body: &str) -> Self {
+    /// This binary as the floor of that name, sending `body`.
+    pub fn floor(name: &str, workers: usize, body: &str) -> Self {
         let port = free_port();
         let this = std::env::current_exe().expect("this binary");
-        Self::start(port, this.to_str().expect("a path"), &["--empty", &port.to_string(), body])
+        let arguments = ["--serve", name, &port.to_string(), &workers.to_string(), body];
+        Self::start(port, workers, this.to_str().expect("a path"), &arguments)
     }
 
-    fn start(port: u16, program: &str, arguments: &[&str]) -> Self {
-        let process = Command::new("taskset").args(["-c", "0", program]).args(arguments).stderr(Stdio::null()).spawn();
+    fn start(port: u16, workers: usize, program: &str, arguments: &[&str]) -> Self {
+        let cores = if workers == 1 { "0" } else { "0-1" };
+        let process =
+            Command::new("taskset").args(["-c", cores, program]).args(arguments).stderr(Stdio::null()).spawn();
         let server = Self { process: process.expect("taskset and the server"), port };
         let deadline = Instant::now() + Duration::from_secs(10);
         while !server.is_ready() {
@@ -65,7 +73,7 @@ impl Server {
 
     /// The body with which the server answers `load`.
     pub fn answer(&self, load: &Load) -> String {
-        let body = load.body.unwrap_or_default();
+        let body = load.body.as_deref().unwrap_or_default();
         let method = if load.body.is_some() { "POST" } else { "GET" };
         let request = format!(
             "{method} {} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
@@ -138,10 +146,18 @@ pub fn measure(wrk: &PathBuf, server: &Server, load: &Load, seconds: f64) -> Sam
 
 fn script(load: &Load) -> PathBuf {
     let mut text = String::new();
-    if let Some(body) = load.body {
+    if let Some(body) = &load.body {
         let _ = write!(
             text,
             "wrk.method = \"POST\"\nwrk.headers[\"Content-Type\"] = \"application/json\"\nwrk.body = [==[{body}]==]\n"
+        );
+    }
+    if load.depth > 1 {
+        let _ = write!(
+            text,
+            "init = function(arguments)\n  local one = wrk.format()\n  many = string.rep(one, {})\nend\n\
+             request = function() return many end\n",
+            load.depth
         );
     }
     let path = std::env::temp_dir().join(format!("tamis-floor-{}.lua", std::process::id()));
