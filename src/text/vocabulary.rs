@@ -172,6 +172,13 @@ impl Vocabulary {
         self.pieces.get(id as usize).is_some_and(|piece| piece.within)
     }
 
+    /// Whether the piece of `id` is one ASCII punctuation mark: what a tokenizer cuts off words.
+    pub fn is_punctuation(&self, id: u32) -> bool {
+        self.pieces.get(id as usize).is_some_and(|piece| {
+            piece.length == 1 && self.bytes.get(piece.start as usize).is_some_and(u8::is_ascii_punctuation)
+        })
+    }
+
     /// The special pieces.
     pub const fn special(&self) -> Special {
         self.special
@@ -218,6 +225,7 @@ mod tests {
         assert_eq!((vocabulary.len(), vocabulary.longest(), vocabulary.is_empty()), (6, 5, false));
         assert_eq!([false, true].map(|within| find(&vocabulary, within, "ab")), [Some(3), Some(4)]);
         assert_eq!((find(&vocabulary, false, "цé"), find(&vocabulary, true, "цé")), (Some(5), None));
+        assert!(!vocabulary.is_punctuation(3) && !vocabulary.is_punctuation(6));
         assert_eq!((find(&vocabulary, false, "a"), find(&vocabulary, false, "abc")), (None, None));
     }
 
@@ -226,6 +234,10 @@ mod tests {
         let file = include_str!("../../models/toxicity/bert.vocab.txt");
         let vocabulary = Vocabulary::parse(file.as_bytes()).expect("good");
         assert_eq!(vocabulary.len(), 30_522);
+        let marks = file.lines().enumerate().filter(|&(id, _)| vocabulary.is_punctuation(id as u32));
+        let marks: String = marks.map(|(_, line)| line.trim_start_matches("##")).collect();
+        assert!(marks.starts_with("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"), "{marks}");
+        assert!(marks.bytes().all(|byte| byte.is_ascii_punctuation()), "{marks}");
         for (id, line) in file.lines().enumerate() {
             let (within, piece) = line.strip_prefix("##").map_or((false, line), |rest| (true, rest));
             assert_eq!(find(&vocabulary, within, piece), Some(id as u32), "{line}");

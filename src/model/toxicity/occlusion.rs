@@ -8,7 +8,7 @@ use crate::model::encoder::MAX_PIECES;
 use crate::text::vocabulary::Vocabulary;
 
 /// The most pieces that an explanation reads, over all words that it takes out. Words beyond, from the text's end on, weigh
-/// nothing.
+/// nothing. Neither do punctuation marks: they say how something is said, and nobody would name them as the reason.
 const BUDGET: usize = 4096;
 
 /// Puts the bits of each word's weight (float32) in the place of the id of its first piece, and those of 0 in the place of
@@ -26,6 +26,10 @@ pub(super) fn weigh(ids: &mut [u32], vocabulary: &Vocabulary, mut logit: impl Fn
     while start < last && read + count <= BUDGET {
         let continued = whole[start + 1..last].iter().take_while(|&&id| vocabulary.continues(id)).count();
         let end = start + 1 + continued;
+        if vocabulary.is_punctuation(whole[start]) {
+            start += 1;
+            continue;
+        }
         let kept = count - (end - start);
         rest[..start].copy_from_slice(&whole[..start]);
         rest[start..kept].copy_from_slice(&whole[end..]);
@@ -39,9 +43,9 @@ pub(super) fn weigh(ids: &mut [u32], vocabulary: &Vocabulary, mut logit: impl Fn
 mod tests {
     use super::*;
 
-    /// Ids 0 to 2 are special, 3 and 4 begin words, 5 continues them.
+    /// Ids 0 to 2 are special, 3 and 4 begin words, 5 continues them, 6 is a punctuation mark.
     fn weights(ids: &[u32], logit: impl FnMut(&[u32]) -> f32) -> Vec<f32> {
-        let vocabulary = Vocabulary::parse(b"[CLS]\n[SEP]\n[UNK]\ngood\nbad\n##ly\n").expect("a vocabulary");
+        let vocabulary = Vocabulary::parse(b"[CLS]\n[SEP]\n[UNK]\ngood\nbad\n##ly\n!\n").expect("a vocabulary");
         let mut ids = ids.to_vec();
         weigh(&mut ids, &vocabulary, logit);
         ids.into_iter().map(f32::from_bits).collect()
@@ -58,6 +62,7 @@ mod tests {
         assert_eq!(weights(&[0, 3, 4, 5, 4, 3, 1], logit), [0.0, 0.0, 4.0, 0.0, 2.0, 0.0, 0.0]);
         assert_eq!(weights(&[0, 4, 5, 1], logit), [0.0, 4.0, 0.0, 0.0]);
         assert_eq!(weights(&[0, 5, 5, 4, 1], logit), [0.0, 0.0, 0.0, 2.0, 0.0], "a text may begin within a word");
+        assert_eq!(weights(&[0, 6, 4, 6, 1], |ids| ids.len() as f32), [0.0, 0.0, 1.0, 0.0, 0.0]);
         for ids in [&[][..], &[0], &[0, 1]] {
             assert!(weights(ids, logit).iter().all(|weight| *weight == 0.0), "{ids:?}");
         }
