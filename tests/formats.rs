@@ -4,21 +4,22 @@ mod common;
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 
 use common::metrics::Samples;
-use common::recording::{LIVE, exercise, render_as, traced, two_shards};
+use common::recording::{LIVE, answer, exercise, render_as, traced, two_shards};
 use common::tools::tool_or_skip;
 use serde_json::json;
 use tamis::metrics::catalog::{LINES, OPENMETRICS_LINES};
 use tamis::metrics::labels::{Handler, Method, ToxicityModel};
 use tamis::metrics::process::ProcessReader;
-use tamis::metrics::{Format, Representation, Trace, decimal, family::Scale};
+use tamis::metrics::{Format, InProgress, Representation, Shard, Trace, decimal, family::Scale};
 
-/// Every duration that `durations_of` gives to `handler`, in the two shards of one exporter.
-fn record(shards: &[std::sync::Arc<tamis::metrics::Shard>], handler: Handler, durations: &[u64]) {
+/// Answers to `handler` after each of `durations`, by one worker and the other in turn.
+fn record(shards: &[Arc<Shard>], handler: Handler, durations: &[u64]) {
     for (index, &duration_ns) in durations.iter().enumerate() {
-        let request = tamis::metrics::InProgress::start(&*shards[index % 2], handler, handler.main_method());
-        request.finish(&common::recording::answer(200, None, duration_ns));
+        let request = InProgress::start(&*shards[index % 2], handler, handler.main_method());
+        request.finish(&answer(200, None, duration_ns));
     }
 }
 
@@ -143,7 +144,9 @@ fn an_exemplar_stands_on_its_bucket_s_line_and_on_no_other() {
 fn every_format_is_stable_and_compresses_to_itself() {
     use std::io::Read;
     let shards = two_shards();
-    shards.iter().for_each(|shard| exercise(shard));
+    for shard in &shards {
+        exercise(shard);
+    }
     for format in Format::ALL {
         let body = |gzip| render_as(&shards, &LIVE, Representation { format, gzip });
         let plain = body(false);
@@ -162,4 +165,37 @@ fn every_format_is_stable_and_compresses_to_itself() {
         samples.iter().map(|(series, _)| series.to_owned()).collect()
     };
     assert_eq!(series(&read), series(std::str::from_utf8(&text(false)).expect("UTF-8")));
+}
+
+#[test]
+fn the_fullest_body_fits_in_every_format() {
+    use tamis::metrics::histogram::FINE;
+    let shards = two_shards();
+    let trace = Trace { trace_id: u128::MAX, span_id: u64::MAX };
+    // Every bucket of both fine histograms, by turns much and little, so that differences are long and exemplars there.
+    for (index, bucket) in (0..FINE.buckets()).enumerate() {
+        for handler in [Handler::Analyze, Handler::Predict] {
+            for _ in 0..[1, 200, 30_000][index % 3] {
+                shards[0].error(tamis::problem::Problem::MalformedJson, handler, FINE.upper(bucket), u64::MAX / 2);
+            }
+            shards[0].traced(handler, Method::Post, FINE.upper(bucket), trace);
+        }
+    }
+    for format in Format::ALL {
+        let body = render_as(&shards, &LIVE, Representation { format, gzip: false });
+        assert!(body.len() > 20_000, "{format:?}");
+    }
+}
+
+#[test]
+fn the_readme_says_how_many_lines_each_format_has() {
+    let readme = include_str!("../README.md");
+    for (answer, lines) in
+        [("`text/plain; version=0.0.4; charset=utf-8`", LINES), ("a `_created` for", OPENMETRICS_LINES)]
+    {
+        let row = readme.lines().find(|line| line.starts_with('|') && line.contains(answer)).expect("a row");
+        assert!(row.ends_with(&format!("| {lines} |")), "not {lines}: {row}");
+    }
+    let stored = [format!("stores {OPENMETRICS_LINES} series"), format!("stores {LINES}.")];
+    assert!(stored.iter().all(|stored| readme.contains(stored)), "{stored:?}");
 }

@@ -90,7 +90,7 @@ fn prometheus_stores_exactly_what_was_sent_in_every_format() {
         assert!(prometheus.query("process_open_fds").is_some_and(|count| count > 4.0));
 
         // Only OpenMetrics has these, so the format was the one meant; each is the process' start.
-        let created = r#"max(http_requests_created) - max(process_start_time_seconds)"#;
+        let created = "max(http_requests_created) - max(process_start_time_seconds)";
         assert_eq!(prometheus.query(created), (way.name == "OpenMetrics").then_some(0.0), "{}", way.name);
         check_native(&prometheus, way);
         check_exemplars(&prometheus, way);
@@ -130,8 +130,8 @@ fn check_native(prometheus: &Prometheus, way: &Way) {
 
 /// The trace of a request can be found by the bucket that it was counted in.
 fn check_exemplars(prometheus: &Prometheus, way: &Way) {
-    let query = format!(r#"{{__name__=~"http_request_duration_seconds(_bucket)?",handler="/model-info"}}"#);
-    let found = prometheus.exemplars(&query);
+    let query = r#"{__name__=~"http_request_duration_seconds(_bucket)?",handler="/model-info"}"#;
+    let found = prometheus.exemplars(query);
     let traces: Vec<_> = found.iter().filter_map(|exemplar| exemplar["labels"]["trace_id"].as_str()).collect();
     if way.name == "text" {
         assert_eq!(traces, [""; 0]);

