@@ -160,9 +160,17 @@ pub struct Flags {
     #[arg(long, global = true, env = "TAMIS_LOG_FORMAT", default_value = "json")]
     pub log_format: LogFormat,
 
-    /// Log a line for every request
+    /// Log requests; never their texts
     #[arg(long, global = true, env = "TAMIS_ACCESS_LOG")]
     pub access_log: bool,
+
+    /// Of the requests that --access-log logs, log one in so many; answers of 500 and above are all logged
+    #[arg(long, global = true, env = "TAMIS_ACCESS_LOG_SAMPLE", default_value = "1", value_name = "COUNT", value_parser = within(1, 1_000_000_000))]
+    pub access_log_sample: usize,
+
+    /// Most lines that --access-log writes in a second; a line says how many were left out
+    #[arg(long, global = true, env = "TAMIS_ACCESS_LOG_LIMIT", default_value = "100", value_name = "COUNT", value_parser = within(1, 1_000_000))]
+    pub access_log_limit: usize,
 }
 
 /// `--engine`

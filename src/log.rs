@@ -1,5 +1,8 @@
 //! Log lines on standard error: JSON for machines, text for people; and a panic's last words.
 
+pub mod access;
+mod json;
+
 use tracing::level_filters::LevelFilter;
 
 use crate::config::{LogFormat, LogLevel};
@@ -21,7 +24,7 @@ pub fn start(level: LogLevel, format: LogFormat) {
     };
     let lines = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr);
     match format {
-        LogFormat::Json => lines.json().flatten_event(true).with_target(false).init(),
+        LogFormat::Json => lines.event_format(json::Json).init(),
         LogFormat::Text => lines.with_target(false).with_ansi(false).init(),
     }
     std::panic::set_hook(Box::new(|panic| {

@@ -1,17 +1,21 @@
 //! One request and its answer: from hyper's head to hyper's response, through a slot and a handler.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
+use bytes::BytesMut;
 use http::header::{ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, EXPECT, RETRY_AFTER, VARY};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use hyper::body::{Body, Incoming};
 
 use super::connection::wire::Wire;
-use super::headers::{content_type, is_json, representation, retry_after, trace};
+use super::headers::{
+    TRACEPARENT, TRACEPARENT_BYTES, content_type, is_json, recycled, representation, retry_after, trace,
+};
 use super::reply::Reply;
 use super::slots::Slot;
 use super::station::Station;
@@ -36,6 +40,8 @@ pub struct Connection {
     pub client: u64,
     /// Whether the connection may be closed by a header (HTTP/1 only: RFC 9113, section 8.2.2).
     pub closable: bool,
+    /// The memory of the headers that go back as they came.
+    pub echo: RefCell<BytesMut>,
 }
 
 impl hyper::service::Service<Request<Incoming>> for Service {
@@ -52,6 +58,7 @@ impl hyper::service::Service<Request<Incoming>> for Service {
         let in_progress = InProgress::start(OwnShard(Rc::clone(connection)), route.handler, route.method);
         let mut headers = head.headers;
         let trace = trace(&headers);
+        let traceparent = trace.and_then(|_| headers.get(&TRACEPARENT)?.as_bytes().try_into().ok());
         let scrape = route.handler == Handler::Metrics;
         let representation = if scrape { representation(&headers) } else { Representation::default() };
         let stage = connection.stage(route.action, &headers, incoming);
@@ -64,6 +71,7 @@ impl hyper::service::Service<Request<Incoming>> for Service {
             route,
             representation,
             trace,
+            traceparent,
             started,
             headers,
             stage,
@@ -135,6 +143,8 @@ pub struct Exchange {
     route: Route,
     representation: Representation,
     trace: Option<Trace>,
+    /// The header that named the trace, which goes back with the answer.
+    traceparent: Option<[u8; TRACEPARENT_BYTES]>,
     started: Instant,
     headers: HeaderMap,
     stage: Stage,
@@ -323,15 +333,18 @@ impl Exchange {
             _ => {}
         }
         station.publish_heap();
-        if station.access_log {
+        if station.admit_to_log(outcome.status, ended) {
+            // The route in the place of the URL, whose query may hold anything.
             tracing::info!(
-                handler = self.route.handler.as_str(),
-                method = self.route.method.as_str(),
-                status = outcome.status,
+                httpRequest.requestMethod = self.route.method.as_str(),
+                httpRequest.requestUrl = self.route.handler.as_str(),
+                httpRequest.status = outcome.status,
+                httpRequest.requestSize = %self.received_bytes,
+                httpRequest.responseSize = %sent,
+                httpRequest.latency = %format_args!("{:.9}s", nanoseconds as f64 / 1e9),
                 error_type = outcome.problem.map(Problem::error_type),
-                microseconds = nanoseconds / 1000,
-                request_bytes = self.received_bytes,
-                response_bytes = sent,
+                trace = self.trace.map(|trace| tracing::field::display(format!("{:032x}", trace.trace_id))),
+                spanId = self.trace.map(|trace| tracing::field::display(format!("{:016x}", trace.span_id))),
                 "request"
             );
         }
@@ -343,6 +356,11 @@ impl Exchange {
         let mut headers = std::mem::take(&mut self.headers);
         if outcome.status != 204 {
             headers.insert(CONTENT_TYPE, content_type(outcome.content));
+        }
+        if let Some(traceparent) = self.traceparent
+            && let Some(value) = recycled(&mut self.connection.echo.borrow_mut(), &traceparent)
+        {
+            headers.insert(&TRACEPARENT, value);
         }
         if let Content::Metrics(Representation { gzip, .. }) = outcome.content {
             headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));

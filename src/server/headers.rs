@@ -1,5 +1,6 @@
 //! The values of headers, read and written without allocation.
 
+use bytes::BytesMut;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -29,10 +30,23 @@ pub fn representation(headers: &HeaderMap) -> Representation {
     negotiate(|| values(ACCEPT), || values(ACCEPT_ENCODING))
 }
 
+/// The header of W3C Trace Context that names a trace.
+pub static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// The length of its value in version 00.
+pub const TRACEPARENT_BYTES: usize = 55;
+
+/// `value` as a header in the memory of `buffer`, which is used again once the header before it is gone; `None` if it is no
+/// header value.
+pub fn recycled(buffer: &mut BytesMut, value: &[u8]) -> Option<HeaderValue> {
+    buffer.reserve(value.len());
+    buffer.extend_from_slice(value);
+    HeaderValue::from_maybe_shared(buffer.split().freeze()).ok()
+}
+
 /// The trace that a request with these headers belongs to: that of its one `traceparent`.
 #[inline]
 pub fn trace(headers: &HeaderMap) -> Option<Trace> {
-    static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
     let mut values = headers.get_all(&TRACEPARENT).iter();
     let value = values.next()?;
     if values.next().is_some() { None } else { Trace::parse(value.as_bytes()) }
@@ -63,6 +77,20 @@ mod tests {
             (retry_after(0), retry_after(u64::MAX)),
             (HeaderValue::from_static("1"), HeaderValue::from_static("60"))
         );
+    }
+
+    #[test]
+    fn a_header_takes_the_memory_of_the_one_before() {
+        let mut buffer = BytesMut::with_capacity(64);
+        let places: Vec<_> = (0..3)
+            .map(|_| {
+                let value = recycled(&mut buffer, &[b'a'; TRACEPARENT_BYTES]).expect("a value");
+                assert_eq!(value.len(), TRACEPARENT_BYTES);
+                value.as_bytes().as_ptr()
+            })
+            .collect();
+        assert!(places.iter().all(|place| *place == places[0]));
+        assert_eq!(recycled(&mut buffer, b"a\nb"), None);
     }
 
     #[test]

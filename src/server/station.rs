@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::sync::Notify;
 
@@ -13,6 +14,7 @@ use crate::alloc;
 use crate::api::route::Surface;
 use crate::api::{self, Limits};
 use crate::config::Flags;
+use crate::log::access::AccessLog;
 use crate::metrics::Shard;
 use crate::metrics::labels::Handler;
 use crate::problem::Problem;
@@ -33,8 +35,8 @@ pub struct Station {
     pub limits: Limits,
     /// How long a client may take.
     pub timeouts: Timeouts,
-    /// Whether to log a line per request.
-    pub access_log: bool,
+    /// Which answers are logged, if any are.
+    pub access_log: Option<AccessLog>,
     /// Whether connections are to end after what they have under way.
     pub draining: Cell<bool>,
     /// Wakes every connection when draining begins.
@@ -43,6 +45,7 @@ pub struct Station {
     pub closed: Notify,
     connections: Cell<usize>,
     max_connections: usize,
+    started: Instant,
 }
 
 /// A place among the worker's connections; dropping it frees the place.
@@ -60,7 +63,12 @@ impl Station {
             api: RefCell::new(api),
             limits,
             timeouts: flags.timeouts(),
-            access_log: flags.access_log,
+            access_log: flags.access_log.then(|| {
+                // Each worker has its part of the limit.
+                let limit = flags.access_log_limit.div_ceil(flags.workers());
+                AccessLog::new(flags.access_log_sample as u32, limit as u32)
+            }),
+            started: Instant::now(),
             draining: Cell::new(false),
             drain: Notify::new(),
             closed: Notify::new(),
@@ -106,9 +114,19 @@ impl Station {
         if problem == Problem::RequestTimeout {
             self.shard.timed_out();
         }
-        if self.access_log {
-            tracing::info!(status = problem.status(), error_type = problem.error_type(), "refused");
+        if self.admit_to_log(problem.status(), Instant::now()) {
+            tracing::info!(httpRequest.status = problem.status(), error_type = problem.error_type(), "refused");
         }
+    }
+
+    /// Whether the access log gets a line about an answer of `status` at `now`.
+    pub fn admit_to_log(&self, status: u16, now: Instant) -> bool {
+        let Some(log) = &self.access_log else { return false };
+        let admission = log.admit(now.saturating_duration_since(self.started).as_secs(), status);
+        if admission.left_out > 0 {
+            tracing::info!(requests = admission.left_out, "requests left out of the access log");
+        }
+        admission.write
     }
 }
 

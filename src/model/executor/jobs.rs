@@ -298,7 +298,8 @@ mod tests {
                     Step::Submit => {
                         number += 1;
                         let deadline = now + Duration::from_millis(u64::from(number));
-                        if let Some(index) = jobs.submit(&[number], false, deadline - Duration::from_millis(u64::from(number * 7 % 5)), deadline) {
+                        let due = now + Duration::from_millis(u64::from(number * 7 % 5));
+                        if let Some(index) = jobs.submit(&[number], false, due, deadline) {
                             prop_assert!(tickets.iter().chain(&running).all(|&(other, _)| other != index));
                             tickets.push((index, number));
                         }
