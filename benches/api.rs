@@ -11,8 +11,8 @@ use tamis::api::scrape::Scrape;
 use tamis::api::{Answered, Limits, Request, SMALL_REPLY, Worker, analyze, fault, predict};
 use tamis::json::read::Reader;
 use tamis::json::write::Writer;
-use tamis::metrics::Shard;
 use tamis::metrics::labels::{Handler, Method};
+use tamis::metrics::{Representation, Shard};
 use tamis::model::toxicity::{EngineChoice, SIMPLE, Toxicity};
 use tamis::model::{Loaded, Models, iris};
 use tamis::problem::{Fault, Problem};
@@ -54,7 +54,15 @@ fn answering(criterion: &mut Criterion) {
     let mut worker = Worker::new(Arc::clone(&shards[0]), loaded, scrape, LIMITS, SharedPhase::new(), Instant::now());
     let mut out = [0; SMALL_REPLY];
     for (name, handler, body) in [("predict", Handler::Predict, PREDICT), ("analyze", Handler::Analyze, ANALYZE)] {
-        let request = Request { handler, method: Method::Post, body, received: Instant::now(), client: 1 };
+        let request = Request {
+            handler,
+            method: Method::Post,
+            body,
+            received: Instant::now(),
+            client: 1,
+            trace: None,
+            representation: Representation::default(),
+        };
         assert!(matches!(worker.answer(&request, &mut out), Answered::Now(outcome) if outcome.status == 200));
         group.bench_function(name, |bencher| bencher.iter(|| worker.answer(black_box(&request), &mut out)));
     }

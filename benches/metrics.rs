@@ -1,7 +1,7 @@
 //! What the metrics cost: recording a fact (hot), and a scrape of two busy workers (cold).
 //!
-//! Times are CPU time of the thread, so that a busy machine does not count. `scrape/whole` and its parts report lines
-//! a second; the inverse is the time a line.
+//! Times are CPU time of the thread, so that a busy machine does not count. `scrape/whole`, its parts and the formats
+//! report lines a second; the inverse is the time a line. Protocol buffers have no lines: theirs are those of the text.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -9,12 +9,15 @@ use std::time::Duration;
 
 use criterion::{Bencher, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use rustix::time::{ClockId, clock_gettime};
-use tamis::metrics::catalog::LINES;
+use tamis::metrics::catalog::{LINES, OPENMETRICS_LINES};
 use tamis::metrics::decimal;
 use tamis::metrics::family::Scale;
 use tamis::metrics::labels::{Handler, Method, Model, Phase, Status, ToxicityModel};
 use tamis::metrics::process::ProcessReader;
-use tamis::metrics::{Answer, Exporter, InProgress, LiveFacts, LoadedModel, Shard, Snapshot, StaticFacts, Template};
+use tamis::metrics::{
+    Answer, Exporter, Format, InProgress, LiveFacts, LoadedModel, Representation, Shard, Snapshot, StaticFacts,
+    Template, Text, Trace,
+};
 use tamis::problem::Problem;
 
 const LIVE: LiveFacts = LiveFacts { phase: Phase::Ready, now_seconds: 100, queue_depth: 3 };
@@ -52,6 +55,8 @@ fn busy_shards() -> Vec<Arc<Shard>> {
             let handler = Handler::ALL[index % Handler::ALL.len()];
             let request = InProgress::start(&**shard, handler, handler.main_method());
             request.finish(&answer(if handler == Handler::None { 404 } else { 200 }, None, duration_ns));
+            let trace = Trace { trace_id: index as u128 + 1, span_id: index as u64 + 1 };
+            shard.traced(handler, handler.main_method(), duration_ns, trace);
             shard.analyzed(ToxicityModel::Simple, (index % 101) as u8, duration_ns);
             shard.predicted(index % 3, (index % 101) as u8);
             shard.client_seen(index as u64 % 1_000, 90);
@@ -82,6 +87,10 @@ fn record(criterion: &mut Criterion) {
     });
     group.bench_function("predicted", |bencher| measure(bencher, || shard.predicted(black_box(1), black_box(97))));
     group.bench_function("client seen", |bencher| measure(bencher, || shard.client_seen(duration(), black_box(77))));
+    let trace = Trace { trace_id: 0x1234_5678_9abc_def0_1234_5678_9abc_def0, span_id: 0x1234_5678_9abc_def0 };
+    group.bench_function("request traced", |bencher| {
+        measure(bencher, || shard.traced(Handler::Predict, Method::Post, duration(), black_box(trace)));
+    });
     group.bench_function("nothing but the next duration", |bencher| measure(bencher, || black_box(duration())));
     group.finish();
 }
@@ -92,14 +101,32 @@ fn scrape(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(LINES as u64));
     let mut exporter = Exporter::new(shards.clone(), &facts);
     let mut out = vec![0; exporter.max_len()];
-    group.bench_function("whole", |bencher| measure(bencher, || exporter.render(&LIVE, &mut out)));
-    let (mut reader, mut snapshot, template) = (ProcessReader::open(), Snapshot::new(), Template::new(&facts));
+    for (name, format) in [("whole", Format::Text), ("protobuf", Format::Protobuf)] {
+        for (coding, gzip) in [("", false), (", gzip", true)] {
+            group.bench_function(format!("{name}{coding}"), |bencher| {
+                measure(bencher, || exporter.render(&LIVE, Representation { format, gzip }, &mut out));
+            });
+        }
+    }
+    let (mut reader, mut snapshot, template) = (ProcessReader::open(), Snapshot::new(), Template::new(&Text, &facts));
     let process = reader.read();
     group.bench_function("part: process", |bencher| measure(bencher, || reader.read()));
-    group.bench_function("part: merge", |bencher| measure(bencher, || snapshot.collect(&shards, &LIVE, &process)));
-    group.bench_function("part: render", |bencher| {
-        measure(bencher, || template.render(snapshot.samples(), || 12_345, &mut out));
+    group.bench_function("part: merge", |bencher| {
+        measure(bencher, || snapshot.collect(&shards, &LIVE, &process, Format::Text));
     });
+    group.bench_function("part: merge with native buckets and exemplars", |bencher| {
+        measure(bencher, || snapshot.collect(&shards, &LIVE, &process, Format::Protobuf));
+    });
+    group.bench_function("part: render", |bencher| {
+        measure(bencher, || template.render(snapshot.samples(), snapshot.exemplars(), || 12_345, &mut out));
+    });
+    group.throughput(Throughput::Elements(OPENMETRICS_LINES as u64));
+    for (coding, gzip) in [("", false), (", gzip", true)] {
+        group.bench_function(format!("openmetrics{coding}"), |bencher| {
+            let representation = Representation { format: Format::OpenMetrics, gzip };
+            measure(bencher, || exporter.render(&LIVE, representation, &mut out));
+        });
+    }
     group.finish();
 }
 

@@ -25,6 +25,12 @@ const BODY_CHANNEL: (f64, f64) = (1.0, 224.0);
 /// "Fri, 20 Nov 2026 17:00:00 GMT"
 const DATE: f64 = 29.0;
 const NOTHING: (f64, f64) = (0.0, 0.0);
+/// hyper copies the name of a header that it does not know, "traceparent" for one.
+const STRANGE_NAME: (f64, f64) = (1.0, 11.0);
+
+const OPENMETRICS: &str = "application/openmetrics-text;version=1.0.0";
+const PROTOBUF: &str = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited";
+const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 #[test]
 fn no_route_allocates_more_than_its_budget() {
@@ -126,6 +132,10 @@ fn heap(samples: &Samples) -> (f64, f64) {
     (samples.value("tamis_heap_allocations_total", &[]), samples.value("tamis_heap_allocated_bytes_total", &[]))
 }
 
+fn scrape(accept: &str, accept_encoding: &str) -> Request {
+    Request::get("/metrics").header("Accept", accept).header("Accept-Encoding", accept_encoding)
+}
+
 fn split(bytes: &[u8]) -> (&[u8], &[u8]) {
     let head = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("a head") + 4;
     // Mid-body, so that both segments carry a part of it.
@@ -143,6 +153,13 @@ fn routes() -> Vec<(&'static str, Request, u16, (f64, f64))> {
         ("GET /startupz", Request::get("/startupz"), 200, NOTHING),
         ("GET /model-info", Request::get("/model-info"), 200, NOTHING),
         ("GET /metrics", Request::get("/metrics"), 200, NOTHING),
+        ("GET /metrics, gzip", scrape("*/*", "gzip"), 200, NOTHING),
+        ("GET /metrics, OpenMetrics", scrape(OPENMETRICS, "identity"), 200, NOTHING),
+        ("GET /metrics, OpenMetrics, gzip", scrape(OPENMETRICS, "gzip"), 200, NOTHING),
+        ("GET /metrics, protobuf", scrape(PROTOBUF, "identity"), 200, NOTHING),
+        ("GET /metrics, protobuf, gzip", scrape(PROTOBUF, "gzip"), 200, NOTHING),
+        ("GET /health, traced", Request::get("/health").header("traceparent", TRACE), 200, STRANGE_NAME),
+        ("GET /health, strange", Request::get("/health").header("strangename", TRACE), 200, STRANGE_NAME),
         ("HEAD /health", Request::new("HEAD", "/health"), 200, NOTHING),
         ("OPTIONS /predict", Request::new("OPTIONS", "/predict"), 204, NOTHING),
         ("404", Request::get("/nope"), 404, NOTHING),
@@ -151,6 +168,12 @@ fn routes() -> Vec<(&'static str, Request, u16, (f64, f64))> {
         ("POST /predict", Request::json("/predict", r#"{"features":[5.1,3.5,1.4,0.2]}"#), 200, BODY_CHANNEL),
         ("POST /predict, 20 rows", Request::json("/predict", rows), 200, BODY_CHANNEL),
         ("POST /analyze", Request::json("/analyze", r#"{"text":"You are kind."}"#), 200, BODY_CHANNEL),
+        (
+            "POST /analyze, traced",
+            Request::json("/analyze", r#"{"text":"You are kind."}"#).header("traceparent", TRACE),
+            200,
+            (BODY_CHANNEL.0 + STRANGE_NAME.0, BODY_CHANNEL.1 + STRANGE_NAME.1),
+        ),
         (
             "POST /analyze, explained",
             Request::json("/analyze", r#"{"text":"You are s.t.u.p.i.d.","explain":true}"#),

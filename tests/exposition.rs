@@ -1,83 +1,26 @@
 //! Whole bodies of `/metrics`, from the recording calls to the bytes: read by a small strict reader here, by the
 //! reference client's parser and by promtool.
 
+mod common;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
+use common::recording::{LIVE, NASTY_VERSION, answer, exercise, facts, render_as, two_shards};
+use common::tools::tool_or_skip;
 use serde_json::json;
 use tamis::metrics::catalog::{FAMILIES, LINES};
 use tamis::metrics::family::{Family, Kind};
-use tamis::metrics::labels::{Handler, Method, Model, Phase, Status, ToxicityModel};
-use tamis::metrics::{Answer, BufferFull, Exporter, InProgress, LiveFacts, LoadedModel, Shard, StaticFacts};
+use tamis::metrics::labels::{Handler, Method, Phase, Status, ToxicityModel};
+use tamis::metrics::{Answer, BufferFull, Exporter, Format, InProgress, LiveFacts, Representation, Shard};
 use tamis::problem::Problem;
-
-const LIVE: LiveFacts = LiveFacts { phase: Phase::Ready, now_seconds: 60, queue_depth: 4 };
-const NASTY_VERSION: &str = "1.0 \"quoted\" \\ back\nline {a=\"b\"},# \u{e9}\u{1f512} \\n";
 
 /// `name` and `{labels}` as written, and the value as written.
 type Samples = BTreeMap<String, String>;
 
-fn facts() -> StaticFacts {
-    StaticFacts {
-        version: NASTY_VERSION.to_owned(),
-        cpu_path: "avx512".to_owned(),
-        workers: 2,
-        slots_capacity: 512,
-        models: vec![
-            LoadedModel { model: Model::Simple, load_ns: Some(1_500_000), sha256: "ab".repeat(32) },
-            LoadedModel { model: Model::Iris, load_ns: Some(1 << 20), sha256: "cd".repeat(32) },
-            LoadedModel { model: Model::Bert, load_ns: None, sha256: "ef".repeat(32) },
-        ],
-    }
-}
-
-fn two_shards() -> Vec<Arc<Shard>> {
-    (0..2).map(|_| Arc::from(Shard::new())).collect()
-}
-
 fn render(shards: &[Arc<Shard>], live: &LiveFacts) -> String {
-    let mut exporter = Exporter::new(shards.to_vec(), &facts());
-    let mut out = vec![0; exporter.max_len()];
-    let len = exporter.render(live, &mut out).expect("max_len suffices");
-    out.truncate(len);
-    String::from_utf8(out).expect("the text format is UTF-8")
-}
-
-fn answer(status: u16, error: Option<Problem>, duration_ns: u64) -> Answer {
-    Answer { status: Status::from_code(status), error, duration_ns, request_bytes: 10, response_bytes: 100 }
-}
-
-/// Every recording call, with every value of every closed label set.
-fn exercise(shard: &Shard) {
-    for handler in Handler::ALL {
-        for method in Method::ALL {
-            for code in Status::ALL {
-                let request = InProgress::start(shard, handler, method);
-                request.finish(&answer(code, None, 3_000));
-            }
-            // A request that never ends stays in the gauge.
-            std::mem::forget(InProgress::start(shard, handler, method));
-        }
-        for problem in Problem::ALL {
-            shard.error(problem, handler, 1_000, 200);
-        }
-    }
-    for model in ToxicityModel::ALL {
-        shard.analyzed(model, 59, 2_000);
-        shard.analysis_failed(model);
-    }
-    (0..3).for_each(|class| shard.predicted(class, 97));
-    shard.client_seen(7, 60);
-    shard.connection_opened();
-    shard.connection_opened();
-    shard.connection_closed();
-    shard.shed();
-    shard.timed_out();
-    shard.slots_used(3);
-    shard.slot_fallback();
-    shard.set_heap(5, 640);
+    String::from_utf8(render_as(shards, live, Representation::default())).expect("the text format is UTF-8")
 }
 
 /// Reads a body strictly: HELP, TYPE, samples, one family after the other in the order of the catalog, nothing else.
@@ -246,9 +189,14 @@ fn a_short_buffer_is_refused_untouched_and_the_longest_numbers_fit() {
     let mut exporter = Exporter::new(shards.clone(), &facts());
     let needed = exporter.max_len();
     let mut short = vec![b'#'; needed - 1];
-    assert_eq!(exporter.render(&LIVE, &mut short), Err(BufferFull { needed }));
-    assert!(short.iter().all(|&byte| byte == b'#'));
-    assert_eq!(exporter.render(&LIVE, &mut []), Err(BufferFull { needed }));
+    for format in Format::ALL {
+        for gzip in [false, true] {
+            let representation = Representation { format, gzip };
+            assert_eq!(exporter.render(&LIVE, representation, &mut short), Err(BufferFull { needed }));
+            assert!(short.iter().all(|&byte| byte == b'#'));
+            assert_eq!(exporter.render(&LIVE, representation, &mut []), Err(BufferFull { needed }));
+        }
+    }
 
     shards[0].set_heap(u64::MAX - 1, u64::MAX - 1);
     for handler in Handler::ALL {
@@ -262,7 +210,7 @@ fn a_short_buffer_is_refused_untouched_and_the_longest_numbers_fit() {
         InProgress::start(&*shards[0], handler, handler.main_method()).finish(&huge);
     }
     let mut out = vec![0; needed];
-    let len = exporter.render(&LIVE, &mut out).expect("max_len suffices");
+    let len = exporter.render(&LIVE, Representation::default(), &mut out).expect("max_len suffices");
     let samples = read(std::str::from_utf8(&out[..len]).expect("UTF-8"));
     assert_eq!(samples["tamis_heap_allocations_total"], "18446744073709551614");
     let series = "http_request_duration_seconds_sum{method=\"GET\",handler=\"/\"}";
@@ -287,7 +235,7 @@ fn clients_leave_after_five_minutes_and_the_phase_moves() {
 
 #[test]
 fn the_reference_parser_reads_what_was_recorded() {
-    let Some(python) = tool("venv/bin/python") else { return };
+    let Some(python) = tool_or_skip("python") else { return };
     let shards = two_shards();
     for shard in &shards {
         exercise(shard);
@@ -340,7 +288,7 @@ fn the_reference_parser_reads_what_was_recorded() {
 #[test]
 fn promtool_finds_nothing_to_complain_about() {
     use std::io::Write;
-    let Some(promtool) = tool("bin/promtool") else { return };
+    let Some(promtool) = tool_or_skip("promtool") else { return };
     let shards = two_shards();
     exercise(&shards[0]);
     let body = render(&shards, &LIVE);
@@ -351,21 +299,4 @@ fn promtool_finds_nothing_to_complain_about() {
     let output = child.wait_with_output().expect("promtool ends");
     let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && said.is_empty() && complained.is_empty(), "{said}{complained}");
-}
-
-/// A tool that `tests/tools.sh` installs, below `$TAMIS_TOOLS` or `.tools`. Without it the test is skipped, unless
-/// `CI=true`, where it fails.
-fn tool(path: &str) -> Option<PathBuf> {
-    let tools = std::env::var_os("TAMIS_TOOLS")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".tools"), PathBuf::from);
-    let tool = tools.join(path);
-    if tool.exists() {
-        return Some(tool);
-    }
-    assert!(std::env::var("CI").as_deref() != Ok("true"), "{} is missing: run tests/tools.sh", tool.display());
-    #[expect(clippy::print_stderr, reason = "a skipped test says so")]
-    {
-        eprintln!("skipped: {} is missing; tests/tools.sh installs it", tool.display());
-    }
-    None
 }

@@ -11,6 +11,7 @@ use super::{Request, Worker, spans};
 use crate::json::read::Value;
 use crate::json::write::Writer;
 use crate::metrics::labels::ToxicityModel;
+use crate::metrics::{Shard, Trace};
 use crate::model::bert::Bert;
 use crate::model::custom::Custom;
 use crate::model::executor::{Executor, Failure, Found, Ticket};
@@ -59,6 +60,7 @@ pub struct Waiting {
     explain: Option<Explain>,
     received: Instant,
     client: u64,
+    trace: Option<Trace>,
 }
 
 /// How an answer that comes later is explained.
@@ -121,11 +123,11 @@ pub fn answer(worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Res
         }
         Ok(scored)
     });
-    let (received, client) = (request.received, request.client);
+    let &Request { received, client, trace, .. } = request;
     match scored {
         Ok(Scored::Now(verdict)) => {
             let nanoseconds = nanoseconds(received);
-            shard.analyzed(verdict.counted, verdict.scores.score(), nanoseconds);
+            count(shard, &verdict, nanoseconds, trace);
             shard.client_seen(client, started.elapsed().as_secs());
             let length = render(verdict.model, &verdict.scores, nanoseconds, out);
             Ok(Step::Answered(with_spans(spans, length, out)))
@@ -134,7 +136,7 @@ pub fn answer(worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Res
             let asked = asked_later(loaded, custom);
             let weighs = asked.is_some_and(|(model, _)| model.weighs_pieces());
             let explain = explain.then_some(if weighs { Explain::Pieces } else { Explain::Null });
-            Ok(Step::Waiting(Waiting { ticket, prior, custom, otherwise, explain, received, client }))
+            Ok(Step::Waiting(Waiting { ticket, prior, custom, otherwise, explain, received, client, trace }))
         }
         Err(fault) => {
             shard.analysis_failed(match choice {
@@ -187,7 +189,7 @@ pub fn resume(
         }
     };
     let nanoseconds = nanoseconds(waiting.received);
-    shard.analyzed(verdict.counted, verdict.scores.score(), nanoseconds);
+    count(shard, &verdict, nanoseconds, waiting.trace);
     shard.client_seen(waiting.client, started.elapsed().as_secs());
     let length = render(verdict.model, &verdict.scores, nanoseconds, out);
     let Some(explain) = waiting.explain else { return Ok(length) };
@@ -274,6 +276,13 @@ fn score_now(model: &Toxicity, text: &str, scratch: &mut Scratch) -> Result<Scor
 
 const fn by_simple(models: &Models, scores: Scores) -> Verdict<'_> {
     Verdict { model: &models.toxicity, counted: ToxicityModel::Simple, scores }
+}
+
+fn count(shard: &Shard, verdict: &Verdict<'_>, nanoseconds: u64, trace: Option<Trace>) {
+    shard.analyzed(verdict.counted, verdict.scores.score(), nanoseconds);
+    if let Some(trace) = trace {
+        shard.analysis_traced(verdict.counted, nanoseconds, trace);
+    }
 }
 
 fn nanoseconds(since: Instant) -> u64 {

@@ -16,8 +16,8 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use crate::json::read::Reader;
-use crate::metrics::Shard;
 use crate::metrics::labels::{Handler, Method};
+use crate::metrics::{Representation, Shard, Trace};
 use crate::model::Loaded;
 use crate::model::executor::Found;
 use crate::model::manifest::MAX_NAMED_BYTES;
@@ -64,6 +64,10 @@ pub struct Request<'a> {
     pub received: Instant,
     /// A hash of who asks.
     pub client: u64,
+    /// The trace that it belongs to, if it says so.
+    pub trace: Option<Trace>,
+    /// How metrics are to be represented.
+    pub representation: Representation,
 }
 
 /// The media type of an answer.
@@ -73,8 +77,8 @@ pub enum Content {
     Json,
     /// `application/problem+json` (RFC 9457)
     Problem,
-    /// The Prometheus text format
-    Metrics,
+    /// That of an exposition format
+    Metrics(Representation),
 }
 
 /// What a handler says about the bytes it wrote.
@@ -162,7 +166,7 @@ impl Worker {
                 Err(fault) => Err(fault),
             },
             Handler::Predict => predict::answer(self, request, out),
-            Handler::Metrics => return Answered::Now(scrape::answer(self, out)),
+            Handler::Metrics => return Answered::Now(scrape::answer(self, request.representation, out)),
             Handler::Root => Ok(root::answer(out)),
             Handler::Health => Ok(health::health(self, out)),
             Handler::Livez => Ok(health::livez(out)),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Content, Outcome, Worker};
 use crate::kernel::bag;
-use crate::metrics::{Exporter, LiveFacts, LoadedModel, Shard, StaticFacts};
+use crate::metrics::{Exporter, LiveFacts, LoadedModel, Representation, Shard, StaticFacts};
 use crate::model::Loaded;
 use crate::model::bert::Bert;
 
@@ -44,8 +44,8 @@ impl Scrape {
     }
 }
 
-/// Renders every family into `out`.
-pub fn answer(worker: &mut Worker, out: &mut [u8]) -> Outcome {
+/// Renders every family into `out`, in the representation that is wanted.
+pub fn answer(worker: &mut Worker, representation: Representation, out: &mut [u8]) -> Outcome {
     worker.scrape.learn(&worker.loaded);
     let live = LiveFacts {
         phase: worker.phase.get(),
@@ -53,8 +53,8 @@ pub fn answer(worker: &mut Worker, out: &mut [u8]) -> Outcome {
         queue_depth: worker.loaded.bert().map_or(0, Bert::waiting) as u64,
     };
     // `max_reply` makes room for all of it; what did not fit would be an empty answer, which Prometheus reports.
-    let length = worker.scrape.exporter.render(&live, out).unwrap_or_default();
-    Outcome { content: Content::Metrics, ..Outcome::good(200, length) }
+    let length = worker.scrape.exporter.render(&live, representation, out).unwrap_or_default();
+    Outcome { content: Content::Metrics(representation), ..Outcome::good(200, length) }
 }
 
 /// Room for the digests and load times that loading adds.

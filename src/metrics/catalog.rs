@@ -1,6 +1,6 @@
 //! The one table of every metric family. Whatever is collected, rendered, listed or tested is derived from it.
 
-use super::family::{Family, Id, Scale, Series};
+use super::family::{Family, Id, Kind, Scale, Series};
 use super::histogram::{COARSE, FINE};
 
 /// `le` of `http_request_duration_seconds`, in ns: 2 us to 33 us and 2.1 ms to 33 ms by steps of four, then 268 ms and
@@ -103,6 +103,19 @@ pub const FAMILIES: [Family; 37] = [
 /// The sample lines of a whole body.
 pub const LINES: usize = count_lines(true);
 
+/// The sample lines of a whole body of OpenMetrics, which has a `_created` for each label set of a counter, a histogram
+/// or a summary.
+pub const OPENMETRICS_LINES: usize = {
+    let (mut family, mut lines) = (0, LINES);
+    while family < FAMILIES.len() {
+        if !matches!(FAMILIES[family].kind, Kind::Gauge) {
+            lines += FAMILIES[family].series.count();
+        }
+        family += 1;
+    }
+    lines
+};
+
 /// The sample lines whose value is collected at each scrape.
 pub const SAMPLES: usize = count_lines(false);
 
@@ -139,7 +152,6 @@ const _: () = {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::family::Kind;
     use std::collections::BTreeSet;
 
     #[test]

@@ -22,6 +22,29 @@ pub fn write(raw: u64, scale: Scale, out: &mut [u8]) -> usize {
     write_long(raw, scale, out)
 }
 
+/// The same as a string, for what is laid out once.
+pub fn text(raw: u64, scale: Scale) -> String {
+    let mut digits = [0; MAX_LEN];
+    let len = write(raw, scale, &mut digits);
+    digits[..len].iter().map(|&digit| char::from(digit)).collect()
+}
+
+/// The same as a floating point number: the one that is nearest, as if the text were read. [`UNKNOWN`] becomes NaN.
+#[inline]
+pub fn float(raw: u64, scale: Scale) -> f64 {
+    match scale {
+        Scale::One if raw != UNKNOWN => raw as f64,
+        // Both numbers are exact, so the quotient is rounded once.
+        Scale::Hundredths if raw < EXACT => raw as f64 / 100.0,
+        Scale::Nanoseconds if raw < EXACT => raw as f64 / NANOSECONDS as f64,
+        _ => {
+            let mut digits = [0; MAX_LEN];
+            let len = write(raw, scale, &mut digits);
+            std::str::from_utf8(&digits[..len]).ok().and_then(|text| text.parse().ok()).unwrap_or(f64::NAN)
+        }
+    }
+}
+
 fn write_long(raw: u64, scale: Scale, out: &mut [u8]) -> usize {
     if raw == UNKNOWN {
         out[..3].copy_from_slice(b"NaN");
@@ -69,6 +92,9 @@ fn write_digits(mut value: u64, out: &mut [u8]) {
 
 const NANOSECONDS: u64 = 1_000_000_000;
 
+/// Whole numbers below this are exact in 64 bits of floating point.
+const EXACT: u64 = 1 << 53;
+
 static PAIRS: [[u8; 2]; 100] = {
     let mut pairs = [[0; 2]; 100];
     let mut number = 0;
@@ -84,12 +110,6 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn text(raw: u64, scale: Scale) -> String {
-        let mut out = [0; MAX_LEN];
-        let len = write(raw, scale, &mut out);
-        String::from_utf8(out[..len].to_vec()).expect("digits are ASCII")
-    }
-
     #[test]
     fn edges() {
         assert_eq!(text(0, Scale::Nanoseconds), "0");
@@ -102,6 +122,9 @@ mod tests {
         assert_eq!(text(u64::MAX - 1, Scale::One), "18446744073709551614");
         assert_eq!(text(u64::MAX - 1, Scale::Nanoseconds), "18446744073.709551614");
         assert_eq!(text(UNKNOWN, Scale::One), "NaN");
+        assert!(
+            [Scale::One, Scale::Hundredths, Scale::Nanoseconds].iter().all(|&scale| float(UNKNOWN, scale).is_nan())
+        );
     }
 
     proptest! {
@@ -109,6 +132,14 @@ mod tests {
         fn integers_read_as_the_standard_library_writes_them(value: u64, shift in 0_u32..64) {
             let value = (value >> shift).min(UNKNOWN - 1);
             prop_assert_eq!(text(value, Scale::One), value.to_string());
+        }
+
+        #[test]
+        fn a_float_is_what_a_reader_makes_of_the_text(value: u64, shift in 0_u32..64) {
+            let value = (value >> shift).min(UNKNOWN - 1);
+            for scale in [Scale::One, Scale::Hundredths, Scale::Nanoseconds] {
+                prop_assert_eq!(float(value, scale), text(value, scale).parse::<f64>().expect("a number"));
+            }
         }
 
         #[test]

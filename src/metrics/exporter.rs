@@ -4,40 +4,96 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::facts::StaticFacts;
+use super::gzip::{self, Gzip};
+use super::layout::{BufferFull, Template};
+use super::negotiate::{Format, Representation};
+use super::openmetrics::OpenMetrics;
 use super::process::ProcessReader;
+use super::protobuf::Encoder;
 use super::shard::Shard;
 use super::snapshot::{LiveFacts, Snapshot};
-use super::text::{BufferFull, StaticFacts, Template};
+use super::text::Text;
 
-/// Renders `/metrics`, with all the memory it needs allocated at start.
+/// Renders `/metrics`, with all the memory it needs allocated at start, but for what only gzip needs.
 #[derive(Debug)]
 pub struct Exporter {
     shards: Vec<Arc<Shard>>,
-    template: Template,
+    text: Template,
+    openmetrics: Template,
+    protobuf: Encoder,
     snapshot: Snapshot,
     process: ProcessReader,
+    gzip: Option<Box<Compressed>>,
+}
+
+/// What only gzip needs: allocated by the first scrape that asks for it, as most workers never see one.
+#[derive(Debug)]
+struct Compressed {
+    gzip: Gzip,
+    plain: Vec<u8>,
 }
 
 impl Exporter {
     /// An exporter of all workers' `shards`.
     pub fn new(shards: Vec<Arc<Shard>>, facts: &StaticFacts) -> Self {
-        Self { shards, template: Template::new(facts), snapshot: Snapshot::new(), process: ProcessReader::open() }
+        let process = ProcessReader::open();
+        let start_ns = process.start_ns();
+        Self {
+            shards,
+            text: Template::new(&Text, facts),
+            openmetrics: Template::new(&OpenMetrics::new(start_ns), facts),
+            protobuf: Encoder::new(start_ns, facts),
+            snapshot: Snapshot::new(),
+            process,
+            gzip: None,
+        }
     }
 
-    /// The length of the slice that [`Self::render`] asks for: the constant text and the longest number on each line.
+    /// The length of the slice that [`Self::render`] asks for, whatever the representation: the constant part and the
+    /// longest number in each place.
     pub fn max_len(&self) -> usize {
-        self.template.max_len()
+        gzip::max_len(self.max_plain_len())
     }
 
-    /// Writes the whole body into `out` and returns its length. No allocation; a few system calls for `process_*`.
+    /// Writes the whole body into `out` and returns its length. No allocation, but by the first that is compressed; a few
+    /// system calls for `process_*`.
     ///
     /// # Errors
     /// If `out` is shorter than [`Self::max_len`].
-    pub fn render(&mut self, live: &LiveFacts, out: &mut [u8]) -> Result<usize, BufferFull> {
+    pub fn render(&mut self, live: &LiveFacts, wanted: Representation, out: &mut [u8]) -> Result<usize, BufferFull> {
+        let needed = self.max_len();
+        if out.len() < needed {
+            return Err(BufferFull { needed });
+        }
+        if !wanted.gzip {
+            return self.render_plain(live, wanted.format, out);
+        }
+        let mut compressed = self
+            .gzip
+            .take()
+            .unwrap_or_else(|| Box::new(Compressed { gzip: Gzip::new(), plain: vec![0; self.max_plain_len()] }));
+        let plain = self.render_plain(live, wanted.format, &mut compressed.plain);
+        let written = plain.map(|len| compressed.gzip.write(&compressed.plain[..len], out));
+        self.gzip = Some(compressed);
+        written?.ok_or(BufferFull { needed })
+    }
+
+    fn render_plain(&mut self, live: &LiveFacts, format: Format, out: &mut [u8]) -> Result<usize, BufferFull> {
         let start = Instant::now();
         let process = self.process.read();
-        self.snapshot.collect(&self.shards, live, &process);
+        self.snapshot.collect(&self.shards, live, &process, format);
         let elapsed = || u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX - 1);
-        self.template.render(self.snapshot.samples(), elapsed, out)
+        let snapshot = &self.snapshot;
+        match format {
+            Format::Text => self.text.render(snapshot.samples(), snapshot.exemplars(), elapsed, out),
+            Format::OpenMetrics => self.openmetrics.render(snapshot.samples(), snapshot.exemplars(), elapsed, out),
+            Format::Protobuf => self.protobuf.render(snapshot.dynamic(), elapsed, out),
+        }
+    }
+
+    fn max_plain_len(&self) -> usize {
+        let texts = self.text.max_len().max(self.openmetrics.max_len());
+        texts.max(self.protobuf.max_len(self.snapshot.native_buckets()))
     }
 }

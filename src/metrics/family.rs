@@ -219,6 +219,24 @@ impl Family {
         self.lines_each() * self.series.count()
     }
 
+    /// The name without the `_total` of a counter.
+    pub fn base_name(&self) -> &'static str {
+        self.name.strip_suffix("_total").unwrap_or(self.name)
+    }
+
+    /// The unit that the name ends in.
+    pub fn unit(&self) -> Option<&'static str> {
+        ["seconds", "bytes"].into_iter().find(|unit| {
+            let before = self.base_name().strip_suffix(unit);
+            before.is_some_and(|before| before.ends_with('_'))
+        })
+    }
+
+    /// Whether its labels are all that it has to say.
+    pub fn is_info(&self) -> bool {
+        self.name.ends_with("_info")
+    }
+
     pub(super) const fn counter(id: Id, name: &'static str, series: Series, help: &'static str) -> Self {
         Self { id, name, kind: Kind::Counter, scale: Scale::One, help, series, bounds: &[], fixed: false }
     }

@@ -4,10 +4,11 @@
 //! worker thread   Shard, InProgress  ── relaxed loads and stores ──►  the worker's own cells
 //!                                                                          │ relaxed loads
 //! scrape          Exporter ─► ProcessReader ─► Snapshot (merge, fold) ◄────┘
-//!                          └► Template (text format 0.0.4) ─► the caller's slice
+//!                          ├► Template as Text or OpenMetrics ─┬► the caller's slice
+//!                          └► Encoder (protocol buffers) ──────┘  (through Gzip where that is asked for)
 //! ```
 //!
-//! The catalog says what exists; shards, snapshot, template and listing follow it, and tests tie them together.
+//! The catalog says what exists; shards, snapshot, formats and listing follow it, and tests tie them together.
 //! Cardinality does not depend on traffic or on the number of workers: every series is there, as 0, from the first
 //! scrape.
 
@@ -16,21 +17,37 @@ pub mod clients;
 pub mod counter;
 pub mod decimal;
 pub mod escape;
+pub mod exemplar;
 mod exporter;
+mod facts;
 pub mod family;
+mod gzip;
 pub mod histogram;
 pub mod labels;
+mod layout;
 mod listing;
+pub mod native;
+pub mod negotiate;
+mod openmetrics;
 pub mod process;
+pub mod protobuf;
 mod request;
 pub mod series;
 mod shard;
 mod snapshot;
 mod text;
+mod trace;
+mod wire;
 
 pub use exporter::Exporter;
+pub use facts::{LoadedModel, StaticFacts};
+pub use gzip::Gzip;
+pub use layout::{BufferFull, Dialect, Template};
 pub use listing::write_markdown;
+pub use negotiate::{Format, Representation};
+pub use openmetrics::OpenMetrics;
 pub use request::InProgress;
 pub use shard::{Answer, Shard};
 pub use snapshot::{LiveFacts, Snapshot};
-pub use text::{BufferFull, CONTENT_TYPE, LoadedModel, StaticFacts, Template};
+pub use text::Text;
+pub use trace::Trace;

@@ -52,6 +52,11 @@ impl ProcessReader {
         }
     }
 
+    /// The process' start, as in [`ProcessFigures::start_ns`].
+    pub fn start_ns(&self) -> u64 {
+        self.start_ns
+    }
+
     /// The figures now.
     pub fn read(&mut self) -> ProcessFigures {
         let (virtual_bytes, resident_bytes) = self.memory().unwrap_or((UNKNOWN, UNKNOWN));

@@ -7,14 +7,16 @@
 
 use super::clients::Clients;
 use super::counter::Counter;
-use super::family::INFERENCE;
+use super::exemplar::{self, Exemplar, SLOTS, Slot};
+use super::family::{INFERENCE, Id};
 use super::histogram::{COARSE, FINE};
 use super::labels::{Handler, IRIS_CLASSES, Method, Status, ToxicityModel};
 use super::series::{ERROR_OVERFLOW, LANES, REQUEST_OVERFLOW, REQUESTS, error_index, lane, request_index};
-use crate::metrics::catalog::{CONFIDENCE_BOUNDS, SCORE_BOUNDS};
+use super::trace::Trace;
+use crate::metrics::catalog::{CONFIDENCE_BOUNDS, DURATION_BOUNDS, PROCESSING_BOUNDS, SCORE_BOUNDS};
 use crate::problem::Problem;
 
-/// One worker's cells, about 57 KiB, zero at start. Written by ONE thread; see [`Counter`].
+/// One worker's cells, about 62 KiB, zero at start. Written by ONE thread; see [`Counter`].
 #[derive(Debug)]
 #[repr(align(128))] // two cache lines: the adjacent-line prefetcher must not pull a neighbour's shard
 pub struct Shard {
@@ -40,6 +42,7 @@ pub struct Shard {
     pub(super) heap_allocations: Counter,
     pub(super) heap_bytes: Counter,
     pub(super) clients: Clients,
+    pub(super) exemplars: [Slot; SLOTS],
 }
 
 /// Durations by lane: the routes that run a model in the fine geometry, the others in the coarse one.
@@ -74,7 +77,7 @@ pub struct Answer {
 
 impl Shard {
     /// A shard in which nothing has happened. The one allocation of its life.
-    #[expect(clippy::large_stack_arrays, reason = "57 KiB on the stack of a thread that starts, held by a test")]
+    #[expect(clippy::large_stack_arrays, reason = "62 KiB on the stack of a thread that starts, held by a test")]
     pub fn new() -> Box<Self> {
         Box::new(Self {
             requests: [const { Counter::new() }; _],
@@ -103,6 +106,7 @@ impl Shard {
             heap_allocations: Counter::new(),
             heap_bytes: Counter::new(),
             clients: Clients::new(),
+            exemplars: [const { Slot::new() }; _],
         })
     }
 
@@ -126,6 +130,26 @@ impl Shard {
         self.score_sum.add(u64::from(score));
         self.processing[model as usize][COARSE.index(processing_ns)].add(1);
         self.processing_ns[model as usize].add(processing_ns);
+    }
+
+    /// Keeps `trace` as the exemplar of the bucket of `http_request_duration_seconds` in which [`Answer::duration_ns`] was
+    /// counted.
+    pub fn traced(&self, handler: Handler, method: Method, duration_ns: u64, trace: Trace) {
+        self.keep(Id::HttpDuration, lane(handler, method), &DURATION_BOUNDS, duration_ns, trace);
+    }
+
+    /// The same for the bucket of `toxicity_processing_seconds` in which [`Self::analyzed`] counted.
+    pub fn analysis_traced(&self, model: ToxicityModel, processing_ns: u64, trace: Trace) {
+        if (model as usize) < ToxicityModel::TIMED {
+            self.keep(Id::ToxicityProcessing, model as usize, &PROCESSING_BOUNDS, processing_ns, trace);
+        }
+    }
+
+    fn keep(&self, family: Id, index: usize, bounds: &[u64], value_ns: u64, trace: Trace) {
+        let place = exemplar::first_of(family, index).map(|first| first + exemplar::bucket_of(bounds, value_ns));
+        if let Some(slot) = place.and_then(|place| self.exemplars.get(place)) {
+            slot.write(&Exemplar { trace, value_ns, at_ns: exemplar::now_ns() });
+        }
     }
 
     /// Counts a toxicity analysis that gave no score: `toxicity_api_requests_total{status="error"}`.

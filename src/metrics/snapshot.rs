@@ -8,10 +8,14 @@ use hdrhistogram::Histogram;
 use super::catalog::{CONFIDENCE_BOUNDS, DURATION_BOUNDS, FAMILIES, PROCESSING_BOUNDS, SAMPLES, SCORE_BOUNDS};
 use super::clients;
 use super::counter::Counter;
+use super::exemplar::Exemplars;
 use super::family::{INFERENCE, Id};
 use super::histogram::{COARSE, FINE, Geometry};
 use super::labels::{Handler, IRIS_CLASSES, Phase, ToxicityModel};
+use super::native::Natives;
+use super::negotiate::Format;
 use super::process::ProcessFigures;
+use super::protobuf::{Dynamic, NATIVES};
 use super::series::{ERROR_OVERFLOW, LANES, REQUEST_OVERFLOW, REQUESTS};
 use super::shard::{Buckets, Shard};
 
@@ -35,6 +39,9 @@ pub struct Snapshot {
     merged: Box<[u64; FINE.buckets()]>,
     quantiles: Histogram<u64>,
     p99_ns: [u64; INFERENCE.len()],
+    natives: Natives,
+    exemplars: Exemplars,
+    format: Format,
 }
 
 impl Snapshot {
@@ -51,6 +58,9 @@ impl Snapshot {
             merged: Box::new([0; FINE.buckets()]),
             quantiles,
             p99_ns: [0; INFERENCE.len()],
+            natives: Natives::new(INFERENCE.len(), NATIVES - INFERENCE.len()),
+            exemplars: Exemplars::new(),
+            format: Format::Text,
         }
     }
 
@@ -59,9 +69,28 @@ impl Snapshot {
         &self.samples
     }
 
-    /// Reads every shard. No allocation.
-    pub fn collect(&mut self, shards: &[Arc<Shard>], live: &LiveFacts, process: &ProcessFigures) {
-        self.len = 0;
+    /// The exemplars, as of the last time that they were collected for a format that has them.
+    pub fn exemplars(&self) -> &Exemplars {
+        &self.exemplars
+    }
+
+    /// All that was collected last, for [`Format::Protobuf`].
+    pub fn dynamic(&self) -> Dynamic<'_> {
+        Dynamic { samples: &self.samples, exemplars: &self.exemplars, natives: &self.natives }
+    }
+
+    /// The most native buckets that there can be.
+    pub fn native_buckets(&self) -> usize {
+        self.natives.capacity()
+    }
+
+    /// Reads of every shard what `format` has. No allocation.
+    pub fn collect(&mut self, shards: &[Arc<Shard>], live: &LiveFacts, process: &ProcessFigures, format: Format) {
+        (self.len, self.format) = (0, format);
+        self.natives.clear();
+        if format != Format::Text {
+            self.exemplars.collect(shards);
+        }
         for (index, total) in self.requests.iter_mut().enumerate() {
             *total = sum(shards, |shard| &shard.requests[index]);
         }
@@ -185,7 +214,7 @@ impl Snapshot {
     }
 
     /// A histogram whose buckets are those of `geometry`: cumulative counts up to each bound and in all, sum, count.
-    /// Leaves the merged buckets in `self.merged`.
+    /// Leaves the merged buckets in `self.merged`, and among the natives where the format has them.
     fn fold<'a>(
         &mut self,
         shards: &'a [Arc<Shard>],
@@ -212,6 +241,9 @@ impl Snapshot {
         self.push(count);
         self.push(total);
         self.push(count);
+        if self.format == Format::Protobuf {
+            self.natives.push(geometry, &self.merged[..buckets]);
+        }
     }
 
     /// The 99th percentile of what was folded last, from the fine geometry: each bucket counts as its upper edge.
@@ -277,7 +309,7 @@ mod tests {
 
     fn collect(snapshot: &mut Snapshot, shards: &[Arc<Shard>]) {
         let process = ProcessReader::open().read();
-        snapshot.collect(shards, &LIVE, &process);
+        snapshot.collect(shards, &LIVE, &process, Format::Protobuf);
     }
 
     /// The lines of label set `index` of a family.
@@ -332,6 +364,13 @@ mod tests {
             let totals = [all.len() as u64, all.iter().sum(), all.len() as u64];
             prop_assert_eq!(&histogram[DURATION_BOUNDS.len()..], &totals);
             prop_assert_eq!(lines(Id::HttpRequestSize, Handler::Predict as usize), [all.len() as u64; 2]);
+
+            for (lane, expected) in [(Handler::Predict, all.len() as u64), (Handler::Health, 0)] {
+                let native = snapshot.natives.get(lane as usize).expect("a native histogram a lane");
+                let count = native.zero_count + native.buckets.iter().map(|bucket| bucket.1).sum::<u64>();
+                prop_assert_eq!(count, expected);
+            }
+            prop_assert!(snapshot.natives.get(NATIVES - 1).is_some() && snapshot.natives.get(NATIVES).is_none());
 
             let p99 = lines(Id::DurationP99, 1)[0];
             let exact = all[(all.len() * 99).div_ceil(100) - 1].max(1);

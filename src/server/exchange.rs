@@ -6,19 +6,19 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, EXPECT, RETRY_AFTER};
+use http::header::{ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, EXPECT, RETRY_AFTER, VARY};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use hyper::body::{Body, Incoming};
 
 use super::connection::wire::Wire;
-use super::headers::{content_type, is_json, retry_after};
+use super::headers::{content_type, is_json, representation, retry_after, trace};
 use super::reply::Reply;
 use super::slots::Slot;
 use super::station::Station;
 use crate::api::route::{Action, Route, Surface, allow, route};
 use crate::api::{self, Answered, Content, Outcome, analyze, fault};
-use crate::metrics::labels::{Method, Status};
-use crate::metrics::{Answer, InProgress, Shard};
+use crate::metrics::labels::{Handler, Method, Status};
+use crate::metrics::{Answer, InProgress, Representation, Shard, Trace};
 use crate::problem::{Fault, Problem};
 
 /// hyper's door to a connection.
@@ -51,6 +51,9 @@ impl hyper::service::Service<Request<Incoming>> for Service {
         let route = route(connection.surface, head.method.as_str(), head.uri.path());
         let in_progress = InProgress::start(OwnShard(Rc::clone(connection)), route.handler, route.method);
         let mut headers = head.headers;
+        let trace = trace(&headers);
+        let scrape = route.handler == Handler::Metrics;
+        let representation = if scrape { representation(&headers) } else { Representation::default() };
         let stage = connection.stage(route.action, &headers, incoming);
         // hyper hands the map's memory to the next request, so a response in it costs no allocation; what the
         // request's values point to must go before hyper reads again.
@@ -59,6 +62,8 @@ impl hyper::service::Service<Request<Incoming>> for Service {
             connection: Rc::clone(connection),
             in_progress: Some(in_progress),
             route,
+            representation,
+            trace,
             started,
             headers,
             stage,
@@ -128,6 +133,8 @@ pub struct Exchange {
     connection: Rc<Connection>,
     in_progress: Option<InProgress<OwnShard>>,
     route: Route,
+    representation: Representation,
+    trace: Option<Trace>,
     started: Instant,
     headers: HeaderMap,
     stage: Stage,
@@ -272,6 +279,8 @@ impl Exchange {
             body: body.map_or(&[], |slot| &slot.bytes()[..self.received_bytes]),
             received,
             client: self.connection.client,
+            trace: self.trace,
+            representation: self.representation,
         };
         let write = |out: &mut [u8]| {
             let answered = station.api.borrow_mut().answer(&request, out);
@@ -304,6 +313,9 @@ impl Exchange {
                 request_bytes: self.received_bytes as u64,
                 response_bytes: sent as u64,
             });
+            if let Some(trace) = self.trace {
+                station.shard.traced(self.route.handler, self.route.method, nanoseconds, trace);
+            }
         }
         match outcome.problem {
             Some(Problem::Overloaded) => station.shard.shed(),
@@ -331,6 +343,12 @@ impl Exchange {
         let mut headers = std::mem::take(&mut self.headers);
         if outcome.status != 204 {
             headers.insert(CONTENT_TYPE, content_type(outcome.content));
+        }
+        if let Content::Metrics(Representation { gzip, .. }) = outcome.content {
+            headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
+            if gzip {
+                headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            }
         }
         match outcome.status {
             204 | 405 => {

@@ -1,10 +1,11 @@
 //! The values of headers, read and written without allocation.
 
-use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderValue};
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::api::Content;
-use crate::metrics::CONTENT_TYPE as METRICS_TYPE;
+use crate::metrics::negotiate::negotiate;
+use crate::metrics::{Representation, Trace};
 
 /// `application/json`, or a type with the `+json` suffix (RFC 6839), whatever its parameters.
 pub fn is_json(headers: &HeaderMap) -> bool {
@@ -18,8 +19,23 @@ pub fn content_type(content: Content) -> HeaderValue {
     HeaderValue::from_static(match content {
         Content::Json => "application/json",
         Content::Problem => "application/problem+json",
-        Content::Metrics => METRICS_TYPE,
+        Content::Metrics(representation) => representation.format.content_type(),
     })
+}
+
+/// What a scrape with these headers is to be answered with.
+pub fn representation(headers: &HeaderMap) -> Representation {
+    let values = |name| headers.get_all(name).iter().map(HeaderValue::as_bytes);
+    negotiate(|| values(ACCEPT), || values(ACCEPT_ENCODING))
+}
+
+/// The trace that a request with these headers belongs to: that of its one `traceparent`.
+#[inline]
+pub fn trace(headers: &HeaderMap) -> Option<Trace> {
+    static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+    let mut values = headers.get_all(&TRACEPARENT).iter();
+    let value = values.next()?;
+    if values.next().is_some() { None } else { Trace::parse(value.as_bytes()) }
 }
 
 /// `seconds`, or the nearer of 1 and 60: a constant, because making a value allocates (RFC 9110, section 10.2.3).
@@ -47,6 +63,18 @@ mod tests {
             (retry_after(0), retry_after(u64::MAX)),
             (HeaderValue::from_static("1"), HeaderValue::from_static("60"))
         );
+    }
+
+    #[test]
+    fn a_trace_is_that_of_the_one_header_that_says_it() {
+        let name = || HeaderName::from_static("traceparent");
+        let value = HeaderValue::from_static("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+        let mut headers = HeaderMap::new();
+        assert_eq!(trace(&headers), None);
+        headers.append(name(), value.clone());
+        assert_eq!(trace(&headers).map(|trace| trace.span_id), Some(0x00f0_67aa_0ba9_02b7));
+        headers.append(name(), value);
+        assert_eq!(trace(&headers), None, "of two headers neither can be trusted");
     }
 
     #[test]

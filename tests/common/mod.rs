@@ -8,5 +8,6 @@ pub mod http;
 pub mod inference;
 pub mod metrics;
 pub mod onnx;
+pub mod recording;
 pub mod tools;
 pub mod user_model;

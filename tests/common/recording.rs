@@ -1,0 +1,85 @@
+//! Shards with something in all of them, and whole bodies of what an exporter makes of them.
+
+use std::sync::Arc;
+
+use tamis::metrics::labels::{Handler, Method, Model, Phase, Status, ToxicityModel};
+use tamis::metrics::{Answer, Exporter, InProgress, LiveFacts, LoadedModel, Representation, Shard, StaticFacts, Trace};
+use tamis::problem::Problem;
+
+/// What is true at every scrape.
+pub const LIVE: LiveFacts = LiveFacts { phase: Phase::Ready, now_seconds: 60, queue_depth: 4 };
+
+/// A version with everything that a format must escape.
+pub const NASTY_VERSION: &str = "1.0 \"quoted\" \\ back\nline {a=\"b\"},# \u{e9}\u{1f512} \\n";
+
+/// What is known at start.
+pub fn facts() -> StaticFacts {
+    StaticFacts {
+        version: NASTY_VERSION.to_owned(),
+        cpu_path: "avx512".to_owned(),
+        workers: 2,
+        slots_capacity: 512,
+        models: vec![
+            LoadedModel { model: Model::Simple, load_ns: Some(1_500_000), sha256: "ab".repeat(32) },
+            LoadedModel { model: Model::Iris, load_ns: Some(1 << 20), sha256: "cd".repeat(32) },
+            LoadedModel { model: Model::Bert, load_ns: None, sha256: "ef".repeat(32) },
+        ],
+    }
+}
+
+/// Two workers' shards in which nothing has happened.
+pub fn two_shards() -> Vec<Arc<Shard>> {
+    (0..2).map(|_| Arc::from(Shard::new())).collect()
+}
+
+/// A whole body.
+pub fn render_as(shards: &[Arc<Shard>], live: &LiveFacts, representation: Representation) -> Vec<u8> {
+    let mut exporter = Exporter::new(shards.to_vec(), &facts());
+    let mut out = vec![0; exporter.max_len()];
+    let len = exporter.render(live, representation, &mut out).expect("max_len suffices");
+    out.truncate(len);
+    out
+}
+
+/// An answer of 100 bytes to a request of 10.
+pub fn answer(status: u16, error: Option<Problem>, duration_ns: u64) -> Answer {
+    Answer { status: Status::from_code(status), error, duration_ns, request_bytes: 10, response_bytes: 100 }
+}
+
+/// A request that came with `trace` and was answered after `duration_ns`.
+pub fn traced(shard: &Shard, handler: Handler, duration_ns: u64, trace: Trace) {
+    let method = handler.main_method();
+    InProgress::start(shard, handler, method).finish(&answer(200, None, duration_ns));
+    shard.traced(handler, method, duration_ns, trace);
+}
+
+/// Every recording call, with every value of every closed label set.
+pub fn exercise(shard: &Shard) {
+    for handler in Handler::ALL {
+        for method in Method::ALL {
+            for code in Status::ALL {
+                let request = InProgress::start(shard, handler, method);
+                request.finish(&answer(code, None, 3_000));
+            }
+            // A request that never ends stays in the gauge.
+            std::mem::forget(InProgress::start(shard, handler, method));
+        }
+        for problem in Problem::ALL {
+            shard.error(problem, handler, 1_000, 200);
+        }
+    }
+    for model in ToxicityModel::ALL {
+        shard.analyzed(model, 59, 2_000);
+        shard.analysis_failed(model);
+    }
+    (0..3).for_each(|class| shard.predicted(class, 97));
+    shard.client_seen(7, 60);
+    shard.connection_opened();
+    shard.connection_opened();
+    shard.connection_closed();
+    shard.shed();
+    shard.timed_out();
+    shard.slots_used(3);
+    shard.slot_fallback();
+    shard.set_heap(5, 640);
+}
