@@ -6,6 +6,7 @@ use std::io::Read;
 
 use common::daemon::Daemon;
 use common::http::{Request, Response};
+use common::inference::{FOUND, Inference, analyze};
 use common::metrics::Samples;
 
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -97,4 +98,16 @@ fn a_trace_becomes_an_exemplar_of_what_it_was_timed_in() {
     let second = "a".repeat(32);
     daemon.ask(&Request::get("/nope").header("traceparent", &format!("00-{second}-00f067aa0ba902b7-00")));
     assert!(exemplars().iter().any(|line| line.contains("handler=\"none\"") && line.contains(&second)));
+}
+
+#[test]
+fn a_trace_waits_with_its_request_for_a_model_that_takes_its_time() {
+    let server = Inference::start(&[], None, |_| Ok(FOUND));
+    let trace = "0123456789abcdef".repeat(2);
+    let request = analyze("Some text.", "bert").header("traceparent", &format!("00-{trace}-00f067aa0ba902b7-01"));
+    assert_eq!(server.ask(&request).status, 200);
+    let body = server.ask(&Request::get("/metrics").header("Accept", "application/openmetrics-text"));
+    let lines: Vec<_> = body.text().lines().filter(|line| line.contains(&trace)).collect();
+    let processing = |line: &&&str| line.starts_with("toxicity_processing_seconds_bucket{model_type=\"bert\"");
+    assert_eq!((lines.len(), lines.iter().filter(processing).count()), (2, 1), "{lines:?}");
 }

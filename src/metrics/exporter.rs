@@ -94,6 +94,6 @@ impl Exporter {
 
     fn max_plain_len(&self) -> usize {
         let texts = self.text.max_len().max(self.openmetrics.max_len());
-        texts.max(self.protobuf.max_len(self.snapshot.native_buckets()))
+        texts.max(self.protobuf.max_len())
     }
 }

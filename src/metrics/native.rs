@@ -14,7 +14,10 @@
 //! The first bucket, 0 and 1 ns, is the zero bucket, whose threshold is 1 ns: the same set exactly. The last one also
 //! holds what is beyond 68.7 s, as it does for us. (2 to 64 ns is divided by whole nanoseconds, wider than 1/64.)
 
+use super::family::{INFERENCE, Id};
 use super::histogram::{COARSE, FINE, Geometry};
+use super::labels::ToxicityModel;
+use super::series::LANES;
 
 /// How the buckets of a geometry are numbered in a schema.
 #[derive(Debug)]
@@ -67,13 +70,13 @@ impl Mapping {
 }
 
 impl Natives {
-    /// No histogram, with room for `fine` and `coarse` of either geometry.
-    pub fn new(fine: usize, coarse: usize) -> Self {
+    /// No histogram, with room for every bucket of all.
+    pub fn new() -> Self {
         Self {
             fine: Mapping::new(FINE, FINE_SCHEMA),
             coarse: Mapping::new(COARSE, COARSE_SCHEMA),
-            buckets: Vec::with_capacity(fine * FINE.buckets() + coarse * COARSE.buckets()),
-            histograms: Vec::with_capacity(fine + coarse),
+            buckets: Vec::with_capacity(BUCKETS),
+            histograms: Vec::with_capacity(HISTOGRAMS),
         }
     }
 
@@ -84,7 +87,7 @@ impl Natives {
     }
 
     /// Adds the histogram whose buckets in `geometry`, which is one of the two, hold `counts`. No allocation as long as
-    /// there are no more than [`Self::new`] was told.
+    /// there are no more than [`HISTOGRAMS`].
     pub fn push(&mut self, geometry: Geometry, counts: &[u64]) {
         let mapping = if geometry == FINE { &self.fine } else { &self.coarse };
         let start = self.buckets.len();
@@ -99,10 +102,11 @@ impl Natives {
         let &Span { schema, zero_count, start, end } = self.histograms.get(position)?;
         Some(Native { schema, zero_count, buckets: self.buckets.get(start..end)? })
     }
+}
 
-    /// The most buckets that all histograms can have.
-    pub fn capacity(&self) -> usize {
-        self.buckets.capacity()
+impl Default for Natives {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -138,6 +142,22 @@ impl Native<'_> {
         })
     }
 }
+
+/// The position among [`Natives`] of label set `index` of a family; `None` if it has classic buckets alone, because no
+/// finer ones are kept.
+pub fn position_of(family: Id, index: usize) -> Option<usize> {
+    match family {
+        Id::HttpDuration => Some(index),
+        Id::ToxicityProcessing => Some(LANES + index),
+        _ => None,
+    }
+}
+
+/// How many histograms have native buckets.
+pub const HISTOGRAMS: usize = LANES + ToxicityModel::TIMED;
+
+/// How many native buckets there can be.
+pub const BUCKETS: usize = INFERENCE.len() * FINE.buckets() + (HISTOGRAMS - INFERENCE.len()) * COARSE.buckets();
 
 /// Observations of at most so many ns count in the zero bucket.
 pub const ZERO_THRESHOLD_NS: u64 = 1;
@@ -209,7 +229,7 @@ mod tests {
             for &(bucket, count) in &counts {
                 merged[bucket] += count;
             }
-            let mut natives = Natives::new(2, 1);
+            let mut natives = Natives::new();
             natives.push(COARSE, &[3; 37]);
             natives.push(FINE, &merged);
             let native = natives.get(1).expect("pushed");

@@ -8,11 +8,9 @@ use super::catalog::{FAMILIES, SAMPLES};
 use super::decimal::{self, UNKNOWN};
 use super::exemplar::{self, Exemplar, Exemplars};
 use super::facts::StaticFacts;
-use super::family::{Family, Id, Kind, Scale};
-use super::labels::ToxicityModel;
+use super::family::{Family, Kind, Scale};
 use super::layout::BufferFull;
-use super::native::{Native, Natives, ZERO_THRESHOLD_NS};
-use super::series::LANES;
+use super::native::{self, Native, Natives, ZERO_THRESHOLD_NS};
 use super::wire::Writer;
 
 /// The constant parts of a body.
@@ -33,7 +31,7 @@ pub struct Dynamic<'a> {
     pub samples: &'a [u64; SAMPLES],
     /// Exemplars of the time histograms.
     pub exemplars: &'a Exemplars,
-    /// Native histograms, in the order of [`native_of`].
+    /// Native histograms, in the order of [`native::position_of`].
     pub natives: &'a Natives,
 }
 
@@ -58,10 +56,10 @@ impl Encoder {
         encoder
     }
 
-    /// The most bytes that a body has, where all native histograms together have `native_buckets` at most.
-    pub fn max_len(&self, native_buckets: usize) -> usize {
+    /// The most bytes that a body has.
+    pub fn max_len(&self) -> usize {
         let messages = self.ends.len() + SAMPLES;
-        self.bytes.len() + messages * MESSAGE + exemplar::SLOTS * EXEMPLAR + native_buckets * NATIVE_BUCKET
+        self.bytes.len() + messages * MESSAGE + exemplar::SLOTS * EXEMPLAR + native::BUCKETS * NATIVE_BUCKET
     }
 
     /// Writes a body, the last sample from `last`, called when all else is written. Returns the length. No allocation.
@@ -74,7 +72,7 @@ impl Encoder {
         last: impl FnOnce() -> u64,
         out: &mut [u8],
     ) -> Result<usize, BufferFull> {
-        let needed = self.max_len(dynamic.natives.capacity());
+        let needed = self.max_len();
         if out.len() < needed {
             return Err(BufferFull { needed });
         }
@@ -161,7 +159,7 @@ impl Encoder {
                     write_bucket(count, decimal::float(bound, scale), exemplar(bucket), writer);
                 }
                 write_bucket(count, f64::INFINITY, exemplar(buckets.len()), writer);
-                let native = native_of(family.id, index).and_then(|position| dynamic?.natives.get(position));
+                let native = native::position_of(family.id, index).and_then(|position| dynamic?.natives.get(position));
                 if let Some(native) = native {
                     write_native(native, writer);
                 }
@@ -177,19 +175,6 @@ impl Encoder {
         }
     }
 }
-
-/// The position among the [`Natives`] of label set `index` of a family; `None` if it has classic buckets alone, because
-/// no finer ones are kept.
-pub fn native_of(family: Id, index: usize) -> Option<usize> {
-    match family {
-        Id::HttpDuration => Some(index),
-        Id::ToxicityProcessing => Some(LANES + index),
-        _ => None,
-    }
-}
-
-/// How many histograms have native buckets.
-pub const NATIVES: usize = LANES + ToxicityModel::TIMED;
 
 /// The constant parts, one after the other.
 struct Parts<'a> {

@@ -15,7 +15,7 @@ use super::labels::{Handler, IRIS_CLASSES, Phase, ToxicityModel};
 use super::native::Natives;
 use super::negotiate::Format;
 use super::process::ProcessFigures;
-use super::protobuf::{Dynamic, NATIVES};
+use super::protobuf::Dynamic;
 use super::series::{ERROR_OVERFLOW, LANES, REQUEST_OVERFLOW, REQUESTS};
 use super::shard::{Buckets, Shard};
 
@@ -58,7 +58,7 @@ impl Snapshot {
             merged: Box::new([0; FINE.buckets()]),
             quantiles,
             p99_ns: [0; INFERENCE.len()],
-            natives: Natives::new(INFERENCE.len(), NATIVES - INFERENCE.len()),
+            natives: Natives::new(),
             exemplars: Exemplars::new(),
             format: Format::Text,
         }
@@ -77,11 +77,6 @@ impl Snapshot {
     /// All that was collected last, for [`Format::Protobuf`].
     pub fn dynamic(&self) -> Dynamic<'_> {
         Dynamic { samples: &self.samples, exemplars: &self.exemplars, natives: &self.natives }
-    }
-
-    /// The most native buckets that there can be.
-    pub fn native_buckets(&self) -> usize {
-        self.natives.capacity()
     }
 
     /// Reads of every shard what `format` has. No allocation.
@@ -291,6 +286,7 @@ mod tests {
     use super::*;
     use crate::metrics::family::Family;
     use crate::metrics::labels::{Method, Status};
+    use crate::metrics::native::HISTOGRAMS;
     use crate::metrics::process::ProcessReader;
     use crate::metrics::shard::Answer;
     use proptest::prelude::*;
@@ -370,7 +366,7 @@ mod tests {
                 let count = native.zero_count + native.buckets.iter().map(|bucket| bucket.1).sum::<u64>();
                 prop_assert_eq!(count, expected);
             }
-            prop_assert!(snapshot.natives.get(NATIVES - 1).is_some() && snapshot.natives.get(NATIVES).is_none());
+            prop_assert!(snapshot.natives.get(HISTOGRAMS - 1).is_some() && snapshot.natives.get(HISTOGRAMS).is_none());
 
             let p99 = lines(Id::DurationP99, 1)[0];
             let exact = all[(all.len() * 99).div_ceil(100) - 1].max(1);
