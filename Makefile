@@ -10,7 +10,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 CARGO ?= cargo
 # Arguments for `run`, `unit` and `bench`, such as ARGS='--listen 127.0.0.1:8000'.
 ARGS ?=
-# Where tests/tools.sh installs what the tests need beside Rust: Python packages, promtool, wrk.
+# Where tests/tools.sh installs what the tests need beside Rust: Python packages, promtool, Alertmanager, wrk.
 TAMIS_TOOLS ?= $(CURDIR)/.tools
 export TAMIS_TOOLS
 PYTHON := $(TAMIS_TOOLS)/venv/bin/python
