@@ -217,7 +217,7 @@ INTERNALS = {
         ("Connections", [
             graph("Open Connections", "By instance.", "short", ("tamis_connections_open{@}", "{{instance}}"), min=0),
             graph("Accepted", "Connections per second.", "cps", ("rate(tamis_connections_accepted_total{@}[R])", "{{instance}}"), min=0),
-            graph("Refused and Timed out", "Requests per second: without a slot, and not arrived in time. RequestsShed over 0 for 5 minutes.", "reqps", [
+            graph("Refused and Timed out", "Requests per second: answered 503 at once, and not arrived in time. RequestsShed over 0 for 5 minutes.", "reqps", [
                 ("rate(tamis_requests_shed_total{@}[R])", "shed {{instance}}"),
                 ("rate(tamis_requests_timed_out_total{@}[R])", "timed out {{instance}}"),
             ], min=0),
