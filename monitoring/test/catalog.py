@@ -12,7 +12,7 @@ import promql_parser as promql
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from common import DAEMON, MONITORING, TOOLS, Failure
+from common import DAEMON, MONITORING, Failure
 
 TARGET = {"job", "instance"}
 DISCOVERED = {"namespace", "pod", "node", "app"}

@@ -1,6 +1,7 @@
 """What can be said of the files without running them: promtool, amtool, Grafana's schema, Kubernetes' schemas."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -9,10 +10,11 @@ from pathlib import Path
 
 import yaml
 
-from common import MONITORING, Failure, free_port, run, tool
+from common import MONITORING, TOOLS, Failure, free_port, run, tool
 from live_config import alertmanager_config, secrets
 
 PROMETHEUS = MONITORING / "prometheus"
+DEPLOY = MONITORING / "kubernetes/deploy.sh"
 
 
 def prometheus() -> str:
@@ -147,20 +149,19 @@ def dropped(written, kept, place: str = ""):
 
 
 def kubernetes() -> str:
-    """Every object against the schemas of the oldest and the newest Kubernetes that the validator has for us."""
+    """Every object that deploy.sh renders, against the schemas of the oldest and the newest Kubernetes of interest."""
     import kubernetes_validate
 
-    from catalog import read_yaml
-
-    kustomize = tool("kustomize")
-    directory = MONITORING / "kubernetes"
+    tool("kustomize")
     counted, custom = 0, 0
-    for overlay in (directory, *sorted(path.parent for path in (directory / "overlays").glob("*/kustomization.yaml"))):
-        text = run(kustomize, "build", "--load-restrictor", "LoadRestrictionsNone", overlay)
-        objects = [value for value in yaml.safe_load_all(text) if value]
+    for variant in ("own", "operator", "gke"):
+        objects = rendered(variant, "elsewhere")
+        references(objects, variant)
         for value in objects:
-            name = f"{overlay.name}: {value['kind']} {value['metadata']['name']}"
-            if value["apiVersion"].startswith(("monitoring.coreos.com/", "monitoring.googleapis.com/")):
+            name = f"{variant}: {value['kind']} {value['metadata']['name']}"
+            if value["metadata"].get("namespace", "elsewhere") != "elsewhere":
+                raise Failure(f"{name}: not in the namespace asked for")
+            if "monitoring." in value["apiVersion"]:
                 custom_resource(value, name)
                 custom += 1
                 continue
@@ -170,20 +171,22 @@ def kubernetes() -> str:
                 except kubernetes_validate.ValidationError as error:
                     raise Failure(f"{name}: {error.message} at {list(error.path)}") from error
             counted += 1
-        references(objects, overlay.name)
-    mounted = {value["metadata"]["name"].rsplit("-", 1)[0]: value.get("data", {}) for value in objects if value["kind"] == "ConfigMap"}
-    if not mounted:
-        raise Failure("no ConfigMap")
-    run("bash", "-n", directory / "deploy.sh")
-    dry = run("bash", directory / "deploy.sh", "render")
-    if [value for value in yaml.safe_load_all(dry) if value] == []:
-        raise Failure("deploy.sh render prints nothing")
     return f"{counted} objects, {custom} custom resources"
+
+
+def rendered(variant: str, namespace: str) -> list:
+    environment = os.environ | {"VARIANT": variant, "NAMESPACE": namespace, "PATH": f"{TOOLS}/bin:{os.environ['PATH']}"}
+    return [value for value in yaml.safe_load_all(run("bash", DEPLOY, "render", env=environment)) if value]
 
 
 def custom_resource(value: dict, name: str):
     """ServiceMonitor and PodMonitoring have no schema here: what we use of them, by their documentation."""
     spec = value["spec"]
+    if value["kind"] in ("PrometheusRule", "Rules"):
+        file = value["metadata"]["name"].removeprefix("tamis-")
+        if spec != yaml.safe_load((PROMETHEUS / f"rules/{file}.yml").read_text(encoding="utf-8")):
+            raise Failure(f"{name}: not the rules of {file}.yml")
+        return
     endpoints = spec.get("endpoints") or []
     allowed = {
         "ServiceMonitor": ({"selector", "namespaceSelector", "endpoints"}, {"port", "path", "interval", "scrapeTimeout", "relabelings", "honorLabels"}),
@@ -212,12 +215,46 @@ def references(objects: list, overlay: str):
 
 
 def shell() -> str:
-    scripts = [MONITORING / "kubernetes/deploy.sh", MONITORING / "test-metrics-flow.sh"]
+    """The scripts parse; deploy.sh, with a kubectl that writes down what it is asked, changes nothing when run dry."""
+    scripts = [DEPLOY, MONITORING / "test-metrics-flow.sh"]
     for script in scripts:
         run("bash", "-n", script)
     if shutil.which("shellcheck"):
         run("shellcheck", *scripts)
-    usage = subprocess.run(["bash", str(scripts[0]), "nonsense"], capture_output=True, text=True, check=False)
-    if usage.returncode != 2 or "deploy" not in usage.stderr:
-        raise Failure("deploy.sh does not refuse a command that it does not know, with its usage")
+    tool("kustomize")
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        asked = directory / "asked"
+        kubectl = directory / "kubectl"
+        kubectl.write_text(f'#!/bin/sh\necho "$*" >>"{asked}"\ncase "$*" in *"-f -"*) cat >/dev/null ;; *"get namespace"*) exit 1 ;; esac\n', encoding="utf-8")
+        kubectl.chmod(0o755)
+        environment = os.environ | {"KUBECTL": str(kubectl), "PATH": f"{TOOLS}/bin:{os.environ['PATH']}", "SECRETS_DIR": name}
+
+        def deploy(command: str, **more):
+            asked.write_text("", encoding="utf-8")
+            done = subprocess.run(["bash", str(DEPLOY), command], env=environment | more, capture_output=True, text=True, check=False)
+            return done.returncode, asked.read_text(encoding="utf-8").splitlines(), done.stderr
+
+        changes = ("apply", "create", "delete", "patch", "replace")
+        for command, code, says, more in (
+            ("nonsense", 2, "usage: deploy.sh", {}),
+            ("deploy", 2, "none of own", {"VARIANT": "helm"}),
+            ("deploy", 1, "slack-url is missing", {}),
+            ("deploy", 1, "not installed", {"KUBECTL": "no-such-kubectl"}),
+        ):
+            returned, lines, said = deploy(command, **more)
+            if returned != code or says not in said or any(word in changes for line in lines for word in line.split()):
+                raise Failure(f"deploy.sh {command} {more}: exit {returned}, {said!r}, asked {lines}")
+        for file in ("slack-url", "smtp-password", "webhook-url", "grafana-admin-password"):
+            (directory / file).write_text("hidden", encoding="utf-8")
+        for variant in ("own", "operator", "gke"):
+            for dry in ("1", ""):
+                returned, lines, said = deploy("deploy", DRY_RUN=dry, VARIANT=variant)
+                made = [line for line in lines if any(word in changes for word in line.split())]
+                if returned != 0 or not made or any("hidden" in line for line in lines):
+                    raise Failure(f"deploy.sh deploy, {variant}: exit {returned}, {said!r}, asked {lines}")
+                if dry and any("--dry-run=" not in line for line in made):
+                    raise Failure(f"deploy.sh deploy, {variant}, run dry, changes something: {made}")
+                if not dry and not any("apply --server-side -f -" in line for line in made):
+                    raise Failure(f"deploy.sh deploy, {variant}, applies nothing: {made}")
     return f"{len(scripts)} scripts"
