@@ -12,6 +12,8 @@ import time
 import traceback
 
 import catalog
+import discovery
+import inhibition
 import live
 import static
 from common import REQUIRED, Failure, Skipped
@@ -19,8 +21,10 @@ from daemon import exposition
 
 STEPS = {
     "prometheus": static.prometheus,
+    "discovery": discovery.check,
     "rule-tests": static.rule_tests,
     "alertmanager": static.alertmanager,
+    "inhibition": inhibition.check,
     "grafana": static.grafana,
     "runbooks": static.runbooks,
     "kubernetes": static.kubernetes,
