@@ -27,9 +27,15 @@ def exposition() -> str:
     """A scrape of a daemon with all of its models."""
     with tempfile.TemporaryDirectory() as directory, Processes(Path(directory)) as processes:
         port = free_port()
-        start(processes, port)
-        loaded = 'model_loaded{model="bert"} 1'
-        return wait_for("bert is loaded", lambda: (text := fetch(f"http://127.0.0.1:{port}/metrics")[1].decode()) and loaded in text and text, 60)
+        process = start(processes, port)
+
+        def loaded() -> str:
+            if process.poll() is not None:
+                raise Failure("the daemon has ended: " + (Path(directory) / "daemon.log").read_text(encoding="utf-8").strip())
+            text = fetch(f"http://127.0.0.1:{port}/metrics")[1].decode()
+            return text if 'model_loaded{model="bert"} 1' in text else ""
+
+        return wait_for("bert is loaded", loaded, 60)
 
 
 class Load:

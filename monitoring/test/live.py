@@ -140,6 +140,9 @@ def story(stack: Stack) -> str:
             del pending[where]
         return not pending
 
+    wait_for("the daemon answers", lambda: process.poll() is not None or fetch(f"http://127.0.0.1:{stack.daemon}/livez")[0] == 200)
+    if process.poll() is not None:
+        raise Failure("the daemon has ended")
     wait_for("Prometheus is ready", lambda: fetch(f"http://127.0.0.1:{stack.prometheus}/-/ready")[0] == 200)
     with daemon.Load(stack.daemon) as load:
         wait_for("the daemon is scraped", lambda: stack.has_data('up{job="iris-api"} == 1'), 60)
