@@ -10,7 +10,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 CARGO ?= cargo
 # Arguments for `run`, `unit` and `bench`, such as ARGS='--listen 127.0.0.1:8000'.
 ARGS ?=
-# Where tests/tools.sh installs what the tests need beside Rust: Python packages, promtool, wrk.
+# Where tests/tools.sh installs what the tests need beside Rust: Python packages, promtool, Alertmanager, wrk.
 TAMIS_TOOLS ?= $(CURDIR)/.tools
 export TAMIS_TOOLS
 PYTHON := $(TAMIS_TOOLS)/venv/bin/python
@@ -27,22 +27,26 @@ DEBUG_BIN := $(TARGET_DIR)/debug/tamis
 RELEASE_BIN := $(TARGET_DIR)/$(TARGET)/release/tamis
 
 # The gate, in order: cheap before dear. The dependency tree is built three times and no more: checked for clippy and
-# rustdoc, built for the tests (dev), built for the release; `promises` points dev-built tests at the release binary.
-GATE := tools fmt-check lint doc unit bench-smoke check-models build promises deny
+# rustdoc, built for the tests (dev), built for the release; `promises` points dev-built tests at the release binary, and
+# `monitoring-test` Prometheus.
+GATE := tools fmt-check lint doc unit bench-smoke check-models build promises monitoring-test deny
 
 # The checks that need no network; the workflow adds `advisories`, whose database is a clone away.
 DENY ?= licenses bans sources
 
+# What monitoring/kubernetes/deploy.sh does, by the names that its users know.
+K8S_MONITORING := $(addprefix k8s-monitoring-,deploy status logs logs-grafana port-forward delete)
+
 BENCHES := $(filter-out floor,$(basename $(notdir $(wildcard benches/*.rs))))
 
-.PHONY: help test quick fmt $(GATE) check-aarch64 documents run bench bench-floor train-iris train train-toxicity train-smoke train-smoke-dvc clean
+.PHONY: help test quick fmt $(GATE) $(K8S_MONITORING) dashboards check-aarch64 documents run bench bench-floor train-iris train train-toxicity train-smoke train-smoke-dvc clean
 
 ifneq ($(filter train train-toxicity,$(MAKECMDGOALS)),)
 $(if $(DATA),,$(error train needs DATA=directory-of-the-data-sets; models/toxicity/README.md lists them))
 endif
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-28s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 test: ## The gate, all that continuous integration runs: each step with its seconds
 	@for step in $(GATE); do
@@ -86,6 +90,9 @@ build: ## The static release binary (TARGET_CPU=x86-64-v3 for AVX2 throughout)
 promises: build ## What README.md promises, tested on the release binary
 	TAMIS_BIN=$(RELEASE_BIN) $(CARGO) test --locked --test promises --test allocations -- --nocapture
 
+monitoring-test: build ## Everything in monitoring/, against real Prometheus and Alertmanager: ARGS='catalog' for one step
+	TAMIS_BIN=$(RELEASE_BIN) $(PYTHON) monitoring/test/run.py $(ARGS)
+
 deny: ## Licences, duplicate versions and sources of the dependencies
 	@if ! $(CARGO) deny --version >/dev/null 2>&1; then
 	  echo "skipped: cargo-deny is not installed (cargo install --locked cargo-deny --version 0.20.2)"
@@ -98,6 +105,27 @@ check-aarch64: ## Compile for aarch64 without linking; needs the Rust target and
 
 documents: ## Write the README's tables anew from the code
 	TAMIS_WRITE_DOCUMENTS=1 $(CARGO) test --locked --test documents
+
+dashboards: ## Write Grafana's dashboards anew from monitoring/grafana/panels.py
+	python3 monitoring/grafana/build.py
+
+k8s-monitoring-deploy: ## Prometheus, Alertmanager and Grafana into the cluster (DRY_RUN=1, SECRETS_DIR=, VARIANT=, NAMESPACE=)
+	monitoring/kubernetes/deploy.sh deploy
+
+k8s-monitoring-status: ## Their pods, services and last events
+	monitoring/kubernetes/deploy.sh status
+
+k8s-monitoring-logs: ## What Prometheus logs
+	monitoring/kubernetes/deploy.sh logs prometheus
+
+k8s-monitoring-logs-grafana: ## What Grafana logs
+	monitoring/kubernetes/deploy.sh logs grafana
+
+k8s-monitoring-port-forward: ## Prometheus on 9090, Alertmanager on 9093, Grafana on 3000
+	monitoring/kubernetes/deploy.sh port-forward
+
+k8s-monitoring-delete: ## Take them out again; namespace, secrets and volumes stay
+	monitoring/kubernetes/deploy.sh delete
 
 run: build ## Serve with the release binary: make run ARGS='--listen 127.0.0.1:8000'
 	$(RELEASE_BIN) $(ARGS)

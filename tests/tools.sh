@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Installs what the tests judge and load the daemon with, into .tools (or $TAMIS_TOOLS):
-#   venv/bin/python     Python with the packages of tests/judges/requirements.txt
-#   bin/promtool, bin/prometheus, bin/wrk
+#   venv/bin/python     Python with the packages of tests/judges/requirements.txt and monitoring/test/requirements.txt
+#   bin/promtool, bin/prometheus, bin/alertmanager, bin/amtool, bin/kustomize, bin/wrk
 # Nothing is installed on the machine itself: Debian packages are unpacked, not configured. Needs Python 3.11 or newer
 # with venv, and apt. Does nothing where all is there; run it again after a failure.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 tools=${TAMIS_TOOLS:-$root/.tools}
-requirements=$root/tests/judges/requirements.txt
+requirements=("$root/tests/judges/requirements.txt" "$root/monitoring/test/requirements.txt")
 mkdir -p "$tools/bin"
 tools=$(cd "$tools" && pwd)
 
@@ -16,14 +16,14 @@ say() { printf 'tools: %s\n' "$*"; }
 
 install_python() {
     local stamp=$tools/venv/requirements.txt
-    if cmp -s "$requirements" "$stamp" && "$tools/venv/bin/python" -c '' 2>/dev/null; then
+    if cmp -s <(cat "${requirements[@]}") "$stamp" && "$tools/venv/bin/python" -c '' 2>/dev/null; then
         say "python packages are there"
         return
     fi
     say "installing python packages into $tools/venv"
     python3 -m venv "$tools/venv"
-    "$tools/venv/bin/pip" install --quiet --disable-pip-version-check -r "$requirements"
-    cp "$requirements" "$stamp"
+    "$tools/venv/bin/pip" install --quiet --disable-pip-version-check "${requirements[@]/#/--requirement=}"
+    cat "${requirements[@]}" >"$stamp"
 }
 
 # The machine's own Debian mirror, from either format of apt's source lists.
@@ -90,6 +90,46 @@ install_prometheus() {
     "$tools/bin/promtool" --version 2>&1 | sed -n '1s/^/tools: /p'
 }
 
+# Debian's Alertmanager reads its default templates from /usr/share/prometheus/alertmanager, which is not there. Our copy
+# of it looks, under a name of the same length, into a directory that a wrapper has opened.
+install_alertmanager() {
+    if "$tools/bin/alertmanager" --version >/dev/null 2>&1 && "$tools/bin/amtool" --version >/dev/null 2>&1; then
+        say "alertmanager and amtool are there"
+        return
+    fi
+    say "unpacking alertmanager"
+    if ! { suite_apt trixie && unpack "$tools/debian" prometheus-alertmanager; }; then
+        say "trixie cannot be had: taking this machine's own suite"
+        own_apt
+        unpack "$tools/debian" prometheus-alertmanager
+    fi
+    sed 's#/usr/share/prometheus/alertmanager#/proc/self/fd/9/./././././././././#g' \
+        "$tools/debian/usr/bin/prometheus-alertmanager" >"$tools/debian/usr/bin/alertmanager"
+    chmod +x "$tools/debian/usr/bin/alertmanager"
+    rm -f "$tools/bin/alertmanager"
+    cat >"$tools/bin/alertmanager" <<WRAPPER
+#!/bin/sh
+exec "$tools/debian/usr/bin/alertmanager" "\$@" 9<"$tools/debian/usr/share/prometheus/alertmanager"
+WRAPPER
+    chmod +x "$tools/bin/alertmanager"
+    ln -sfn "$tools/debian/usr/bin/amtool" "$tools/bin/amtool"
+    "$tools/bin/amtool" --version 2>&1 | sed -n '1s/^/tools: /p'
+}
+
+# bookworm has none: where trixie cannot be had, the tests say what they leave out.
+install_kustomize() {
+    if "$tools/bin/kustomize" version >/dev/null 2>&1; then
+        say "kustomize is there"
+        return
+    fi
+    say "unpacking kustomize"
+    if suite_apt trixie && unpack "$tools/debian" kustomize; then
+        ln -sfn "$tools/debian/usr/bin/kustomize" "$tools/bin/kustomize"
+    else
+        say "trixie cannot be had: no kustomize"
+    fi
+}
+
 # `wrk -v` prints its version and fails.
 wrk_runs() {
     [[ $("$tools/bin/wrk" -v 2>&1 || true) == wrk* ]]
@@ -121,5 +161,7 @@ WRAPPER
 
 install_python
 install_prometheus
+install_alertmanager
+install_kustomize
 install_wrk
 say "all in $tools"
