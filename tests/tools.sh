@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the tests judge and load the daemon with, into .tools (or $TAMIS_TOOLS):
 #   venv/bin/python     Python with the packages of tests/judges/requirements.txt and monitoring/test/requirements.txt
-#   bin/promtool, bin/prometheus, bin/alertmanager, bin/amtool, bin/kustomize, bin/wrk
+#   bin/promtool, bin/prometheus, bin/alertmanager, bin/amtool, bin/kustomize, bin/wrk,
+#   bin/valgrind
 # Nothing is installed on the machine itself: Debian packages are unpacked, not configured. Needs Python 3.11 or newer
 # with venv, and apt. Does nothing where all is there; run it again after a failure.
 set -euo pipefail
@@ -159,9 +160,33 @@ WRAPPER
     wrk_runs
 }
 
+install_valgrind() {
+    if "$tools/bin/valgrind" --version >/dev/null 2>&1; then
+        say "valgrind is there"
+        return
+    fi
+    local own
+    if own=$(type -P valgrind); then
+        say "valgrind is this machine's own"
+        ln -sfn "$own" "$tools/bin/valgrind"
+    else
+        say "unpacking valgrind"
+        own_apt
+        unpack "$tools/valgrind" valgrind
+        rm -f "$tools/bin/valgrind"
+        cat >"$tools/bin/valgrind" <<WRAPPER
+#!/bin/sh
+VALGRIND_LIB="$tools/valgrind/usr/libexec/valgrind" exec "$tools/valgrind/usr/bin/valgrind" "\$@"
+WRAPPER
+        chmod +x "$tools/bin/valgrind"
+    fi
+    "$tools/bin/valgrind" --version | sed 's/^/tools: /'
+}
+
 install_python
 install_prometheus
 install_alertmanager
 install_kustomize
 install_wrk
+install_valgrind
 say "all in $tools"
