@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -272,8 +271,7 @@ def shell() -> str:
     scripts = [DEPLOY, MONITORING / "test-metrics-flow.sh"]
     for script in scripts:
         run("bash", "-n", script)
-    if shutil.which("shellcheck"):
-        run("shellcheck", *scripts)
+    run(Path(sys.executable).parent / "shellcheck", *scripts, MONITORING.parent / "tests/tools.sh")
     tool("kustomize")
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
