@@ -1,4 +1,4 @@
-"""Paths, tools and small helpers that the tests of monitoring/ share."""
+"""Paths, tools and small functions that the tests of monitoring/ share."""
 
 import os
 import shutil
