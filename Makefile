@@ -106,7 +106,7 @@ check-aarch64: ## Compile for aarch64 without linking; needs the Rust target and
 documents: ## Write the README's tables anew from the code
 	TAMIS_WRITE_DOCUMENTS=1 $(CARGO) test --locked --test documents
 
-dashboards: ## Write Grafana's dashboards anew from monitoring/grafana/panels.py
+dashboards: ## Write Grafana's dashboards anew from monitoring/grafana/boards/
 	python3 monitoring/grafana/build.py
 
 k8s-monitoring-deploy: ## Prometheus, Alertmanager and Grafana into the cluster (DRY_RUN=1, SECRETS_DIR=, VARIANT=, NAMESPACE=)

@@ -7,6 +7,8 @@
 #   JOB               default iris-api
 #   WAIT              most seconds that a figure may take to arrive, default 60
 # Sends five requests. Needs curl and python3. Exits with 1 if anything does not flow, with a line for what.
+# `ok` never fails: `CHECK && ok ... || bad ...` says one of the two.
+# shellcheck disable=SC2015
 set -uo pipefail
 
 tamis=${TAMIS_URL:-http://localhost:8000}

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Prints Grafana's dashboards from the descriptions in panels.py.
+"""Prints Grafana's dashboards from the descriptions in boards/.
 
     build.py            write dashboards/*.json
     build.py --check    compare them with what would be written; 1 if one differs
@@ -11,7 +11,7 @@ import json
 import sys
 from pathlib import Path
 
-import panels
+import boards
 
 HERE = Path(__file__).resolve().parent / "dashboards"
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
@@ -48,7 +48,12 @@ def options(kind: str, panel: dict) -> dict:
     calculated = {"calcs": ["lastNotNull"], "fields": "", "values": False}
     if kind == "timeseries":
         return {
-            "legend": {"calcs": ["lastNotNull", "max"], "displayMode": "table", "placement": "bottom", "showLegend": True},
+            "legend": {
+                "calcs": ["lastNotNull", "max"],
+                "displayMode": "table",
+                "placement": "bottom",
+                "showLegend": True,
+            },
             "tooltip": {"mode": "multi", "sort": "desc"},
         }
     if kind == "stat":
@@ -61,7 +66,12 @@ def options(kind: str, panel: dict) -> dict:
             "textMode": panel.get("text", "auto"),
         }
     if kind == "bargauge":
-        return {"displayMode": "gradient", "orientation": "horizontal", "reduceOptions": calculated, "showUnfilled": True}
+        return {
+            "displayMode": "gradient",
+            "orientation": "horizontal",
+            "reduceOptions": calculated,
+            "showUnfilled": True,
+        }
     if kind == "state-timeline":
         return {
             "mergeValues": True,
@@ -74,7 +84,14 @@ def options(kind: str, panel: dict) -> dict:
         return {
             "calculate": False,
             "cellGap": 1,
-            "color": {"mode": "scheme", "scheme": "Oranges", "steps": 64, "exponent": 0.5, "fill": "dark-orange", "reverse": False},
+            "color": {
+                "mode": "scheme",
+                "scheme": "Oranges",
+                "steps": 64,
+                "exponent": 0.5,
+                "fill": "dark-orange",
+                "reverse": False,
+            },
             "legend": {"show": True},
             "rowsFrame": {"layout": "auto"},
             "tooltip": {"show": True, "yHistogram": True},
@@ -194,7 +211,16 @@ def annotation(name: str, color: str, text: str, title: str, tags: str) -> dict:
 
 
 def dashboard(description: dict) -> dict:
-    variables = [{"name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus", "hide": 0, "refresh": 1}]
+    variables = [
+        {
+            "name": "datasource",
+            "label": "Data source",
+            "type": "datasource",
+            "query": "prometheus",
+            "hide": 0,
+            "refresh": 1,
+        }
+    ]
     variables += [variable(*of) for of in description["variables"]]
     return {
         "uid": description["uid"],
@@ -211,8 +237,16 @@ def dashboard(description: dict) -> dict:
         "annotations": {"list": [annotation(*of) for of in description["annotations"]]},
         "links": [
             {
-                "title": "tamis", "type": "dashboards", "tags": ["tamis"], "asDropdown": True, "includeVars": True,
-                "keepTime": True, "targetBlank": False, "icon": "external link", "tooltip": "", "url": "",
+                "title": "tamis",
+                "type": "dashboards",
+                "tags": ["tamis"],
+                "asDropdown": True,
+                "includeVars": True,
+                "keepTime": True,
+                "targetBlank": False,
+                "icon": "external link",
+                "tooltip": "",
+                "url": "",
             }
         ],
         "templating": {"list": variables},
@@ -223,7 +257,7 @@ def dashboard(description: dict) -> dict:
 def main() -> int:
     wrong = 0
     expected = set()
-    for description in panels.DASHBOARDS:
+    for description in boards.DASHBOARDS:
         path = HERE / f"{description['uid']}.json"
         expected.add(path)
         text = json.dumps(dashboard(description), indent=2, ensure_ascii=False) + "\n"

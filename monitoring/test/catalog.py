@@ -1,7 +1,7 @@
-"""Whether every metric and label that a rule, a dashboard or a document names exists, and every metric is read by something.
+"""Whether every metric and label that a rule, a dashboard or a document names exists, and all metrics are read.
 
-What exists is what the daemon says: `tamis print-metrics` for names and labels, a scrape for the label values, which are
-closed sets: a selector that can match no series is an error.
+What exists is what the daemon says: `tamis print-metrics` for names and labels, a scrape for the label values. These
+are closed sets: a selector that can match no series is an error.
 """
 
 import json
@@ -10,9 +10,8 @@ import subprocess
 
 import promql_parser as promql
 import yaml
-from prometheus_client.parser import text_string_to_metric_families
-
 from common import DAEMON, MONITORING, Failure
+from prometheus_client.parser import text_string_to_metric_families
 
 TARGET = {"job", "instance"}
 DISCOVERED = {"namespace", "pod", "node", "app"}
@@ -27,7 +26,12 @@ class Catalog:
         for line in subprocess.check_output([DAEMON, "print-metrics"], text=True).splitlines()[2:]:
             name, kind, _, labels, *_ = (cell.strip() for cell in line.strip("|").split(" | "))
             name, labels = name.strip("` "), set(re.findall(r"`(\w+)`", labels))
-            samples = {"counter": [""], "gauge": [""], "summary": ["_sum", "_count"], "histogram": ["_sum", "_count", "_bucket"]}
+            samples = {
+                "counter": [""],
+                "gauge": [""],
+                "summary": ["_sum", "_count"],
+                "histogram": ["_sum", "_count", "_bucket"],
+            }
             self.families[name] = {name + suffix for suffix in samples[kind]}
             for sample in self.families[name]:
                 self.labels[sample] = labels | TARGET | DISCOVERED | ({"le"} if sample.endswith("_bucket") else set())
@@ -54,7 +58,7 @@ class Catalog:
 
 
 class Reader:
-    """Reads expressions against a catalog: infers the labels of what each yields, notes the metrics read and what is wrong."""
+    """Reads expressions against a catalog: infers the labels of each, notes what is read and what is wrong."""
 
     def __init__(self, catalog: Catalog):
         self.catalog, self.read, self.wrong, self.where = catalog, set(), [], ""
@@ -108,7 +112,11 @@ class Reader:
 
     def call(self, node) -> set:
         name, arguments = node.func.name, node.args
-        vectors = [self.labels(argument) for argument in arguments if not isinstance(argument, (promql.StringLiteral, promql.NumberLiteral))]
+        vectors = [
+            self.labels(argument)
+            for argument in arguments
+            if not isinstance(argument, (promql.StringLiteral, promql.NumberLiteral))
+        ]
         labels = vectors[0] if vectors else set()
         if name == "label_replace":
             self.need([arguments[3].val], labels, "label_replace")
@@ -130,7 +138,9 @@ class Reader:
             self.complain(f"there is no metric {name}")
             return set()
         if name in catalog.series:
-            own = [matcher for matcher in matchers if matcher.name not in TARGET | DISCOVERED and "$" not in matcher.value]
+            own = [
+                matcher for matcher in matchers if matcher.name not in TARGET | DISCOVERED and "$" not in matcher.value
+            ]
             if not any(all(matches(matcher, labels) for matcher in own) for labels in catalog.series[name]):
                 self.complain(f"no series of {name} has {own}")
         return known[name]
@@ -149,7 +159,12 @@ def read_yaml(path: str):
 
 def rules() -> list:
     """Every rule with its group's name, recording rules first."""
-    return [rule for file in ("recording", "alerts") for group in read_yaml(f"prometheus/rules/{file}.yml")["groups"] for rule in group["rules"]]
+    return [
+        rule
+        for file in ("recording", "alerts")
+        for group in read_yaml(f"prometheus/rules/{file}.yml")["groups"]
+        for rule in group["rules"]
+    ]
 
 
 def queries() -> list:
@@ -161,7 +176,9 @@ def queries() -> list:
             found += [(board["uid"], panel["title"], target["expr"]) for target in panel.get("targets", [])]
         found += [(board["uid"], f"annotation {note['name']}", note["expr"]) for note in board["annotations"]["list"]]
         for variable in board["templating"]["list"]:
-            if values := re.fullmatch(r"label_values\((.*), *(\w+)\)", variable["query"]["query"] if variable["type"] == "query" else ""):
+            if values := re.fullmatch(
+                r"label_values\((.*), *(\w+)\)", variable["query"]["query"] if variable["type"] == "query" else ""
+            ):
                 found.append((board["uid"], f"variable {variable['name']}", f"sum by ({values[2]}) ({values[1]})"))
     return found
 
@@ -203,7 +220,9 @@ def check(exposition: str) -> str:
     unused = read_yaml("unused.yml")
     for family, samples in catalog.families.items():
         if bool(samples & reader.read) == (family in unused):
-            state = "is read, and stands in" if family in unused else "is read by no panel and no rule, and is missing in"
+            state = (
+                "is read, and stands in" if family in unused else "is read by no panel and no rule, and is missing in"
+            )
             reader.wrong.append(f"{family} {state} unused.yml")
     for name in sorted(set(unused) - set(catalog.families)):
         reader.wrong.append(f"unused.yml names {name}, which does not exist")
@@ -211,4 +230,5 @@ def check(exposition: str) -> str:
         reader.wrong.append(f"external.yml names {name}, which nothing reads")
     if reader.wrong:
         raise Failure("\n".join(reader.wrong))
-    return f"{len(catalog.families)} metrics, {len(catalog.recorded)} recorded, {len(catalog.external)} external, {len(queries())} queries"
+    ours, others = len(catalog.families), len(catalog.external)
+    return f"{ours} metrics, {len(catalog.recorded)} recorded, {others} external, {len(queries())} queries"

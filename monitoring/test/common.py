@@ -1,4 +1,4 @@
-"""Paths, tools and small helpers that the tests of monitoring/ share."""
+"""Paths, tools and small functions that the tests of monitoring/ share."""
 
 import os
 import shutil
@@ -35,7 +35,7 @@ def tool(name: str) -> str:
 
 def run(*command, **more) -> str:
     """The standard output of a command that succeeds; else a Failure with all that it said."""
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, **more)
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False, **more)
     if done.returncode != 0:
         raise Failure(f"{' '.join(str(part) for part in command)}\n{done.stdout}{done.stderr}".rstrip())
     return done.stdout
@@ -47,7 +47,9 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def fetch(url: str, body: bytes | None = None, content_type: str = "application/json", timeout: float = 10) -> tuple[int, bytes]:
+def fetch(
+    url: str, body: bytes | None = None, content_type: str = "application/json", timeout: float = 10
+) -> tuple[int, bytes]:
     """Status and body; of errors too. 0 where nobody answers."""
     request = urllib.request.Request(url, data=body, headers={"content-type": content_type} if body is not None else {})
     try:

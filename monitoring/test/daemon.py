@@ -13,7 +13,12 @@ from common import DAEMON, Failure, Processes, Skipped, fetch, free_port, wait_f
 FLOWERS = ([5.1, 3.5, 1.4, 0.2], [6.0, 2.7, 5.1, 1.6], [6.7, 3.0, 5.2, 2.3], [5.9, 3.0, 4.2, 1.5])
 # Of each kind that is turned on and off.
 CLIENTS = 12
-TEXTS = ("Thank you for the kind words.", "You are stupid and I hate you!", "The train leaves at noon.", "Nobody likes you, go away.")
+TEXTS = (
+    "Thank you for the kind words.",
+    "You are stupid and I hate you!",
+    "The train leaves at noon.",
+    "Nobody likes you, go away.",
+)
 
 
 def start(processes: Processes, port: int, *flags):
@@ -31,7 +36,9 @@ def exposition() -> str:
 
         def loaded() -> str:
             if process.poll() is not None:
-                raise Failure("the daemon has ended: " + (Path(directory) / "daemon.log").read_text(encoding="utf-8").strip())
+                raise Failure(
+                    "the daemon has ended: " + (Path(directory) / "daemon.log").read_text(encoding="utf-8").strip()
+                )
             text = fetch(f"http://127.0.0.1:{port}/metrics")[1].decode()
             return text if 'model_loaded{model="bert"} 1' in text else ""
 
@@ -63,7 +70,7 @@ class Load:
         self.answers[status] = self.answers.get(status, 0) + 1
 
     def steady(self, index: int):
-        """About 25 requests a second, on one connection while there is one; a mistake whenever their share asks for one."""
+        """About 25 requests a second, on one connection while it lasts; mistakes as their share asks."""
         connection, sent, mistakes = None, index, 0.0
         while not self.ended.wait(0.03):
             connection = connection or http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
@@ -71,7 +78,12 @@ class Load:
             mistakes += self.wrong
             if mistakes >= 1:
                 mistakes -= 1
-                path, body = (("/predict", {"features": [1]}), ("/analyze", {"text": ""}), ("/nowhere", {}), ("/predict", {}))[sent % 4]
+                path, body = (
+                    ("/predict", {"features": [1]}),
+                    ("/analyze", {"text": ""}),
+                    ("/nowhere", {}),
+                    ("/predict", {}),
+                )[sent % 4]
             elif sent % 40 == 0:
                 path, body = "/analyze", {"text": TEXTS[sent % 4], "model": "bert"}
             elif sent % 2:
@@ -96,7 +108,10 @@ class Load:
             body = json.dumps({"text": TEXTS[index % 4]}).encode()
             try:
                 with socket.create_connection(("127.0.0.1", self.port), 10) as stream:
-                    stream.sendall(f"POST /analyze HTTP/1.1\r\nhost: tamis\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {len(body)}\r\n\r\n".encode())
+                    stream.sendall(
+                        b"POST /analyze HTTP/1.1\r\nhost: tamis\r\nconnection: close\r\n"
+                        b"content-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
+                    )
                     time.sleep(1.2)
                     stream.sendall(body)
                     self.count(int(stream.recv(4096).split(b" ")[1]))

@@ -1,11 +1,10 @@
-"""Whom prometheus-kubernetes.yml scrapes, and as what: its own relabelings, by promtool, over pods as a cluster describes them."""
+"""Whom prometheus-kubernetes.yml scrapes, and as what: its relabelings, by promtool, over what a cluster describes."""
 
 import json
 import tempfile
 from pathlib import Path
 
 import yaml
-
 from common import MONITORING, Failure, run, tool
 
 TAMIS = {"app_kubernetes_io_name": "tamis"}
@@ -15,10 +14,15 @@ SCRAPED = {"scrape": "true", "port": "8000", "path": "/metrics"}
 def pod(ip: str, labels: dict, annotations: dict, phase: str = "Running", port: str = "8000") -> dict:
     """A target of role pod: one for each port that a container declares."""
     described = {f"__meta_kubernetes_pod_label_{name}": value for name, value in labels.items()}
-    described |= {f"__meta_kubernetes_pod_annotation_prometheus_io_{name}": value for name, value in annotations.items()}
     described |= {
-        "__meta_kubernetes_pod_phase": phase, "__meta_kubernetes_pod_ip": ip, "__meta_kubernetes_namespace": "mlops",
-        "__meta_kubernetes_pod_name": f"pod-{ip}", "__meta_kubernetes_pod_node_name": "node-1",
+        f"__meta_kubernetes_pod_annotation_prometheus_io_{name}": value for name, value in annotations.items()
+    }
+    described |= {
+        "__meta_kubernetes_pod_phase": phase,
+        "__meta_kubernetes_pod_ip": ip,
+        "__meta_kubernetes_namespace": "mlops",
+        "__meta_kubernetes_pod_name": f"pod-{ip}",
+        "__meta_kubernetes_pod_node_name": "node-1",
     }
     return {"targets": [f"{ip}:{port}"], "labels": described}
 
@@ -37,9 +41,27 @@ FOUND = {
         pod("10.0.0.7", {"app": "redis"}, {}, port="6379"),
     ],
     "endpoints": [
-        {"targets": ["10.0.1.1:8080"], "labels": {"__meta_kubernetes_service_label_app_kubernetes_io_name": "kube-state-metrics", "__meta_kubernetes_endpoint_port_name": "http-metrics"}},
-        {"targets": ["10.0.1.1:8081"], "labels": {"__meta_kubernetes_service_label_app_kubernetes_io_name": "kube-state-metrics", "__meta_kubernetes_endpoint_port_name": "telemetry"}},
-        {"targets": ["10.0.1.2:80"], "labels": {"__meta_kubernetes_service_label_app_kubernetes_io_name": "other", "__meta_kubernetes_endpoint_port_name": "http"}},
+        {
+            "targets": ["10.0.1.1:8080"],
+            "labels": {
+                "__meta_kubernetes_service_label_app_kubernetes_io_name": "kube-state-metrics",
+                "__meta_kubernetes_endpoint_port_name": "http-metrics",
+            },
+        },
+        {
+            "targets": ["10.0.1.1:8081"],
+            "labels": {
+                "__meta_kubernetes_service_label_app_kubernetes_io_name": "kube-state-metrics",
+                "__meta_kubernetes_endpoint_port_name": "telemetry",
+            },
+        },
+        {
+            "targets": ["10.0.1.2:80"],
+            "labels": {
+                "__meta_kubernetes_service_label_app_kubernetes_io_name": "other",
+                "__meta_kubernetes_endpoint_port_name": "http",
+            },
+        },
     ],
     "node": [{"targets": ["10.0.2.1:10250"], "labels": {"__meta_kubernetes_node_name": "node-1"}}],
 }
@@ -50,9 +72,18 @@ WANTED = {
         "http://10.0.0.1:8000/metrics": {"namespace": "mlops", "pod": "pod-10.0.0.1", "node": "node-1"},
         "https://10.0.0.2:8443/admin/metrics": {"namespace": "mlops", "pod": "pod-10.0.0.2", "node": "node-1"},
     },
-    "kubernetes-pods": {"http://10.0.0.6:5000/metrics": {"app": "backend-api", "namespace": "mlops", "pod": "pod-10.0.0.6", "node": "node-1"}},
+    "kubernetes-pods": {
+        "http://10.0.0.6:5000/metrics": {
+            "app": "backend-api",
+            "namespace": "mlops",
+            "pod": "pod-10.0.0.6",
+            "node": "node-1",
+        }
+    },
     "kube-state-metrics": {"http://10.0.1.1:8080/metrics": {}},
-    "kubernetes-cadvisor": {"https://kubernetes.default.svc:443/api/v1/nodes/node-1/proxy/metrics/cadvisor": {"node": "node-1"}},
+    "kubernetes-cadvisor": {
+        "https://kubernetes.default.svc:443/api/v1/nodes/node-1/proxy/metrics/cadvisor": {"node": "node-1"}
+    },
 }
 
 
@@ -77,7 +108,10 @@ def check() -> str:
             for labels in (target["labels"] for target in targets if target.get("labels")):
                 url = f"{labels['__scheme__']}://{labels['__address__']}{labels['__metrics_path__']}"
                 found[url] = {label: value for label, value in labels.items() if not label.startswith("__")}
-            wanted = {url: labels | {"job": name, "instance": url.split("/")[2]} for url, labels in WANTED[name].items()}
+            wanted = {
+                url: labels | {"job": name, "instance": url.split("/")[2]} for url, labels in WANTED[name].items()
+            }
             if found != wanted:
                 raise Failure(f"{name} finds {found}, not {wanted}")
-    return f"{len(jobs)} jobs, {sum(len(targets) for targets in WANTED.values())} targets of {sum(len(found) for found in FOUND.values())}"
+    scraped, there = (sum(len(targets) for targets in sets.values()) for sets in (WANTED, FOUND))
+    return f"{len(jobs)} jobs, {scraped} targets of {there}"

@@ -26,13 +26,19 @@ CASES = {
         (alert("ModelNotLoaded", "critical", component="model", job="iris-api", model="iris", **B), True),
         (alert("HighToxicityRate", "warning", component="toxicity", job="iris-api"), True),
         (alert("HighErrorRate", "warning", component="api", job="another"), True),
-        (alert("PodCrashLooping", "warning", component="kubernetes", namespace="mlops", pod="p", container="tamis"), True),
+        (
+            alert("PodCrashLooping", "warning", component="kubernetes", namespace="mlops", pod="p", container="tamis"),
+            True,
+        ),
     ],
     "no instance is known": [
         (alert("IrisAPIDown", "critical", **API), True),
         (alert("HighToxicityRate", "warning", component="toxicity", job="iris-api"), False),
         (alert("AvailabilityBudgetBurn", "critical", component="objectives", job="iris-api"), False),
-        (alert("PodCrashLooping", "warning", component="kubernetes", namespace="mlops", pod="p", container="tamis"), True),
+        (
+            alert("PodCrashLooping", "warning", component="kubernetes", namespace="mlops", pod="p", container="tamis"),
+            True,
+        ),
     ],
     "two instances are down": [
         (alert("IrisAPIDown", "critical", **API, **A), True),
@@ -51,32 +57,38 @@ CASES = {
 
 
 def check() -> str:
-    count = 0
     for name, members in CASES.items():
-        with tempfile.TemporaryDirectory() as place, Processes(Path(place)) as processes:
-            directory, port = Path(place), free_port()
-            (directory / "alertmanager.yml").write_text(alertmanager_config(secrets(directory, free_port()), free_port()), encoding="utf-8")
-            processes.start("alertmanager", tool("alertmanager"), f"--config.file={directory}/alertmanager.yml", f"--storage.path={directory}/data",
-                            f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address=")
-            base = f"http://127.0.0.1:{port}"
-            wait_for("Alertmanager is ready", lambda: fetch(f"{base}/-/ready")[0] == 200)
-            body = json.dumps([{"labels": labels, "annotations": {}, "endsAt": "2999-01-01T00:00:00Z"} for labels, _ in members]).encode()
-            if fetch(f"{base}/api/v2/alerts", body)[0] != 200:
-                raise Failure(f"{name}: Alertmanager takes no alerts")
+        with tempfile.TemporaryDirectory() as directory, Processes(Path(directory)) as processes:
+            case(name, members, Path(directory), processes)
+    return f"{len(CASES)} cases, {sum(len(members) for members in CASES.values())} alerts"
 
-            wanted = {frozenset(labels.items()): told for labels, told in members}
 
-            def told() -> dict:
-                alerts = json.loads(fetch(f"{base}/api/v2/alerts")[1])
-                return {frozenset(one["labels"].items()): not one["status"]["inhibitedBy"] for one in alerts}
+def case(name: str, members: list, directory: Path, processes: Processes):
+    """Gives the alerts to an Alertmanager with the shipped rules, and asks it about each."""
+    port, config = free_port(), directory / "alertmanager.yml"
+    config.write_text(alertmanager_config(secrets(directory, free_port()), free_port()), encoding="utf-8")
+    flags = (f"--config.file={config}", f"--storage.path={directory}/data", "--cluster.listen-address=")
+    processes.start("alertmanager", tool("alertmanager"), *flags, f"--web.listen-address=127.0.0.1:{port}")
+    base = f"http://127.0.0.1:{port}"
+    wait_for("Alertmanager is ready", lambda: fetch(f"{base}/-/ready")[0] == 200)
+    given = [{"labels": labels, "annotations": {}, "endsAt": "2999-01-01T00:00:00Z"} for labels, _ in members]
+    if fetch(f"{base}/api/v2/alerts", json.dumps(given).encode())[0] != 200:
+        raise Failure(f"{name}: Alertmanager takes no alerts")
+    wanted = {frozenset(labels.items()): told for labels, told in members}
 
-            try:
-                wait_for(name, lambda: told() == wanted, 5)
-            except Failure as late:
-                wrong = [f"{dict(labels)} is {'told' if is_told else 'held back'}" for labels, is_told in told().items() if wanted[labels] != is_told]
-                raise Failure(f"{name}: " + "; ".join(wrong)) from late
-            count += len(members)
-            groups = json.loads(fetch(f"{base}/api/v2/alerts/groups")[1])
-            if wrong := [group["labels"] for group in groups if group["labels"].keys() != {"alertname", "severity", "component"}]:
-                raise Failure(f"{name}: grouped by {wrong}")
-    return f"{len(CASES)} cases, {count} alerts"
+    def told() -> dict:
+        alerts = json.loads(fetch(f"{base}/api/v2/alerts")[1])
+        return {frozenset(one["labels"].items()): not one["status"]["inhibitedBy"] for one in alerts}
+
+    try:
+        wait_for(name, lambda: told() == wanted, 5)
+    except Failure as late:
+        wrong = [
+            (dict(labels), "told" if is_told else "held back") for labels, is_told in told().items() - wanted.items()
+        ]
+        raise Failure(f"{name}: " + "; ".join(f"{labels} is {state}" for labels, state in wrong)) from late
+    groups = json.loads(fetch(f"{base}/api/v2/alerts/groups")[1])
+    if wrong := [
+        group["labels"] for group in groups if group["labels"].keys() != {"alertname", "severity", "component"}
+    ]:
+        raise Failure(f"{name}: grouped by {wrong}")

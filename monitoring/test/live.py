@@ -1,8 +1,8 @@
 """The daemon under load, a real Prometheus that scrapes it every second, a real Alertmanager that delivers to sinks.
 
-Alerts fire for real and resolve: many mistakes (HighErrorRate), slow bodies (HighLatency), a killed process (IrisAPIDown),
-a restart whose storage does not answer (ModelNotLoaded). Every panel's and rule's expression returns data meanwhile.
-The shipped files are run, with the addresses and times of live_config.py.
+Alerts fire for real and resolve: many mistakes (HighErrorRate), slow bodies (HighLatency), a killed process
+(IrisAPIDown), a restart whose storage does not answer (ModelNotLoaded). Every panel's and rule's expression returns
+data meanwhile. The shipped files are run, with the addresses and times of live_config.py.
 """
 
 import json
@@ -14,11 +14,11 @@ import time
 import urllib.parse
 from pathlib import Path
 
-import promql_parser as promql
-
 import catalog
 import daemon
+import promql_parser as promql
 from common import MONITORING, ROOT, Failure, Processes, fetch, free_port, run, tool, wait_for
+from grafana_stand_in import GrafanaStandIn
 from live_config import alertmanager_config, prometheus_config, rules_config, secrets, shortened
 from sinks import Sinks
 
@@ -36,14 +36,31 @@ class Stack:
         (directory / "rules").mkdir()
         for name in ("recording.yml", "alerts.yml"):
             (directory / "rules" / name).write_text(rules_config(name), encoding="utf-8")
-        (directory / "prometheus.yml").write_text(prometheus_config(directory, self.daemon, self.alertmanager, self.prometheus), encoding="utf-8")
-        (directory / "alertmanager.yml").write_text(alertmanager_config(secrets(directory, sinks.port), sinks.smtp_port), encoding="utf-8")
+        (directory / "prometheus.yml").write_text(
+            prometheus_config(directory, self.daemon, self.alertmanager, self.prometheus), encoding="utf-8"
+        )
+        (directory / "alertmanager.yml").write_text(
+            alertmanager_config(secrets(directory, sinks.port), sinks.smtp_port), encoding="utf-8"
+        )
         self.amtool = tool("amtool")
-        processes.start("alertmanager", tool("alertmanager"), f"--config.file={directory}/alertmanager.yml", f"--storage.path={directory}/alertmanager",
-                        f"--web.listen-address=127.0.0.1:{self.alertmanager}", "--cluster.listen-address=")
-        processes.start("prometheus", tool("prometheus"), f"--config.file={directory}/prometheus.yml", f"--storage.tsdb.path={directory}/data",
-                        f"--web.listen-address=127.0.0.1:{self.prometheus}", "--storage.tsdb.retention.time=15d",
-                        "--rules.alert.resend-delay=1s", "--query.lookback-delta=5s")
+        processes.start(
+            "alertmanager",
+            tool("alertmanager"),
+            f"--config.file={directory}/alertmanager.yml",
+            f"--storage.path={directory}/alertmanager",
+            f"--web.listen-address=127.0.0.1:{self.alertmanager}",
+            "--cluster.listen-address=",
+        )
+        processes.start(
+            "prometheus",
+            tool("prometheus"),
+            f"--config.file={directory}/prometheus.yml",
+            f"--storage.tsdb.path={directory}/data",
+            f"--web.listen-address=127.0.0.1:{self.prometheus}",
+            "--storage.tsdb.retention.time=15d",
+            "--rules.alert.resend-delay=1s",
+            "--query.lookback-delta=5s",
+        )
 
     def ask(self, path: str):
         status, body = fetch(f"http://127.0.0.1:{self.prometheus}/api/v1/{path}")
@@ -66,8 +83,22 @@ class Stack:
 
     def fires(self, alert: str, *ways: str):
         wait_for(f"{alert} fires", lambda: alert in self.firing(), 60)
-        wait_for(f"Alertmanager has {alert}", lambda: alert in run(
-            self.amtool, f"--alertmanager.url=http://127.0.0.1:{self.alertmanager}", "alert", "query", "-o", "simple", f"alertname={alert}"), 30)
+        wait_for(
+            f"Alertmanager has {alert}",
+            lambda: (
+                alert
+                in run(
+                    self.amtool,
+                    f"--alertmanager.url=http://127.0.0.1:{self.alertmanager}",
+                    "alert",
+                    "query",
+                    "-o",
+                    "simple",
+                    f"alertname={alert}",
+                )
+            ),
+            30,
+        )
         self.delivered(alert, "firing", ways)
 
     def resolves(self, alert: str, *ways: str):
@@ -76,7 +107,9 @@ class Stack:
 
     def delivered(self, alert: str, status: str, ways):
         for way in ways:
-            wait_for(f"{way} is told that {alert} is {status}", lambda way=way: getattr(self.sinks, way)(alert, status), 30)
+            wait_for(
+                f"{way} is told that {alert} is {status}", lambda way=way: getattr(self.sinks, way)(alert, status), 30
+            )
 
 
 def operands(node) -> list:
@@ -124,8 +157,15 @@ def check() -> str:
             try:
                 counted = story(stack)
             except Failure as failure:
-                tails = [f"{log.name}: {line}" for log in sorted(directory.glob("*.log")) for line in log.read_text(errors="replace").splitlines()[-5:]]
-                raise Failure(f"{failure}\nafter {time.monotonic() - begin:.0f} s, firing {sorted(stack.firing())}\n" + "\n".join(tails)) from failure
+                tails = [
+                    f"{log.name}: {line}"
+                    for log in sorted(directory.glob("*.log"))
+                    for line in log.read_text(errors="replace").splitlines()[-5:]
+                ]
+                raise Failure(
+                    f"{failure}\nafter {time.monotonic() - begin:.0f} s, firing {sorted(stack.firing())}\n"
+                    + "\n".join(tails)
+                ) from failure
     return counted
 
 
@@ -140,7 +180,10 @@ def story(stack: Stack) -> str:
             del pending[where]
         return not pending
 
-    wait_for("the daemon answers", lambda: process.poll() is not None or fetch(f"http://127.0.0.1:{stack.daemon}/livez")[0] == 200)
+    wait_for(
+        "the daemon answers",
+        lambda: process.poll() is not None or fetch(f"http://127.0.0.1:{stack.daemon}/livez")[0] == 200,
+    )
     if process.poll() is not None:
         raise Failure("the daemon has ended")
     wait_for("Prometheus is ready", lambda: fetch(f"http://127.0.0.1:{stack.prometheus}/-/ready")[0] == 200)
@@ -185,7 +228,11 @@ def story(stack: Stack) -> str:
     if pending:
         raise Failure("no data for\n" + "\n".join(pending))
     posts, mails = len(stack.sinks.posts), len(stack.sinks.mails)
-    return f"4 alerts fired, were delivered and resolved, {total} expressions returned data, {sum(load.answers.values())} requests, {posts} posts, {mails} mails"
+    requests = sum(load.answers.values())
+    return (
+        f"4 alerts fired, were delivered and resolved, {total} expressions returned data, "
+        f"{requests} requests, {posts} posts, {mails} mails"
+    )
 
 
 def wait_until(condition, seconds: float):
@@ -207,8 +254,17 @@ def written(fifo: Path, content: bytes) -> bool:
 
 def healthy_rules(stack: Stack):
     """Every rule is evaluated without an error, every target is up, Alertmanager is known."""
-    wrong = [f"{rule['name']}: {rule.get('lastError')}" for group in stack.ask("rules")["groups"] for rule in group["rules"] if rule["health"] != "ok"]
-    wrong += [f"{target['scrapeUrl']}: {target['lastError']}" for target in stack.ask("targets")["activeTargets"] if target["health"] != "up"]
+    wrong = [
+        f"{rule['name']}: {rule.get('lastError')}"
+        for group in stack.ask("rules")["groups"]
+        for rule in group["rules"]
+        if rule["health"] != "ok"
+    ]
+    wrong += [
+        f"{target['scrapeUrl']}: {target['lastError']}"
+        for target in stack.ask("targets")["activeTargets"]
+        if target["health"] != "up"
+    ]
     if not stack.ask("alertmanagers")["activeAlertmanagers"]:
         wrong.append("Prometheus knows no Alertmanager")
     if wrong:
@@ -217,10 +273,26 @@ def healthy_rules(stack: Stack):
 
 def flow(stack: Stack):
     """test-metrics-flow.sh proves the flow, and says so where there is none."""
-    script = MONITORING / "test-metrics-flow.sh"
-    addresses = {"TAMIS_URL": stack.daemon, "PROMETHEUS_URL": stack.prometheus, "ALERTMANAGER_URL": stack.alertmanager}
-    environment = os.environ | {name: f"http://127.0.0.1:{port}" for name, port in addresses.items()} | {"WAIT": "20"}
-    run("bash", script, env=environment)
-    broken = environment | {"PROMETHEUS_URL": f"http://127.0.0.1:{free_port()}", "WAIT": "1"}
-    if subprocess.run(["bash", str(script)], env=broken, capture_output=True, check=False).returncode != 1:
-        raise Failure("test-metrics-flow.sh does not fail without Prometheus")
+    ports = {"TAMIS_URL": stack.daemon, "PROMETHEUS_URL": stack.prometheus, "ALERTMANAGER_URL": stack.alertmanager}
+    addresses = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
+
+    def asked(**more) -> tuple[int, str]:
+        command, environment = ["bash", str(MONITORING / "test-metrics-flow.sh")], os.environ | addresses | more
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout
+
+    with GrafanaStandIn(addresses["PROMETHEUS_URL"]) as grafana:
+        code, said = asked(GRAFANA_URL=grafana.url)
+        if code != 0 or not all(part in said for part in ("metrics flow:", "has the dashboard tamis internals")):
+            raise Failure(f"test-metrics-flow.sh: {code}\n{said}")
+        # A Grafana without a data source is what once went unnoticed.
+        grafana.sources = []
+        broken = {
+            "has no Prometheus as its default data source": {"GRAFANA_URL": grafana.url},
+            "is not ready": {"PROMETHEUS_URL": f"http://127.0.0.1:{free_port()}", "WAIT": "1"},
+            "has no target of the job": {"JOB": "nobody", "WAIT": "1"},
+        }
+        for wanted, more in broken.items():
+            code, said = asked(**more)
+            if code != 1 or wanted not in said:
+                raise Failure(f"test-metrics-flow.sh with {more}: {code}, and not {wanted!r}\n{said}")

@@ -5,7 +5,6 @@ import re
 from pathlib import Path
 
 import yaml
-
 from common import MONITORING
 
 # Windows of PromQL and what stands for each in the run. What is long stays long enough to hold the whole run.
@@ -51,9 +50,11 @@ def secrets(directory: Path, sink: int) -> Path:
 
 
 def alertmanager_config(secret_files: Path, smtp: int) -> str:
-    """alertmanager.yml with these files and this relay, which speaks no TLS and asks for no name, and without the waits."""
+    """alertmanager.yml with these files and this relay, which speaks no TLS and asks for no name; without the waits."""
     text = (MONITORING / "alertmanager/alertmanager.yml").read_text(encoding="utf-8")
-    text = text.replace("/etc/alertmanager/secrets", str(secret_files)).replace("/etc/alertmanager/templates", str(MONITORING / "alertmanager/templates"))
+    text = text.replace("/etc/alertmanager/secrets", str(secret_files)).replace(
+        "/etc/alertmanager/templates", str(MONITORING / "alertmanager/templates")
+    )
     document = copy.deepcopy(yaml.safe_load(text))
     document["global"] |= {"smtp_smarthost": f"127.0.0.1:{smtp}", "smtp_require_tls": False, "resolve_timeout": "5s"}
     for name in ("smtp_auth_username", "smtp_auth_password_file"):

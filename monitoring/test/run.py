@@ -3,8 +3,8 @@
 
     run.py [STEP...]     all steps, or those named
 
-TAMIS_BIN is the daemon (target/debug/tamis), TAMIS_TOOLS what tests/tools.sh has installed. Exits with 1 if a step fails.
-A step that lacks a tool says so and is left out; with CI=true it fails.
+TAMIS_BIN is the daemon (target/debug/tamis), TAMIS_TOOLS what tests/tools.sh has installed. Exits with 1 if a step
+fails. A step that lacks a tool says so and is left out; with CI=true it fails.
 """
 
 import sys
@@ -48,7 +48,7 @@ def main() -> int:
             verdict, said = ("FAILED" if REQUIRED else "skipped"), str(lacking)
         except Failure as failure:
             verdict, said = "FAILED", str(failure)
-        except Exception:  # a step that breaks has failed, and the others still run
+        except Exception:  # noqa: BLE001, a step that breaks has failed, and the others still run
             verdict, said = "FAILED", traceback.format_exc()
         print(f"monitoring: {name:<13} {verdict}, {time.monotonic() - begin:.1f} s: {said}", flush=True)
         if verdict == "FAILED":

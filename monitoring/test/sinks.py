@@ -7,7 +7,6 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from aiosmtpd.controller import Controller
-
 from common import free_port
 
 
@@ -19,7 +18,7 @@ class Sinks:
         posts = self.posts
 
         class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):  # noqa: N802, the base class' name
+            def do_POST(self):
                 body = self.rfile.read(int(self.headers["content-length"]))
                 posts.append((self.path, json.loads(body)))
                 self.send_response(200)
@@ -34,7 +33,7 @@ class Sinks:
         self.smtp_port = free_port()
         self.mail_server = Controller(self, hostname="127.0.0.1", port=self.smtp_port)
 
-    async def handle_DATA(self, _server, _session, envelope):  # noqa: N802, aiosmtpd's name
+    async def handle_DATA(self, _server, _session, envelope):
         self.mails.append(email.message_from_bytes(envelope.content, policy=email.policy.default))
         return "250 OK"
 
@@ -60,7 +59,8 @@ class Sinks:
     def mail(self, alert: str, status: str) -> bool:
         """Whether a mail with this subject came, whose text names the runbook."""
         return any(
-            mail["subject"].startswith(f"[{status.upper()}") and f" {alert} (" in mail["subject"]
+            mail["subject"].startswith(f"[{status.upper()}")
+            and f" {alert} (" in mail["subject"]
             and f"#{alert.lower()}" in mail.get_body(("plain",)).get_content()
             for mail in list(self.mails)
         )

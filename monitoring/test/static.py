@@ -2,14 +2,12 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import yaml
-
 from common import MONITORING, TOOLS, Failure, free_port, run, tool
 from live_config import alertmanager_config, secrets
 
@@ -50,11 +48,15 @@ def rule_tests() -> str:
 def runbooks() -> str:
     """Each alert names a section of README.md that is there."""
     text = (MONITORING / "README.md").read_text(encoding="utf-8")
-    anchors = {line.lstrip("# ").strip().lower().replace(" ", "-") for line in text.splitlines() if line.startswith("#")}
+    anchors = {
+        line.lstrip("# ").strip().lower().replace(" ", "-") for line in text.splitlines() if line.startswith("#")
+    }
     rules = yaml.safe_load((PROMETHEUS / "rules/alerts.yml").read_text(encoding="utf-8"))["groups"]
     for rule in (rule for group in rules for rule in group["rules"]):
         wanted = f"monitoring/README.md#{rule['alert'].lower()}"
-        missing = {"severity", "component"} - rule["labels"].keys() or {"summary", "description", "runbook"} - rule["annotations"].keys()
+        missing = {"severity", "component"} - rule["labels"].keys() or {"summary", "description", "runbook"} - rule[
+            "annotations"
+        ].keys()
         if missing or rule["annotations"]["runbook"] != wanted or rule["alert"].lower() not in anchors:
             raise Failure(f"{rule['alert']}: {missing or f'no section {wanted}'}")
     return f"{len(anchors)} sections"
@@ -70,28 +72,57 @@ def alertmanager() -> str:
         ("webhook", "alertname=LowPredictionRate severity=info component=model"),
         ("webhook", "alertname=Watchdog severity=none"),
     ):
-        run(amtool, "config", "routes", "test", f"--config.file={config}", f"--verify.receivers={receivers}", *labels.split())
+        run(
+            amtool,
+            "config",
+            "routes",
+            "test",
+            f"--config.file={config}",
+            f"--verify.receivers={receivers}",
+            *labels.split(),
+        )
     if run(amtool, "config", "routes", "test", f"--config.file={config}", "severity=info").strip() != "webhook":
         raise Failure("amtool tells no receiver")
     # The templates, rendered with what Alertmanager gives them.
     alert = {
-        "status": "firing", "labels": {"alertname": "HighLatency"},
+        "status": "firing",
+        "labels": {"alertname": "HighLatency"},
         "annotations": {"summary": "SUMMARY", "description": "DESCRIPTION", "runbook": "README.md#highlatency"},
-        "startsAt": "2026-01-02T03:04:05Z", "endsAt": "0001-01-01T00:00:00Z", "generatorURL": "", "fingerprint": "f",
+        "startsAt": "2026-01-02T03:04:05Z",
+        "endsAt": "0001-01-01T00:00:00Z",
+        "generatorURL": "",
+        "fingerprint": "f",
     }
     labels = {"alertname": "HighLatency", "severity": "warning", "component": "api"}
-    data = {"receiver": "r", "status": "firing", "alerts": [alert], "groupLabels": labels, "commonLabels": labels, "commonAnnotations": {}, "externalURL": ""}
+    data = {
+        "receiver": "r",
+        "status": "firing",
+        "alerts": [alert],
+        "groupLabels": labels,
+        "commonLabels": labels,
+        "commonAnnotations": {},
+        "externalURL": "",
+    }
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(data, file)
         file.flush()
         for template, wanted in (
             ("tamis.title", "[FIRING 1] HighLatency (warning, api)"),
             ("tamis.color", "warning"),
-            ("tamis.text", "FIRING: SUMMARY\nDESCRIPTION\nSince 2026-01-02 03:04:05 UTC\nRunbook: README.md#highlatency"),
+            (
+                "tamis.text",
+                "FIRING: SUMMARY\nDESCRIPTION\nSince 2026-01-02 03:04:05 UTC\nRunbook: README.md#highlatency",
+            ),
         ):
             text = f'{{{{ template "{template}" . }}}}'
-            rendered = run(amtool, "template", "render", f"--template.glob={MONITORING}/alertmanager/templates/*.tmpl",
-                           f"--template.data={file.name}", f"--template.text={text}").strip()
+            rendered = run(
+                amtool,
+                "template",
+                "render",
+                f"--template.glob={MONITORING}/alertmanager/templates/*.tmpl",
+                f"--template.data={file.name}",
+                f"--template.text={text}",
+            ).strip()
             if rendered != wanted:
                 raise Failure(f"{template} gives {rendered!r}, not {wanted!r}")
     # What the live test runs is this file with other addresses and times, and still valid.
@@ -105,7 +136,7 @@ def alertmanager() -> str:
 def grafana() -> str:
     """The JSON is what build.py prints; Grafana's types keep every key; ids, titles and places are sound."""
     run(sys.executable, MONITORING / "grafana/build.py", "--check")
-    import grafana_foundation_sdk.cog.plugins as plugins
+    from grafana_foundation_sdk.cog import plugins
     from grafana_foundation_sdk.cog.encoder import JSONEncoder
     from grafana_foundation_sdk.models.dashboard import Dashboard
 
@@ -123,7 +154,11 @@ def grafana() -> str:
         taken = set()
         for panel in board["panels"]:
             place = panel["gridPos"]
-            cells = {(x, y) for x in range(place["x"], place["x"] + place["w"]) for y in range(place["y"], place["y"] + place["h"])}
+            cells = {
+                (x, y)
+                for x in range(place["x"], place["x"] + place["w"])
+                for y in range(place["y"], place["y"] + place["h"])
+            }
             if taken & cells or place["x"] + place["w"] > 24:
                 wrong.append(f"{path.name}: {panel['title']} covers another panel")
             taken |= cells
@@ -189,8 +224,14 @@ def custom_resource(value: dict, name: str):
         return
     endpoints = spec.get("endpoints") or []
     allowed = {
-        "ServiceMonitor": ({"selector", "namespaceSelector", "endpoints"}, {"port", "path", "interval", "scrapeTimeout", "relabelings", "honorLabels"}),
-        "PodMonitoring": ({"selector", "endpoints", "targetLabels"}, {"port", "path", "interval", "timeout", "metricRelabeling"}),
+        "ServiceMonitor": (
+            {"selector", "namespaceSelector", "endpoints"},
+            {"port", "path", "interval", "scrapeTimeout", "relabelings", "honorLabels"},
+        ),
+        "PodMonitoring": (
+            {"selector", "endpoints", "targetLabels"},
+            {"port", "path", "interval", "timeout", "metricRelabeling"},
+        ),
     }[value["kind"]]
     unknown = (spec.keys() - allowed[0]) | {key for endpoint in endpoints for key in endpoint.keys() - allowed[1]}
     if unknown or not endpoints or not spec["selector"].get("matchLabels"):
@@ -199,17 +240,28 @@ def custom_resource(value: dict, name: str):
 
 def references(objects: list, overlay: str):
     """Services select pods that are there; what pods mount is there, or is the secret that deploy.sh makes."""
-    made = {(value["kind"], value["metadata"]["name"]) for value in objects} | {("Secret", "alertmanager-secrets"), ("Secret", "grafana-admin")}
+    made = {(value["kind"], value["metadata"]["name"]) for value in objects} | {
+        ("Secret", "alertmanager-secrets"),
+        ("Secret", "grafana-admin"),
+    }
     pods = [value["spec"]["template"] for value in objects if value["kind"] in ("Deployment", "StatefulSet")]
     for value in objects:
         if value["kind"] == "Service":
             wanted = value["spec"]["selector"].items()
             ports = {port["targetPort"] for port in value["spec"]["ports"]}
-            if not any(wanted <= pod["metadata"]["labels"].items() and ports <= {port["name"] for container in pod["spec"]["containers"] for port in container["ports"]} for pod in pods):
+            if not any(
+                wanted <= pod["metadata"]["labels"].items()
+                and ports <= {port["name"] for container in pod["spec"]["containers"] for port in container["ports"]}
+                for pod in pods
+            ):
                 raise Failure(f"{overlay}: the Service {value['metadata']['name']} selects nothing")
     for pod in pods:
         for volume in pod["spec"]["volumes"]:
-            for kind, field, key in (("ConfigMap", "configMap", "name"), ("Secret", "secret", "secretName"), ("PersistentVolumeClaim", "persistentVolumeClaim", "claimName")):
+            for kind, field, key in (
+                ("ConfigMap", "configMap", "name"),
+                ("Secret", "secret", "secretName"),
+                ("PersistentVolumeClaim", "persistentVolumeClaim", "claimName"),
+            ):
                 if field in volume and (kind, volume[field][key]) not in made:
                     raise Failure(f"{overlay}: the {kind} {volume[field][key]} is mounted and not made")
 
@@ -219,20 +271,29 @@ def shell() -> str:
     scripts = [DEPLOY, MONITORING / "test-metrics-flow.sh"]
     for script in scripts:
         run("bash", "-n", script)
-    if shutil.which("shellcheck"):
-        run("shellcheck", *scripts)
+    run(Path(sys.executable).parent / "shellcheck", *scripts, MONITORING.parent / "tests/tools.sh")
     tool("kustomize")
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         asked = directory / "asked"
         kubectl = directory / "kubectl"
-        kubectl.write_text(f'#!/bin/sh\necho "$*" >>"{asked}"\ncase "$*" in *"-f -"*) cat >/dev/null ;; *"get namespace"*) exit 1 ;; esac\n', encoding="utf-8")
+        kubectl.write_text(
+            f'#!/bin/sh\necho "$*" >>"{asked}"\n'
+            'case "$*" in *"-f -"*) cat >/dev/null ;; *"get namespace"*) exit 1 ;; esac\n',
+            encoding="utf-8",
+        )
         kubectl.chmod(0o755)
-        environment = os.environ | {"KUBECTL": str(kubectl), "PATH": f"{TOOLS}/bin:{os.environ['PATH']}", "SECRETS_DIR": name}
+        environment = os.environ | {
+            "KUBECTL": str(kubectl),
+            "PATH": f"{TOOLS}/bin:{os.environ['PATH']}",
+            "SECRETS_DIR": name,
+        }
 
         def deploy(command: str, **more):
             asked.write_text("", encoding="utf-8")
-            done = subprocess.run(["bash", str(DEPLOY), command], env=environment | more, capture_output=True, text=True, check=False)
+            done = subprocess.run(
+                ["bash", str(DEPLOY), command], env=environment | more, capture_output=True, text=True, check=False
+            )
             return done.returncode, asked.read_text(encoding="utf-8").splitlines(), done.stderr
 
         changes = ("apply", "create", "delete", "patch", "replace")
