@@ -165,21 +165,23 @@ install_valgrind() {
         say "valgrind is there"
         return
     fi
-    local own
+    local own variable=""
     if own=$(type -P valgrind); then
         say "valgrind is this machine's own"
-        ln -sfn "$own" "$tools/bin/valgrind"
     else
         say "unpacking valgrind"
         own_apt
         unpack "$tools/valgrind" valgrind
-        rm -f "$tools/bin/valgrind"
-        cat >"$tools/bin/valgrind" <<WRAPPER
-#!/bin/sh
-VALGRIND_LIB="$tools/valgrind/usr/libexec/valgrind" exec "$tools/valgrind/usr/bin/valgrind" "\$@"
-WRAPPER
-        chmod +x "$tools/bin/valgrind"
+        own=$tools/valgrind/usr/bin/valgrind
+        variable="VALGRIND_LIB=\"$tools/valgrind/usr/libexec/valgrind\" "
     fi
+    # It looks beside the name that it was called by: no link will do.
+    rm -f "$tools/bin/valgrind"
+    cat >"$tools/bin/valgrind" <<WRAPPER
+#!/bin/sh
+${variable}exec "$own" "\$@"
+WRAPPER
+    chmod +x "$tools/bin/valgrind"
     "$tools/bin/valgrind" --version | sed 's/^/tools: /'
 }
 

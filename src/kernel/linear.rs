@@ -329,7 +329,9 @@ mod tests {
                 let mut out = vec![f32::NAN; rows * columns];
                 layer.apply(Checked::new(path), activations, &mut out);
                 for (found, expected) in out.iter().zip(&expected) {
-                    prop_assert!((f64::from(*found) - expected).abs() <= 1e-5 * expected.abs().max(1.0), "{path:?}: {found} not {expected}");
+                    // Rounded where it is greatest: a bias of up to 128 may leave little of the sum.
+                    let tolerance = 1e-6 * expected.abs().max(128.0);
+                    prop_assert!((f64::from(*found) - expected).abs() <= tolerance, "{path:?}: {found} not {expected}");
                 }
             }
         }
