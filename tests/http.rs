@@ -89,6 +89,8 @@ fn bert_comes_by_itself_after_the_start_and_scores_texts_too() {
     daemon.wait_for("bert loaded", Duration::from_secs(30));
     let health: serde_json::Value = serde_json::from_slice(&daemon.ask(&Request::get("/health")).body).expect("JSON");
     assert_eq!(health["models"], serde_json::json!({"simple": true, "iris": true, "bert": true}));
+    // Two by name, one explained, and what `auto` asks.
+    let mut by_bert = 3.0;
     for (text, level) in [("This is a friendly test message", "low"), ("You are stupid and I hate you!", "high")] {
         let answer = daemon.ask(&Request::json("/analyze", format!(r#"{{"text":"{text}","model":"bert"}}"#)));
         let body: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
@@ -97,12 +99,13 @@ fn bert_comes_by_itself_after_the_start_and_scores_texts_too() {
         let answer = daemon.ask(&Request::json("/analyze", format!(r#"{{"text":"{text}","model":"auto"}}"#)));
         let body: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
         assert_eq!((answer.status, &body["toxicity_level"]), (200, &level.into()), "{body}");
+        by_bert += f64::from(u8::from(body["model_used"] == "bert"));
     }
     explains(&daemon, "bert", "bert");
     let samples = daemon.scrape();
     assert_eq!(samples.value("model_loaded", &[("model", "bert")]), 1.0);
     assert_eq!(samples.value("model_load_seconds_count", &[("model_type", "bert")]), 1.0);
-    assert_eq!(samples.value("toxicity_processing_seconds_count", &[("model_type", "bert")]), 3.0);
+    assert_eq!(samples.value("toxicity_processing_seconds_count", &[("model_type", "bert")]), by_bert);
 }
 
 #[test]
