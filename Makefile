@@ -29,7 +29,7 @@ RELEASE_BIN := $(TARGET_DIR)/$(TARGET)/release/tamis
 # The gate, in order: cheap before dear. The dependency tree is built three times and no more: checked for clippy and
 # rustdoc, built for the tests (dev), built for the release; `promises` points dev-built tests at the release binary, and
 # `monitoring-test` Prometheus.
-GATE := tools fmt-check lint doc unit bench-smoke check-models build promises instructions monitoring-test deny
+GATE := tools fmt-check lint doc unit bench-smoke check-models build promises monitoring-test deny
 
 # The checks that need no network; the workflow adds `advisories`, whose database is a clone away.
 DENY ?= licenses bans sources
@@ -39,7 +39,7 @@ K8S_MONITORING := $(addprefix k8s-monitoring-,deploy status logs logs-grafana po
 
 BENCHES := $(filter-out floor instructions,$(basename $(notdir $(wildcard benches/*.rs))))
 
-.PHONY: help test quick fmt $(GATE) $(K8S_MONITORING) dashboards check-aarch64 documents run bench bench-floor train-iris train train-toxicity train-smoke train-smoke-dvc clean
+.PHONY: help test quick fmt $(GATE) instructions $(K8S_MONITORING) dashboards check-aarch64 documents run bench bench-floor train-iris train train-toxicity train-smoke train-smoke-dvc clean
 
 ifneq ($(filter train train-toxicity,$(MAKECMDGOALS)),)
 $(if $(DATA),,$(error train needs DATA=directory-of-the-data-sets; models/toxicity/README.md lists them))
@@ -133,7 +133,7 @@ run: build ## Serve with the release binary: make run ARGS='--listen 127.0.0.1:8
 bench: ## Criterion benches: make bench ARGS='--save-baseline before'
 	$(CARGO) bench --locked $(addprefix --bench ,$(BENCHES)) -- $(ARGS)
 
-instructions: build ## Instructions of every stage, counted by callgrind and compared: ARGS=--record writes the baseline
+instructions: ## Instructions of every stage, counted by callgrind and compared: ARGS=--record writes the baseline
 	counter=$$(SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) RUSTFLAGS='$(RELEASE_FLAGS)' $(CARGO) build --locked --release --target $(TARGET) \
 	  --bench instructions --message-format=json-render-diagnostics | sed -n 's/.*"executable":"\([^"]*instructions-[^"]*\)".*/\1/p')
 	VALGRIND=$(TAMIS_TOOLS)/bin/valgrind "$$counter" --count $(ARGS)
