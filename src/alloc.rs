@@ -2,7 +2,7 @@
 //!
 //! The counters exist so that the promise "no allocation per request" is a number anyone can scrape
 //! (`tamis_heap_allocations_total`) and that a test can hold every route to.
-#![allow(unsafe_code)] // `GlobalAlloc` is an unsafe trait; nothing here does more than delegate
+#![allow(unsafe_code)] // `GlobalAlloc` is an unsafe trait, mimalloc a C library; nothing here does more than delegate
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
@@ -19,6 +19,17 @@ pub struct Heap {
     pub allocations: u64,
     /// Bytes asked for by those calls.
     pub bytes: u64,
+}
+
+/// Gives back to the system at once what this thread has freed, as loading does that takes more than serving; mimalloc by itself
+/// waits for the thread's next calls, which may never come.
+pub fn give_back() {
+    // SAFETY: `void mi_collect(bool force)` of mimalloc.h, which is linked for `MiMalloc`. It may be called by any thread at any
+    // time and touches no memory that is in use.
+    unsafe extern "C" {
+        safe fn mi_collect(force: bool);
+    }
+    mi_collect(true);
 }
 
 /// The calling thread's figures; zero for ever when [`Counting`] is not the global allocator.

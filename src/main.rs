@@ -70,6 +70,7 @@ fn serve(flags: &Flags, started: Instant) -> std::io::Result<ExitCode> {
         milliseconds = started.elapsed().as_secs_f64() * 1e3,
         "ready"
     );
+    alloc::give_back();
     let loader = std::thread::Builder::new().name("bert-load".to_owned());
     let (loaded, settings, engine) = (server.loaded(), flags.bert_settings(), flags.engine.into());
     let loading = flags.bert().then(|| loader.spawn(move || load_bert(&loaded, user_bert, engine, settings)));
@@ -110,6 +111,7 @@ fn load_bert(loaded: &Loaded, user_bert: Option<(Toxicity, Duration)>, engine: E
     match load() {
         Ok(bert) => {
             loaded.publish_bert(bert);
+            alloc::give_back();
             tracing::info!(
                 threads = settings.threads,
                 milliseconds = started.elapsed().as_secs_f64() * 1e3,
