@@ -23,11 +23,11 @@ fn main() {
         && perform == "--perform"
     {
         let stage = STAGES.iter().find(|stage| stage.name == name).expect("a stage");
-        return stages::perform(stage, times.parse().expect("a number"));
+        return (stage.run)(times.parse().expect("a number"));
     }
     if !arguments.iter().any(|word| word == "--count" || word == "--record") {
         for stage in &STAGES {
-            stages::perform(stage, 1);
+            (stage.run)(1);
         }
         return println!("instructions: every stage was performed; `make instructions` counts them");
     }

@@ -111,12 +111,12 @@ fn load_bert(loaded: &Loaded, user_bert: Option<(Toxicity, Duration)>, engine: E
     match load() {
         Ok(bert) => {
             loaded.publish_bert(bert);
-            alloc::give_back();
             tracing::info!(
                 threads = settings.threads,
                 milliseconds = started.elapsed().as_secs_f64() * 1e3,
                 "bert loaded"
             );
+            alloc::give_back();
         }
         Err(error) => {
             tracing::error!(%error, "bert cannot be used");

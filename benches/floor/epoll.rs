@@ -51,7 +51,7 @@ fn work(port: u16, answer: &[u8]) -> ! {
 }
 
 impl Client {
-    /// Reads what has come and answers each whole request; false when the client has gone, or asked for the end.
+    /// Reads what has come and answers each whole request; false when the client has gone.
     fn answer(&mut self, answer: &[u8], answers: &mut Vec<u8>) -> bool {
         let mut buffer = [0; 1 << 14];
         match self.socket.read(&mut buffer) {
@@ -60,19 +60,13 @@ impl Client {
             Err(error) => return error.kind() == ErrorKind::WouldBlock,
         }
         answers.clear();
-        let mut last = false;
         while let Some(length) = request(&self.bytes) {
-            last = contains(&self.bytes[..length], b"connection: close\r\n");
             self.bytes.drain(..length);
             answers.extend_from_slice(answer);
         }
         // A client that does not read is none of the loads here.
-        answers.is_empty() || (self.socket.write_all(answers).is_ok() && !last)
+        answers.is_empty() || self.socket.write_all(answers).is_ok()
     }
-}
-
-fn contains(bytes: &[u8], what: &[u8]) -> bool {
-    bytes.windows(what.len()).any(|window| window == what)
 }
 
 /// The length of the first request, if all of it is there.

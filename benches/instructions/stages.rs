@@ -16,11 +16,11 @@ use tamis::text::features::{MAX_FEATURES_PER_BYTE, Seen, extract};
 use tamis::text::normalize::normalize;
 use tamis::text::{MAX_NORMALIZED_BYTES, Scratch};
 
-/// A stage, how often the shorter of the two runs performs it, and how.
+/// A stage, how often the shorter of the two runs performs it, and what performs it so many times.
 pub struct Stage {
     pub name: &'static str,
     pub times: u64,
-    run: fn(u64),
+    pub run: fn(u64),
 }
 
 pub const STAGES: [Stage; 12] = [
@@ -43,11 +43,6 @@ const PROSE: &str = "I do not agree with your last edit, but thank you for expla
     source that you cite is from 1998 and has been superseded, so I would rather keep the older wording until we find a \
     better one. If nobody objects within a week I will restore the paragraph and add the two references from the archive. \
     Please let me know what you think about that plan, friend; it is late here.";
-
-/// Performs a stage so many times, after what has to be done once.
-pub fn perform(stage: &Stage, times: u64) {
-    (stage.run)(times);
-}
 
 fn analyze(bytes: usize) -> String {
     format!(r#"{{"text":"{}"}}"#, &PROSE[..bytes])

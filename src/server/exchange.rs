@@ -13,16 +13,14 @@ use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use hyper::body::{Body, Incoming};
 
 use super::connection::wire::Wire;
-use super::headers::{
-    TRACEPARENT, TRACEPARENT_BYTES, content_type, is_json, recycled, representation, retry_after, trace,
-};
+use super::headers::{TRACEPARENT, Traceparent, content_type, is_json, representation, retry_after};
 use super::reply::Reply;
 use super::slots::Slot;
 use super::station::Station;
 use crate::api::route::{Action, Route, Surface, allow, route};
 use crate::api::{self, Answered, Content, Outcome, analyze, fault};
 use crate::metrics::labels::{Handler, Method, Status};
-use crate::metrics::{Answer, InProgress, Representation, Shard, Trace};
+use crate::metrics::{Answer, InProgress, Representation, Shard};
 use crate::problem::{Fault, Problem};
 
 /// hyper's door to a connection.
@@ -57,8 +55,7 @@ impl hyper::service::Service<Request<Incoming>> for Service {
         let route = route(connection.surface, head.method.as_str(), head.uri.path());
         let in_progress = InProgress::start(OwnShard(Rc::clone(connection)), route.handler, route.method);
         let mut headers = head.headers;
-        let trace = trace(&headers);
-        let traceparent = trace.and_then(|_| headers.get(&TRACEPARENT)?.as_bytes().try_into().ok());
+        let traceparent = Traceparent::of(&headers);
         let scrape = route.handler == Handler::Metrics;
         let representation = if scrape { representation(&headers) } else { Representation::default() };
         let stage = connection.stage(route.action, &headers, incoming);
@@ -70,7 +67,6 @@ impl hyper::service::Service<Request<Incoming>> for Service {
             in_progress: Some(in_progress),
             route,
             representation,
-            trace,
             traceparent,
             started,
             headers,
@@ -142,9 +138,7 @@ pub struct Exchange {
     in_progress: Option<InProgress<OwnShard>>,
     route: Route,
     representation: Representation,
-    trace: Option<Trace>,
-    /// The header that named the trace, which goes back with the answer.
-    traceparent: Option<[u8; TRACEPARENT_BYTES]>,
+    traceparent: Option<Traceparent>,
     started: Instant,
     headers: HeaderMap,
     stage: Stage,
@@ -289,7 +283,7 @@ impl Exchange {
             body: body.map_or(&[], |slot| &slot.bytes()[..self.received_bytes]),
             received,
             client: self.connection.client,
-            trace: self.trace,
+            trace: self.traceparent.map(|traceparent| traceparent.trace),
             representation: self.representation,
         };
         let write = |out: &mut [u8]| {
@@ -323,8 +317,8 @@ impl Exchange {
                 request_bytes: self.received_bytes as u64,
                 response_bytes: sent as u64,
             });
-            if let Some(trace) = self.trace {
-                station.shard.traced(self.route.handler, self.route.method, nanoseconds, trace);
+            if let Some(traceparent) = &self.traceparent {
+                station.shard.traced(self.route.handler, self.route.method, nanoseconds, traceparent.trace);
             }
         }
         match outcome.problem {
@@ -343,8 +337,8 @@ impl Exchange {
                 httpRequest.responseSize = %sent,
                 httpRequest.latency = %format_args!("{:.9}s", nanoseconds as f64 / 1e9),
                 error_type = outcome.problem.map(Problem::error_type),
-                trace = self.trace.map(|trace| tracing::field::display(format!("{:032x}", trace.trace_id))),
-                spanId = self.trace.map(|trace| tracing::field::display(format!("{:016x}", trace.span_id))),
+                trace = self.traceparent.as_ref().map(Traceparent::trace_id),
+                spanId = self.traceparent.as_ref().map(Traceparent::span_id),
                 "request"
             );
         }
@@ -357,8 +351,8 @@ impl Exchange {
         if outcome.status != 204 {
             headers.insert(CONTENT_TYPE, content_type(outcome.content));
         }
-        if let Some(traceparent) = self.traceparent
-            && let Some(value) = recycled(&mut self.connection.echo.borrow_mut(), &traceparent)
+        if let Some(traceparent) = &self.traceparent
+            && let Some(value) = traceparent.header(&mut self.connection.echo.borrow_mut())
         {
             headers.insert(&TRACEPARENT, value);
         }

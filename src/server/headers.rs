@@ -33,23 +33,45 @@ pub fn representation(headers: &HeaderMap) -> Representation {
 /// The header of W3C Trace Context that names a trace.
 pub static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// The length of its value in version 00.
-pub const TRACEPARENT_BYTES: usize = 55;
-
-/// `value` as a header in the memory of `buffer`, which is used again once the header before it is gone; `None` if it is no
-/// header value.
-pub fn recycled(buffer: &mut BytesMut, value: &[u8]) -> Option<HeaderValue> {
-    buffer.reserve(value.len());
-    buffer.extend_from_slice(value);
-    HeaderValue::from_maybe_shared(buffer.split().freeze()).ok()
+/// A request's `traceparent` of version 00, as it came.
+#[derive(Clone, Copy)]
+pub struct Traceparent {
+    /// What it says.
+    pub trace: Trace,
+    value: [u8; TRACEPARENT_BYTES],
 }
 
-/// The trace that a request with these headers belongs to: that of its one `traceparent`.
-#[inline]
-pub fn trace(headers: &HeaderMap) -> Option<Trace> {
-    let mut values = headers.get_all(&TRACEPARENT).iter();
-    let value = values.next()?;
-    if values.next().is_some() { None } else { Trace::parse(value.as_bytes()) }
+/// The length of the value in version 00.
+const TRACEPARENT_BYTES: usize = 55;
+
+impl Traceparent {
+    /// That of a request which has one, and no more than one.
+    #[inline]
+    pub fn of(headers: &HeaderMap) -> Option<Self> {
+        let mut values = headers.get_all(&TRACEPARENT).iter();
+        let value = values.next()?.as_bytes();
+        if values.next().is_some() {
+            return None;
+        }
+        Some(Self { trace: Trace::parse(value)?, value: value.try_into().ok()? })
+    }
+
+    /// `trace-id`, 32 hexadecimal digits.
+    pub fn trace_id(&self) -> &str {
+        std::str::from_utf8(&self.value[3..35]).unwrap_or_default()
+    }
+
+    /// `parent-id`, 16 hexadecimal digits.
+    pub fn span_id(&self) -> &str {
+        std::str::from_utf8(&self.value[36..52]).unwrap_or_default()
+    }
+
+    /// The header again, in the memory of `buffer`, which is used anew once the header before it is gone.
+    pub fn header(&self, buffer: &mut BytesMut) -> Option<HeaderValue> {
+        buffer.reserve(self.value.len());
+        buffer.extend_from_slice(&self.value);
+        HeaderValue::from_maybe_shared(buffer.split().freeze()).ok()
+    }
 }
 
 /// `seconds`, or the nearer of 1 and 60: a constant, because making a value allocates (RFC 9110, section 10.2.3).
@@ -79,30 +101,35 @@ mod tests {
         );
     }
 
+    const VALUE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+    fn traced(values: usize) -> Option<Traceparent> {
+        let mut headers = HeaderMap::new();
+        for _ in 0..values {
+            headers.append("traceparent", HeaderValue::from_static(VALUE));
+        }
+        Traceparent::of(&headers)
+    }
+
     #[test]
-    fn a_header_takes_the_memory_of_the_one_before() {
+    fn a_trace_goes_back_as_it_came_in_the_memory_of_the_one_before() {
+        let found = traced(1).expect("a trace");
         let mut buffer = BytesMut::with_capacity(64);
-        let places: Vec<_> = (0..3)
-            .map(|_| {
-                let value = recycled(&mut buffer, &[b'a'; TRACEPARENT_BYTES]).expect("a value");
-                assert_eq!(value.len(), TRACEPARENT_BYTES);
-                value.as_bytes().as_ptr()
-            })
-            .collect();
+        let places = [0; 3].map(|_| {
+            let value = found.header(&mut buffer).expect("a value");
+            assert_eq!(value, VALUE);
+            value.as_bytes().as_ptr()
+        });
         assert!(places.iter().all(|place| *place == places[0]));
-        assert_eq!(recycled(&mut buffer, b"a\nb"), None);
     }
 
     #[test]
     fn a_trace_is_that_of_the_one_header_that_says_it() {
-        let name = || HeaderName::from_static("traceparent");
-        let value = HeaderValue::from_static("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
-        let mut headers = HeaderMap::new();
-        assert_eq!(trace(&headers), None);
-        headers.append(name(), value.clone());
-        assert_eq!(trace(&headers).map(|trace| trace.span_id), Some(0x00f0_67aa_0ba9_02b7));
-        headers.append(name(), value);
-        assert_eq!(trace(&headers), None, "of two headers neither can be trusted");
+        let found = traced(1).expect("a trace");
+        assert_eq!(found.trace.span_id, 0x00f0_67aa_0ba9_02b7);
+        assert_eq!((found.trace_id(), found.span_id()), ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"));
+        assert!(traced(0).is_none());
+        assert!(traced(2).is_none(), "of two headers neither can be trusted");
     }
 
     #[test]

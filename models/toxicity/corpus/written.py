@@ -65,5 +65,5 @@ def _fill(sentence: str, name: dict[str, str], words: dict[str, list[str]], lang
     if language == "en":
         text = re.sub(r"\b([Aa]) (?=[aeio]|u(?!s|n[ai]))(?!eu)", r"\1n ", text)
     else:
-        text = re.sub(r"(?<=[sx])s\b(?=\W|$)", "", text) if "s." in sentence or "}s" in sentence else text
+        text = re.sub(r"(?<=[sx])s\b(?=\W|$)", "", text) if "}s" in sentence else text
     return text[0].upper() + text[1:]
