@@ -60,10 +60,12 @@ impl Client {
             Err(error) => return error.kind() == ErrorKind::WouldBlock,
         }
         answers.clear();
-        while let Some(length) = request(&self.bytes) {
-            self.bytes.drain(..length);
+        let mut end = 0;
+        while let Some(length) = request(&self.bytes[end..]) {
+            end += length;
             answers.extend_from_slice(answer);
         }
+        self.bytes.drain(..end);
         // A client that does not read is none of the loads here.
         answers.is_empty() || self.socket.write_all(answers).is_ok()
     }

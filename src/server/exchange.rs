@@ -12,6 +12,7 @@ use http::header::{ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, EXPECT, RE
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use hyper::body::{Body, Incoming};
 
+use super::body;
 use super::connection::wire::Wire;
 use super::headers::{TRACEPARENT, Traceparent, content_type, is_json, representation, retry_after};
 use super::reply::Reply;
@@ -164,7 +165,7 @@ impl Future for Exchange {
         let exchange = &mut *self;
         let mut received = exchange.started;
         if let Stage::Read(incoming, slot, _) = &mut exchange.stage {
-            let polled = poll_body(
+            let polled = body::poll(
                 incoming,
                 slot.as_mut(),
                 &mut exchange.received_bytes,
@@ -196,38 +197,6 @@ impl Future for Exchange {
         let (reply, outcome) = ready!(exchange.answer(received, context));
         Poll::Ready(Ok(exchange.complete(reply, &outcome)))
     }
-}
-
-/// Collects the body's frames in `slot`, or drops them. `Err(None)` means that the client is gone.
-fn poll_body(
-    incoming: &mut Incoming,
-    mut slot: Option<&mut Slot>,
-    length: &mut usize,
-    limit: usize,
-    context: &mut Context<'_>,
-) -> Poll<Result<(), Option<Fault>>> {
-    while !incoming.is_end_stream() {
-        match ready!(Pin::new(&mut *incoming).poll_frame(context)) {
-            None => break,
-            Some(Err(error)) if is_bad_framing(&error) => {
-                return Poll::Ready(Err(Some(Fault::new(Problem::MalformedRequest))));
-            }
-            Some(Err(_)) => return Poll::Ready(Err(None)),
-            Some(Ok(frame)) => {
-                // Trailers are read and dropped.
-                let Some(data) = frame.data_ref() else { continue };
-                let end = *length + data.len();
-                if end > limit {
-                    return Poll::Ready(Err(Some(Fault::new(Problem::BodyTooLarge).count(end, limit))));
-                }
-                if let Some(slot) = &mut slot {
-                    slot.bytes_mut()[*length..end].copy_from_slice(data);
-                }
-                *length = end;
-            }
-        }
-    }
-    Poll::Ready(Ok(()))
 }
 
 impl Exchange {
@@ -400,10 +369,4 @@ fn refuse(fault: &Fault) -> (Reply, Outcome) {
         let outcome = fault::answer(fault, out);
         (outcome.length, outcome)
     })
-}
-
-/// Whether a body broke because its framing is wrong (a bad chunk size), not because the client went away.
-fn is_bad_framing(error: &hyper::Error) -> bool {
-    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<std::io::Error>());
-    source.is_some_and(|error| error.kind() == std::io::ErrorKind::InvalidInput)
 }

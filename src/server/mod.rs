@@ -6,6 +6,7 @@
 //!   └─phase, models (read by all, written once)        └─► bert's threads, for what takes milliseconds
 //! ```
 
+mod body;
 pub mod connection;
 pub mod exchange;
 mod headers;

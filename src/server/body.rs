@@ -1,0 +1,47 @@
+//! A request's body as it arrives: into a slot, up to the limit.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use hyper::body::{Body, Incoming};
+
+use super::slots::Slot;
+use crate::problem::{Fault, Problem};
+
+/// Collects the body's frames in `slot`, or drops them. `Err(None)` means that the client is gone.
+pub fn poll(
+    incoming: &mut Incoming,
+    mut slot: Option<&mut Slot>,
+    length: &mut usize,
+    limit: usize,
+    context: &mut Context<'_>,
+) -> Poll<Result<(), Option<Fault>>> {
+    while !incoming.is_end_stream() {
+        match ready!(Pin::new(&mut *incoming).poll_frame(context)) {
+            None => break,
+            Some(Err(error)) if is_bad_framing(&error) => {
+                return Poll::Ready(Err(Some(Fault::new(Problem::MalformedRequest))));
+            }
+            Some(Err(_)) => return Poll::Ready(Err(None)),
+            Some(Ok(frame)) => {
+                // Trailers are read and dropped.
+                let Some(data) = frame.data_ref() else { continue };
+                let end = *length + data.len();
+                if end > limit {
+                    return Poll::Ready(Err(Some(Fault::new(Problem::BodyTooLarge).count(end, limit))));
+                }
+                if let Some(slot) = &mut slot {
+                    slot.bytes_mut()[*length..end].copy_from_slice(data);
+                }
+                *length = end;
+            }
+        }
+    }
+    Poll::Ready(Ok(()))
+}
+
+/// Whether a body broke because its framing is wrong (a bad chunk size), not because the client went away.
+fn is_bad_framing(error: &hyper::Error) -> bool {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<std::io::Error>());
+    source.is_some_and(|error| error.kind() == std::io::ErrorKind::InvalidInput)
+}
