@@ -151,7 +151,7 @@ train-toxicity: train
 
 train-smoke: ## The toxicity pipeline end to end on a few hundred synthetic rows
 	$(CARGO) build --locked
-	$(PYTHON) models/toxicity/checks.py
+	$(PYTHON) -m unittest discover --start-directory models/toxicity/checks --top-level-directory models/toxicity --pattern '*.py'
 	$(PYTHON) models/toxicity/pipeline.py --smoke --tamis $(DEBUG_BIN)
 
 train-smoke-dvc: ## The same through DVC and MLflow, which it installs with PyTorch (6 GB)

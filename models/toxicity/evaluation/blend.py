@@ -116,7 +116,7 @@ def figures(settings: Settings, logits: np.ndarray, labels: np.ndarray) -> dict:
 def _bounded(x: np.ndarray, y: np.ndarray, columns: list[int], c: float, most: float) -> tuple[float, float, float]:
     """As `_regression`, the second coefficient at most so many times the first."""
     slope, share, intercept = _regression(x, y, columns, c)
-    if share > most * slope:
+    if np.isfinite(most) and share > most * slope:
         slope, _, intercept = _regression(x[:, :1] + most * x[:, 1:], y, [0], c)
         share = most * slope
     return slope, share, intercept
