@@ -5,7 +5,6 @@ import unittest
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from corpus import rows
 from corpus.rows import LABELS
 from evaluation import band, bias, calibration, evaluate, metrics, tables
 
