@@ -225,7 +225,7 @@ impl Queue {
                 state = self.clock.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
             }
-            // Nothing that comes from now on is due before this.
+            // Nothing that comes from now on has its deadline before this.
             let sleep = next.unwrap_or(now + self.size.timeout).saturating_duration_since(now);
             state.watched = true;
             let (locked, _) = self.clock.wait_timeout(state, sleep).unwrap_or_else(PoisonError::into_inner);

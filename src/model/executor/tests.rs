@@ -145,14 +145,14 @@ fn what_is_given_up_before_it_begins_is_skipped_and_gives_its_place_back() {
 #[test]
 fn short_texts_pass_long_ones_until_these_have_waited_for_their_share() {
     let (run, begun, word) = gated();
-    let executor = Executor::start("test", size(1, 8, Duration::from_secs(2)), run).expect("threads");
+    let executor = Executor::start("test", size(1, 8, Duration::from_secs(8)), run).expect("threads");
     let mut tickets = vec![executor.submit(&[0], false).expect("room")];
     assert_eq!(begun.recv_timeout(PATIENCE), Ok(0));
     for (ids, explain) in [(&[1, 1, 1, 1][..], false), (&[2], true), (&[3, 3], false), (&[4], false)] {
         tickets.push(executor.submit(ids, explain).expect("room"));
     }
-    // The longest is due a second after it came; this one, which came later, a quarter of a second after.
-    thread::sleep(Duration::from_millis(1200));
+    // The longest is due four seconds after it came; this one, which comes later, one second after.
+    thread::sleep(Duration::from_millis(3200));
     tickets.push(executor.submit(&[5], false).expect("room"));
     (0..6).for_each(|_| word.send(()).expect("it waits"));
     for ticket in tickets {
