@@ -12,7 +12,7 @@ import sentences
 from bert import pieces, weights
 from bert.graph import graph as bert_graph
 from corpus import rows
-from evaluation import calibration, predictions
+from evaluation import calibration, drift, predictions
 from runtime import Reference
 from settings import Settings
 from simple import features
@@ -114,10 +114,11 @@ def _manifest(settings: Settings, model: str, digests: dict[str, str], size: int
         "files_sha256": {source["file"]: source["sha256"] for source in sources.values()},
         "libraries": {name: version(name) for name in LIBRARIES},
     }
-    more = {}
+    more = {"reference": {"toxic": drift.reference(settings, model)}}
     if model == "bert":
         shares = json.loads(settings.calibration("blend").read_text())["shares"]
-        more["auto"] = json.loads(settings.calibration("auto").read_text())["band"]
+        band = json.loads(settings.calibration("auto").read_text())["band"]
+        more["auto"] = {**band, "reference": drift.reference(settings, "auto")}
         more["blend"] = {"model": "simple", "sha256": digests["simple"], "shares": shares}
     levels = dict(zip(("medium", "high"), calibration.levels(settings, model), strict=True))
     return manifest.render(settings, model, digests[model], size, levels, more, figures, training)

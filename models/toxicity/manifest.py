@@ -32,9 +32,10 @@ def render(
     figures: dict,
     training: dict,
 ) -> str:
-    """The manifest as TOML. `figures` are the model's of `evaluation.figures`. `more` are further tables, of `bert` alone:
+    """The manifest as TOML. `figures` are the model's of `evaluation.figures`. `more` are further tables, the last two of `bert` alone:
 
-    - `auto`: the band, `low` and `high`;
+    - `reference`: the deciles of `toxic` with which the daemon compares its scores;
+    - `auto`: the band, `low` and `high`, and its `reference`;
     - `blend`: the `model` whose logits are added to the graph's, the `sha256` of its ONNX file, and their `shares`.
     """
     return toml(

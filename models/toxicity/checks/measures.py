@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from corpus.rows import LABELS
-from evaluation import band, bias, calibration, evaluate, metrics, tables
+from evaluation import band, bias, calibration, drift, evaluate, metrics, tables
 
 
 class Measures(unittest.TestCase):
@@ -44,6 +44,12 @@ class Measures(unittest.TestCase):
         self.assertGreaterEqual(metrics.precision_recall(score, toxic, medium)["recall"], 0.9)
         self.assertLess(metrics.precision_recall(score, toxic, medium + 1)["recall"], 0.9)
         self.assertGreaterEqual(metrics.precision_recall(score, toxic, high)["precision"], 0.9)
+
+    def test_a_tenth_of_the_reference_lies_between_two_deciles(self):
+        scores = np.random.default_rng(4).random(5000) ** 4
+        found = drift.deciles(np.append(scores, np.nan))
+        self.assertEqual(found, sorted(set(found)))
+        self.assertTrue((np.bincount(np.searchsorted(found, scores), minlength=10) == 500).all())
 
     def test_bias_shows_for_the_term_that_scores_too_high_and_for_no_other(self):
         texts = [
