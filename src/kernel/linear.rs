@@ -57,13 +57,13 @@ impl Linear {
         if !fits || bias.len() != columns || weights.len() != inputs * columns {
             return None;
         }
-        let mut panels = Vec::with_capacity(weights.len());
-        for panel in 0..columns / PANEL {
-            for group in 0..inputs / GROUP {
-                for column in 0..PANEL {
-                    for k in 0..GROUP {
-                        panels.push(weights[(group * GROUP + k) * columns + panel * PANEL + column].cast_signed());
-                    }
+        let mut panels = vec![0; weights.len()];
+        for (group, rows) in weights.chunks_exact(GROUP * columns).enumerate() {
+            for panel in 0..columns / PANEL {
+                let at = (panel * (inputs / GROUP) + group) * PANEL * GROUP;
+                let (places, _) = panels[at..at + PANEL * GROUP].as_chunks_mut::<GROUP>();
+                for (column, place) in places.iter_mut().enumerate() {
+                    *place = std::array::from_fn(|k| rows[k * columns + panel * PANEL + column].cast_signed());
                 }
             }
         }

@@ -37,12 +37,12 @@ pub struct Settings {
     pub timeout: Duration,
 }
 
-/// The embedded model, checked against its golden answers.
+/// The embedded model, checked against golden answers.
 ///
 /// # Errors
 /// What is wrong with it; that is a bug, which the tests tell.
 pub fn load(engine: EngineChoice) -> Result<Toxicity, LoadError> {
-    Toxicity::embedded(&BERT, engine)
+    Toxicity::embedded_at_start(&BERT, engine)
 }
 
 /// The embedded model's manifest; `None` where there is no such model.

@@ -80,7 +80,7 @@ impl Models {
             users
         } else {
             let start = Instant::now();
-            let model = Toxicity::embedded(&SIMPLE, engine).map_err(ModelsError::Toxicity)?;
+            let model = Toxicity::embedded_at_start(&SIMPLE, engine).map_err(ModelsError::Toxicity)?;
             (model, start.elapsed())
         };
         if let Some(reason) = toxicity.fallback_reason() {

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from corpus.rows import LABELS
-from evaluation import band, bias, calibration, drift, evaluate, metrics, tables
+from evaluation import band, bias, calibration, drift, evaluate, metrics, official, tables, targets
 
 
 class Measures(unittest.TestCase):
@@ -44,6 +44,16 @@ class Measures(unittest.TestCase):
         self.assertGreaterEqual(metrics.precision_recall(score, toxic, medium)["recall"], 0.9)
         self.assertLess(metrics.precision_recall(score, toxic, medium + 1)["recall"], 0.9)
         self.assertGreaterEqual(metrics.precision_recall(score, toxic, high)["precision"], 0.9)
+
+    def test_a_target_is_met_or_says_what_was_tried(self):
+        least = targets.Target("a", 0.9, lambda figures: 0.0)
+        most = targets.Target("a", 0.01, lambda figures: 0.0, at_most=True)
+        self.assertEqual([least.met(0.9), least.met(0.89)], [True, False])
+        self.assertEqual([most.met(0.01), most.met(0.02)], [True, False])
+        found = {"models": {"simple": {"natural": {"mean_roc_auc": 0.5}}}}
+        [row] = [row for row in targets.rows(found) if "simple" in row[0]]
+        self.assertEqual(row[1:4], ["at least 0.988", "0.5", "**missed**"])
+        self.assertIn("distillation", row[4])
 
     def test_a_tenth_of_the_reference_lies_between_two_deciles(self):
         scores = np.random.default_rng(4).random(5000) ** 4
@@ -87,9 +97,9 @@ class Measures(unittest.TestCase):
         self.assertGreater(asked.mean(), 0.3)
 
     def test_the_extrapolation_passes_through_the_known_models(self):
-        for natural, official in tables.KNOWN.values():
-            self.assertAlmostEqual(tables.extrapolated(natural), official, places=12)
-        self.assertAlmostEqual(tables.extrapolated(0.98885), (0.9774 + 0.9852) / 2, places=6)
+        for natural, known in official.KNOWN.values():
+            self.assertAlmostEqual(official.extrapolated(natural), known, places=12)
+        self.assertAlmostEqual(official.extrapolated(0.98885), (0.9774 + 0.9852) / 2, places=6)
 
     def test_every_model_tried_says_where_its_figure_is_from(self):
         tried = evaluate.experiments({})

@@ -49,7 +49,7 @@ impl Partner {
         let shares = shares.map_err(|shares: Vec<_>| {
             refused(format!("has {} shares, needed is one for each of {LABEL_COUNT} labels", shares.len()))
         })?;
-        let model = Box::new(Toxicity::embedded(&SIMPLE, choice).map_err(inside)?);
+        let model = Box::new(Toxicity::embedded_at_start(&SIMPLE, choice).map_err(inside)?);
         Ok(Some(Self { model, shares }))
     }
 
