@@ -1,8 +1,8 @@
-//! Reading a body over simd-json's recycled tape.
+//! Reading a body onto a recycled tape: by [`flat`] if it is one of the plain ones, else by simd-json.
 
 use simd_json::{Buffers, ErrorType, INPUT_PADDING, Node, StaticNode, Tape};
 
-use super::locate;
+use super::{flat, locate};
 use crate::problem::{Fault, Problem};
 
 /// A JSON parser that owns all the memory it needs for bodies up to a fixed length.
@@ -35,6 +35,13 @@ impl Reader {
         if self.scratch.len() < body.len() + INPUT_PADDING {
             return Err(Fault::new(Problem::BodyTooLarge));
         }
+        let mut tape = std::mem::replace(&mut self.tape, Tape(Vec::new())).reset();
+        if flat::fill(body, &mut tape.0) {
+            let answer = visit(Value(&tape.0));
+            self.tape = tape.reset();
+            return answer;
+        }
+        self.tape = tape.reset();
         self.scratch[..body.len()].copy_from_slice(body);
         let mut tape = std::mem::replace(&mut self.tape, Tape(Vec::new())).reset();
         let parsed = simd_json::fill_tape_padded(&mut self.scratch, body.len(), &mut self.buffers, &mut tape);
