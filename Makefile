@@ -37,9 +37,9 @@ DENY ?= licenses bans sources
 # What monitoring/kubernetes/deploy.sh does, by the names that its users know.
 K8S_MONITORING := $(addprefix k8s-monitoring-,deploy status logs logs-grafana port-forward delete)
 
-BENCHES := $(filter-out floor instructions,$(basename $(notdir $(wildcard benches/*.rs))))
+BENCHES := $(filter-out bert floor instructions,$(basename $(notdir $(wildcard benches/*.rs))))
 
-.PHONY: help test quick fmt $(GATE) instructions $(K8S_MONITORING) dashboards check-aarch64 documents run bench bench-floor train-iris train train-toxicity train-smoke train-smoke-dvc clean
+.PHONY: help test quick fmt $(GATE) instructions $(K8S_MONITORING) dashboards check-aarch64 documents run bench bench-bert bench-floor train-iris train train-toxicity train-smoke train-smoke-dvc clean
 
 ifneq ($(filter train train-toxicity,$(MAKECMDGOALS)),)
 $(if $(DATA),,$(error train needs DATA=directory-of-the-data-sets; models/toxicity/README.md lists them))
@@ -132,6 +132,9 @@ run: build ## Serve with the release binary: make run ARGS='--listen 127.0.0.1:8
 
 bench: ## Criterion benches: make bench ARGS='--save-baseline before'
 	$(CARGO) bench --locked $(addprefix --bench ,$(BENCHES)) -- $(ARGS)
+
+bench-bert: ## Milliseconds of bert, beside ONNX Runtime on one thread, in one run
+	$(CARGO) bench --locked --bench bert
 
 instructions: ## Instructions of every stage, counted by callgrind and compared: ARGS=--record writes the baseline
 	counter=$$(SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) RUSTFLAGS='$(RELEASE_FLAGS)' $(CARGO) build --locked --release --target $(TARGET) \

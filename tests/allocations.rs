@@ -17,6 +17,11 @@ use tamis::model::manifest::Band;
 #[global_allocator]
 static ALLOCATOR: alloc::Counting = alloc::Counting;
 
+/// Connections that are open at once.
+const CROWD: usize = 400;
+/// hyper's state and buffers, tokio's registration and task, ours.
+const MOST_PER_CONNECTION: f64 = 30.0;
+
 const WARM_UP: usize = 50;
 const REQUESTS: usize = 1000;
 
@@ -124,6 +129,46 @@ fn waiting_for_a_model_on_another_thread_allocates_nothing() {
         assert_eq!(others, 0.0, "{name}: bytes");
     }
     gate.open();
+}
+
+#[test]
+fn hundreds_of_connections_that_come_and_go_cost_no_more_a_request_than_one_that_stays() {
+    let daemon = Daemon::start(&["--workers", "1", "--bert", "off"]);
+    let request = Request::json("/analyze", r#"{"text":"You are kind."}"#).to_bytes();
+    let mut watch = daemon.connect();
+    let mut scrape = || {
+        watch.send(&Request::get("/metrics").to_bytes()).expect("sent");
+        Samples::parse(watch.read_response().expect("a scrape").text()).expect("the text format")
+    };
+    // All of them are open at once, each asks so often, and all of them end.
+    let mut crowd = |requests: usize| {
+        let before = heap(&scrape());
+        let start = Instant::now();
+        let mut open: Vec<Connection> = (0..CROWD).map(|_| daemon.connect()).collect();
+        for _ in 0..requests {
+            for connection in &mut open {
+                connection.send(&request).expect("sent");
+            }
+            for connection in &mut open {
+                assert_eq!(connection.read_response().expect("an answer").status, 200);
+            }
+        }
+        drop(open);
+        let samples = scrape();
+        let dates = start.elapsed().as_secs_f64() + 1.0;
+        (heap(&samples).0 - before.0, dates, samples.value("process_resident_memory_bytes", &[]))
+    };
+    crowd(2);
+    let (few, few_dates, resident) = crowd(2);
+    let (many, many_dates, _) = crowd(12);
+    let per_request = (many - few) / (CROWD * 10) as f64;
+    let noise = (few_dates + many_dates) / (CROWD * 10) as f64;
+    assert!((per_request - BODY_CHANNEL.0).abs() <= noise, "{per_request} allocations a request, give or take {noise}");
+    let birth = few / CROWD as f64 - 2.0 * BODY_CHANNEL.0;
+    println!("a connection's birth: {birth:.1} allocations");
+    assert!(birth <= MOST_PER_CONNECTION, "a connection's birth takes {birth} allocations");
+    let (_, _, later) = (0..10).map(|_| crowd(2)).last().expect("ten crowds");
+    assert!(later - resident <= 512.0 * 1024.0, "grew from {resident} to {later} bytes");
 }
 
 /// hyper's write buffer grows to the longest answer of the connection, which this one is.

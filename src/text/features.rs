@@ -25,6 +25,14 @@ pub struct Seen(Box<[u64]>);
 trait Sink {
     /// The n-gram of this `number` stands at `start..end`.
     fn put(&mut self, number: u64, start: usize, end: usize);
+
+    /// The n-grams of three, four and five bytes from `start` on, whose bytes `bytes` begins with.
+    #[inline(always)]
+    fn put_characters(&mut self, bytes: u64, start: usize) {
+        self.put(bytes & THREE, start, start + 3);
+        self.put(bytes & FOUR, start, start + 4);
+        self.put(bytes & FIVE, start, start + 5);
+    }
 }
 
 /// Keeps the distinct ids.
@@ -63,11 +71,36 @@ impl Sink for Ids<'_> {
         let id = id_of(number);
         let Some(slot) = self.found.get_mut(self.count) else { return };
         *slot = id;
-        let word = &mut self.seen[id as usize >> 6];
-        let bit = 1_u64 << (id & 63);
-        self.count += usize::from(*word & bit == 0);
-        *word |= bit;
+        self.count += usize::from(is_new(self.seen, id));
     }
+
+    /// With one look for room instead of three.
+    #[inline(always)]
+    fn put_characters(&mut self, bytes: u64, start: usize) {
+        let Some(room) = self.found.get_mut(self.count..).and_then(<[u32]>::first_chunk_mut::<4>) else {
+            self.put(bytes & THREE, start, start + 3);
+            self.put(bytes & FOUR, start, start + 4);
+            self.put(bytes & FIVE, start, start + 5);
+            return;
+        };
+        let mut kept = 0;
+        for number in [bytes & THREE, bytes & FOUR, bytes & FIVE] {
+            let id = id_of(number);
+            room[kept & 3] = id;
+            kept += usize::from(is_new(self.seen, id));
+        }
+        self.count += kept;
+    }
+}
+
+/// Puts `id` into the set; whether it was not there.
+#[inline(always)]
+fn is_new(seen: &mut [u64; SEEN_WORDS], id: u32) -> bool {
+    let word = &mut seen[id as usize >> 6 & (SEEN_WORDS - 1)];
+    let bit = 1_u64 << (id & 63);
+    let new = *word & bit == 0;
+    *word |= bit;
+    new
 }
 
 /// Writes the distinct ids of `normalized` (as [`normalize`](super::normalize::normalize) leaves it: empty, or between
@@ -80,7 +113,7 @@ pub fn extract(normalized: &[u8], ids: &mut [u32], seen: &mut Seen) -> usize {
     cut(normalized, &mut sink);
     let count = sink.count;
     for &id in &ids[..count] {
-        seen[id as usize >> 6] = 0;
+        seen[id as usize >> 6 & (SEEN_WORDS - 1)] = 0;
     }
     count
 }
@@ -133,11 +166,15 @@ fn word_length(text: &[u8], start: usize) -> Option<usize> {
 #[inline(always)]
 fn characters(text: &[u8], first: usize, last: usize, sink: &mut impl Sink) {
     let length = last - first + 1;
-    for at in first..first + length.saturating_sub(4) {
-        let bytes = load(text, at);
-        sink.put(bytes & THREE, at, at + 3);
-        sink.put(bytes & FOUR, at, at + 4);
-        sink.put(bytes & FIVE, at, at + 5);
+    let whole = length.saturating_sub(4);
+    // Almost all of them have eight bytes to load.
+    let windows = text[first..].array_windows::<8>().take(whole);
+    let loaded = windows.len();
+    for (at, window) in (first..).zip(windows) {
+        sink.put_characters(u64::from_le_bytes(*window), at);
+    }
+    for at in first + loaded..first + whole {
+        sink.put_characters(load(text, at), at);
     }
     if length >= 4 {
         let bytes = load(text, last - 3);
