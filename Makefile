@@ -37,9 +37,9 @@ DENY ?= licenses bans sources
 # What monitoring/kubernetes/deploy.sh does, by the names that its users know.
 K8S_MONITORING := $(addprefix k8s-monitoring-,deploy status logs logs-grafana port-forward delete)
 
-BENCHES := $(filter-out bert floor instructions,$(basename $(notdir $(wildcard benches/*.rs))))
+BENCHES := $(filter-out bert floor instructions latency,$(basename $(notdir $(wildcard benches/*.rs))))
 
-.PHONY: help test quick fmt $(GATE) instructions $(K8S_MONITORING) dashboards check-aarch64 documents run bench bench-bert bench-floor train-iris train train-toxicity train-smoke train-smoke-dvc clean
+.PHONY: help test quick fmt $(GATE) instructions $(K8S_MONITORING) dashboards check-aarch64 documents run bench bench-bert bench-floor bench-latency train-iris train train-toxicity train-smoke train-smoke-dvc clean
 
 ifneq ($(filter train train-toxicity,$(MAKECMDGOALS)),)
 $(if $(DATA),,$(error train needs DATA=directory-of-the-data-sets; models/toxicity/README.md lists them))
@@ -136,13 +136,16 @@ bench: ## Criterion benches: make bench ARGS='--save-baseline before'
 bench-bert: ## Milliseconds of bert, beside ONNX Runtime on one thread, in one run
 	$(CARGO) bench --locked --bench bert
 
+bench-latency: ## The 99th percentile beside scrapes and beside a saturated bert
+	$(CARGO) bench --locked --bench latency
+
 instructions: ## Instructions of every stage, counted by callgrind and compared: ARGS=--record writes the baseline
 	counter=$$(SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) RUSTFLAGS='$(RELEASE_FLAGS)' $(CARGO) build --locked --release --target $(TARGET) \
 	  --bench instructions --message-format=json-render-diagnostics | sed -n 's/.*"executable":"\([^"]*instructions-[^"]*\)".*/\1/p')
 	VALGRIND=$(TAMIS_TOOLS)/bin/valgrind "$$counter" --count $(ARGS)
 
-bench-floor: ## CPU per request, beside hyper's own floor, in one run
-	$(CARGO) bench --locked --bench floor
+bench-floor: ## CPU per request, beside hyper's own floor, in one run; ARGS='--against BINARY' beside another build
+	$(CARGO) bench --locked --bench floor -- $(ARGS)
 
 train-iris: ## Train the iris forest and write its golden answers
 	$(PYTHON) models/iris/train.py

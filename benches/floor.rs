@@ -1,8 +1,9 @@
 //! What a request costs against the least that it could: a bare epoll loop, an empty hyper handler with the daemon's knobs, and
 //! tamis, driven in turn by `wrk`, CPU time per request read from the kernel.
 //!
-//! `cargo bench --bench floor` runs it and prints a Markdown table; `cargo test --benches` checks that all three
-//! servers answer. Without `wrk` on the PATH it says so and measures nothing.
+//! `cargo bench --bench floor` runs it and prints a Markdown table; with `-- --against BINARY` it sets this build of tamis
+//! beside another in the place of the floors. `cargo test --benches` checks that all three servers answer. Without `wrk`
+//! on the PATH it says so and measures nothing.
 #![expect(clippy::print_stdout, reason = "the table is what it is for")]
 
 #[path = "floor/empty.rs"]
@@ -13,6 +14,7 @@ mod epoll;
 mod measure;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
 
 use measure::{Load, Sample, Server, measure};
 
@@ -54,6 +56,9 @@ fn main() {
         println!("floor: skipped, wrk is not installed (apt-get install wrk)");
         return;
     };
+    if let Some(other) = arguments.iter().skip_while(|word| *word != "--against").nth(1) {
+        return against(other, &wrk, rounds, seconds);
+    }
     println!("| request | epoll, us CPU | hyper alone, us CPU | tamis, us CPU | of hyper | tamis, requests/s |");
     println!("|---|---|---|---|---|---|");
     for load in &loads() {
@@ -76,6 +81,20 @@ fn main() {
             "| {name} | {:.2} | {:.2} | {:.2} | {ratio:.2} | {:.0} |",
             epoll.cpu, hyper.cpu, tamis.cpu, tamis.requests
         );
+    }
+}
+
+/// This build beside `other`.
+fn against(other: &str, wrk: &Path, rounds: usize, seconds: f64) {
+    println!("| request | this, us CPU | {other}, us CPU | of it |\n|---|---|---|---|");
+    for load in loads().iter().filter(|load| load.workers == 1) {
+        let servers = [Server::tamis(1), Server::daemon(other, 1, &["--bert", "off"])];
+        let mut samples: Vec<[f64; 2]> = (0..rounds)
+            .map(|_| [0, 1].map(|server: usize| measure(wrk, &servers[server], load, seconds).cpu))
+            .collect();
+        samples.sort_by(|a, b| (a[0] / a[1]).total_cmp(&(b[0] / b[1])));
+        let [this, that] = samples[samples.len() / 2];
+        println!("| {} | {this:.2} | {that:.2} | {:.3} |", load.name, this / that);
     }
 }
 

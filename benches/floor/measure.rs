@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -28,6 +28,8 @@ pub struct Sample {
     pub cpu: f64,
     /// Requests per second.
     pub requests: f64,
+    /// The 99th percentile of the time from request to answer, in microseconds.
+    pub p99: f64,
 }
 
 /// A server process on a core of its own; dropping it ends it.
@@ -39,10 +41,20 @@ pub struct Server {
 impl Server {
     /// The daemon as it ships.
     pub fn tamis(workers: usize) -> Self {
+        Self::daemon(env!("CARGO_BIN_EXE_tamis"), workers, &["--bert", "off"])
+    }
+
+    /// Another build of the daemon, or with other settings.
+    pub fn daemon(program: &str, workers: usize, settings: &[&str]) -> Self {
         let port = free_port();
         let (listen, count) = (format!("127.0.0.1:{port}"), workers.to_string());
-        let arguments = ["--listen", &listen, "--workers", &count, "--bert", "off"];
-        Self::start(port, workers, env!("CARGO_BIN_EXE_tamis"), &arguments)
+        let arguments = [&["--listen", &listen, "--workers", &count], settings].concat();
+        Self::start(port, workers, program, &arguments)
+    }
+
+    /// Where it listens.
+    pub const fn port(&self) -> u16 {
+        self.port
     }
 
     /// This binary as the floor of that name, sending `body`.
@@ -122,7 +134,7 @@ pub fn wrk() -> Option<PathBuf> {
 }
 
 /// One round: 32 connections from another core for `seconds`.
-pub fn measure(wrk: &PathBuf, server: &Server, load: &Load, seconds: f64) -> Sample {
+pub fn measure(wrk: &Path, server: &Server, load: &Load, seconds: f64) -> Sample {
     let script = script(load);
     let url = format!("http://127.0.0.1:{}{}", server.port, load.path);
     let duration = format!("{}s", seconds.ceil());
@@ -130,7 +142,7 @@ pub fn measure(wrk: &PathBuf, server: &Server, load: &Load, seconds: f64) -> Sam
     let output = Command::new("taskset")
         .args(["-c", "1"])
         .arg(wrk)
-        .args(["-t1", "-c32", "-d", &duration, "-s"])
+        .args(["-t1", "-c32", "--latency", "-d", &duration, "-s"])
         .arg(&script)
         .arg(&url)
         .output()
@@ -143,7 +155,15 @@ pub fn measure(wrk: &PathBuf, server: &Server, load: &Load, seconds: f64) -> Sam
     let done = text.lines().find_map(|line| line.contains(" requests in ").then(|| number(line, 0))).flatten();
     let rate = text.lines().find_map(|line| line.starts_with("Requests/sec").then(|| number(line, 1))).flatten();
     let done = done.unwrap_or_else(|| panic!("wrk said: {text} {}", String::from_utf8_lossy(&output.stderr)));
-    Sample { cpu: cpu as f64 / 1e3 / done, requests: rate.unwrap_or_default() }
+    let p99 = text.lines().find_map(|line| microseconds(line.trim().strip_prefix("99%")?.trim()));
+    Sample { cpu: cpu as f64 / 1e3 / done, requests: rate.unwrap_or_default(), p99: p99.unwrap_or_default() }
+}
+
+/// A time as `wrk` writes it: `812.00us`, `1.52ms`, `1.01s`.
+fn microseconds(text: &str) -> Option<f64> {
+    [("us", 1.0), ("ms", 1e3), ("s", 1e6)]
+        .into_iter()
+        .find_map(|(unit, scale)| text.strip_suffix(unit)?.parse::<f64>().ok().map(|number| number * scale))
 }
 
 fn script(load: &Load) -> PathBuf {
