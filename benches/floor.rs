@@ -5,6 +5,7 @@
 //! beside another in the place of the floors. `cargo test --benches` checks that all three servers answer. Without `wrk`
 //! on the PATH it says so and measures nothing.
 #![expect(clippy::print_stdout, reason = "the table is what it is for")]
+#![allow(dead_code, reason = "`latency` uses the rest of what is shared")]
 
 #[path = "floor/empty.rs"]
 mod empty;

@@ -55,7 +55,7 @@ fn main() {
 /// Does `work` while `beside` goes on.
 fn during<T>(beside: Beside, server: &Server, work: impl FnOnce() -> T) -> T {
     let ended = AtomicBool::new(false);
-    let port = server.port();
+    let port = server.port;
     std::thread::scope(|scope| {
         let repeat = |request: String, pause: Duration| {
             let ended = &ended;
@@ -85,7 +85,7 @@ fn during<T>(beside: Beside, server: &Server, work: impl FnOnce() -> T) -> T {
 fn wait_for_bert(server: &Server) {
     let deadline = Instant::now() + Duration::from_mins(1);
     while cfg!(feature = "bert") {
-        let mut stream = TcpStream::connect(("127.0.0.1", server.port())).expect("the daemon");
+        let mut stream = TcpStream::connect(("127.0.0.1", server.port)).expect("the daemon");
         stream.write_all(post(BERT).as_bytes()).expect("the daemon");
         if read_answer(&mut stream).starts_with("HTTP/1.1 200") {
             break;

@@ -35,7 +35,8 @@ pub struct Sample {
 /// A server process on a core of its own; dropping it ends it.
 pub struct Server {
     process: Child,
-    port: u16,
+    /// Where it listens.
+    pub port: u16,
 }
 
 impl Server {
@@ -50,11 +51,6 @@ impl Server {
         let (listen, count) = (format!("127.0.0.1:{port}"), workers.to_string());
         let arguments = [&["--listen", &listen, "--workers", &count], settings].concat();
         Self::start(port, workers, program, &arguments)
-    }
-
-    /// Where it listens.
-    pub const fn port(&self) -> u16 {
-        self.port
     }
 
     /// This binary as the floor of that name, sending `body`.
