@@ -39,7 +39,7 @@ K8S_MONITORING := $(addprefix k8s-monitoring-,deploy status logs logs-grafana po
 
 BENCHES := $(filter-out bert floor instructions latency,$(basename $(notdir $(wildcard benches/*.rs))))
 
-.PHONY: help test quick fmt $(GATE) instructions $(K8S_MONITORING) dashboards check-aarch64 documents run bench bench-bert bench-floor bench-latency train-iris train train-toxicity train-smoke train-smoke-dvc clean
+.PHONY: help test quick fmt $(GATE) instructions $(K8S_MONITORING) dashboards check-aarch64 documents run bench bench-bert bench-criterion bench-floor bench-latency bench-recording train-iris train train-toxicity train-smoke train-smoke-dvc clean
 
 ifneq ($(filter train train-toxicity,$(MAKECMDGOALS)),)
 $(if $(DATA),,$(error train needs DATA=directory-of-the-data-sets; models/toxicity/README.md lists them))
@@ -130,8 +130,16 @@ k8s-monitoring-delete: ## Take them out again; namespace, secrets and volumes st
 run: build ## Serve with the release binary: make run ARGS='--listen 127.0.0.1:8000'
 	$(RELEASE_BIN) $(ARGS)
 
-bench: ## Criterion benches: make bench ARGS='--save-baseline before'
+bench: ## Every promise of speed and size, measured and written into the README: ARGS='--keep', '--only floor', '--print'
+	$(PYTHON) benches/promises/measure.py $(ARGS)
+
+bench-criterion: ## Criterion benches: ARGS='--save-baseline before'
 	$(CARGO) bench --locked $(addprefix --bench ,$(BENCHES)) -- $(ARGS)
+
+bench-recording: ## CPU per request of this tree beside the same without metrics, in one run; builds both
+	$(CARGO) build --locked --release --features unmetered
+	cp $(TARGET_DIR)/release/tamis $(TARGET_DIR)/release/tamis-unmetered
+	$(CARGO) bench --locked --bench floor -- --against $(TARGET_DIR)/release/tamis-unmetered
 
 bench-bert: ## Milliseconds of bert, beside ONNX Runtime on one thread, in one run
 	$(CARGO) bench --locked --bench bert

@@ -19,19 +19,21 @@ impl Counter {
     /// Adds `amount`, wrapping at 2^64 (the `rate` of a query takes that for a restart).
     #[inline]
     pub fn add(&self, amount: u64) {
-        self.0.store(self.get().wrapping_add(amount), Relaxed);
+        self.set(self.get().wrapping_add(amount));
     }
 
     /// Takes one off a gauge, stopping at zero.
     #[inline]
     pub fn decrement(&self) {
-        self.0.store(self.get().saturating_sub(1), Relaxed);
+        self.set(self.get().saturating_sub(1));
     }
 
     /// Replaces the value.
     #[inline]
     pub fn set(&self, value: u64) {
-        self.0.store(value, Relaxed);
+        if !cfg!(feature = "unmetered") {
+            self.0.store(value, Relaxed);
+        }
     }
 
     /// Raises the value to `value` if it is lower.
