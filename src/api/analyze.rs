@@ -10,11 +10,11 @@ use std::time::Instant;
 use super::{Request, Worker, spans};
 use crate::json::read::Value;
 use crate::json::write::Writer;
-use crate::metrics::labels::ToxicityModel;
+use crate::metrics::labels::{Shed, ToxicityModel};
 use crate::metrics::{Shard, Trace};
 use crate::model::bert::Bert;
 use crate::model::custom::Custom;
-use crate::model::executor::{Executor, Failure, Found, Ticket};
+use crate::model::executor::{Executor, Failure, Found, Full, Ticket};
 use crate::model::manifest::MAX_NAMED_BYTES;
 use crate::model::toxicity::{Prior, Scores, Toxicity};
 use crate::model::{Loaded, Models};
@@ -117,7 +117,7 @@ pub fn answer(worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Res
             let fault = Fault::new(Problem::UnknownField).field("explain");
             return Err(fault.expected("write its name without escapes", ""));
         }
-        let scored = score(loaded, &asked, scratch)?;
+        let scored = score(loaded, &asked, scratch, shard)?;
         if let (true, Scored::Now(verdict)) = (explain, &scored) {
             spans = render_spans(verdict.model, asked.text, scratch, out);
         }
@@ -228,7 +228,12 @@ fn with_spans(spans: usize, length: usize, out: &mut [u8]) -> usize {
     length + spans
 }
 
-fn score<'l>(loaded: &'l Loaded, asked: &Asked<'_>, scratch: &mut Scratch) -> Result<Scored<'l>, Fault> {
+fn score<'l>(
+    loaded: &'l Loaded,
+    asked: &Asked<'_>,
+    scratch: &mut Scratch,
+    shard: &Shard,
+) -> Result<Scored<'l>, Fault> {
     let Asked { text, choice, explain } = *asked;
     let models = loaded.models().ok_or_else(not_yet)?;
     match choice {
@@ -239,15 +244,14 @@ fn score<'l>(loaded: &'l Loaded, asked: &Asked<'_>, scratch: &mut Scratch) -> Re
                 Fault::new(Problem::ModelUnavailable).field("model").expected(why, "")
             })?;
             let submitted = bert.submit(text, explain, scratch);
-            let submitted = submitted.map_err(|full| Fault::new(Problem::Overloaded).retry_after(full.retry_after))?;
+            let submitted = submitted.map_err(|full| refused(full, shard))?;
             Ok(Scored::Later(submitted.ok_or_else(empty)?, None, None))
         }
         Choice::Custom(place) => {
             let custom = models.custom.get(place).ok_or(Fault::new(Problem::UnknownModel).field("model"))?;
             if let Some(executor) = custom.executor() {
                 let submitted = custom.submit(executor, text, explain, scratch);
-                let submitted =
-                    submitted.map_err(|full| Fault::new(Problem::Overloaded).retry_after(full.retry_after))?;
+                let submitted = submitted.map_err(|full| refused(full, shard))?;
                 return Ok(Scored::Later(submitted.ok_or_else(empty)?, Some(place), None));
             }
             let (model, counted) = (custom.model(), ToxicityModel::Custom);
@@ -287,6 +291,12 @@ fn count(shard: &Shard, verdict: &Verdict<'_>, nanoseconds: u64, trace: Option<T
 
 fn nanoseconds(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// The refusal of a text for which a model's queue has no room.
+fn refused(full: Full, shard: &Shard) -> Fault {
+    shard.shed(Shed::Queue);
+    Fault::new(Problem::Overloaded).retry_after(full.retry_after)
 }
 
 fn empty() -> Fault {

@@ -184,6 +184,29 @@ impl ToxicityModel {
     }
 }
 
+/// `reason`: what a request that is refused at once did not get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Shed {
+    /// A buffer for its body or its answer.
+    Slot,
+    /// A place in a model's queue.
+    Queue,
+}
+
+impl Shed {
+    /// Every reason, in the order of its discriminants.
+    pub const ALL: [Self; 2] = [Self::Slot, Self::Queue];
+
+    /// The label's value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Slot => "slot",
+            Self::Queue => "queue",
+        }
+    }
+}
+
 /// `predicted_class`: the iris species, in the order of the class ids.
 pub const IRIS_CLASSES: [&str; 3] = ["setosa", "versicolor", "virginica"];
 
@@ -223,6 +246,7 @@ mod tests {
         assert!(Method::ALL.iter().enumerate().all(|(position, method)| *method as usize == position));
         assert!(Model::ALL.iter().enumerate().all(|(position, model)| *model as usize == position));
         assert!(ToxicityModel::ALL.iter().enumerate().all(|(position, model)| *model as usize == position));
+        assert!(Shed::ALL.iter().enumerate().all(|(position, reason)| *reason as usize == position));
         assert!(Phase::ALL.iter().enumerate().all(|(position, phase)| *phase as usize == position));
     }
 

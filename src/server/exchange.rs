@@ -20,7 +20,7 @@ use super::slots::Slot;
 use super::station::Station;
 use crate::api::route::{Action, Route, Surface, allow, route};
 use crate::api::{self, Answered, Content, Outcome, analyze, fault};
-use crate::metrics::labels::{Handler, Method, Status};
+use crate::metrics::labels::{Handler, Method, Shed, Status};
 use crate::metrics::{Answer, InProgress, Representation, Shard};
 use crate::problem::{Fault, Problem};
 
@@ -92,10 +92,16 @@ impl Connection {
                 } else if let Some(slot) = self.station.borrow_body() {
                     Stage::Read(incoming, Some(slot), None)
                 } else {
-                    Stage::Refuse(Fault::new(Problem::Overloaded))
+                    Stage::Refuse(self.no_slot())
                 }
             }
         }
+    }
+
+    /// The refusal of a request for which there is no slot.
+    fn no_slot(&self) -> Fault {
+        self.station.shard.shed(Shed::Slot);
+        Fault::new(Problem::Overloaded)
     }
 
     /// A refusal that leaves the connection fit for the next request: the body that comes with it is read and
@@ -224,7 +230,7 @@ impl Exchange {
                     let outcome = self.connection.station.api.borrow_mut().resume(&waiting, found, body, out);
                     (outcome.length, outcome)
                 });
-                written.unwrap_or_else(|| refuse(&Fault::new(Problem::Overloaded)))
+                written.unwrap_or_else(|| refuse(&self.connection.no_slot()))
             }
             Stage::Options => {
                 let outcome = Outcome { status: 204, content: Content::Json, length: 0, problem: None, retry_after: 1 };
@@ -260,7 +266,7 @@ impl Exchange {
             (if let Answered::Now(outcome) = &answered { outcome.length } else { 0 }, answered)
         };
         self.write(request.body, write).unwrap_or_else(|| {
-            let (reply, outcome) = refuse(&Fault::new(Problem::Overloaded));
+            let (reply, outcome) = refuse(&self.connection.no_slot());
             (reply, Answered::Now(outcome))
         })
     }
@@ -290,10 +296,8 @@ impl Exchange {
                 station.shard.traced(self.route.handler, self.route.method, nanoseconds, traceparent.trace);
             }
         }
-        match outcome.problem {
-            Some(Problem::Overloaded) => station.shard.shed(),
-            Some(Problem::RequestTimeout) => station.shard.timed_out(),
-            _ => {}
+        if outcome.problem == Some(Problem::RequestTimeout) {
+            station.shard.timed_out();
         }
         station.publish_heap();
         if station.admit_to_log(outcome.status, ended) {

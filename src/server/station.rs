@@ -52,8 +52,9 @@ pub struct Station {
 pub struct Seat(Rc<Station>);
 
 impl Station {
-    /// A worker's state, all of its memory allocated.
+    /// A worker's state, all of its memory allocated; on the worker's own thread.
     pub fn new(api: api::Worker, shard: Arc<Shard>, flags: &Flags) -> Rc<Self> {
+        shard.owned_by_this_thread();
         let (limits, max_connections) = (flags.limits(), flags.max_connections);
         Rc::new(Self {
             shard,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tamis::metrics::labels::{Handler, Method, Model, Phase, Status, ToxicityModel};
+use tamis::metrics::labels::{Handler, Method, Model, Phase, Shed, Status, ToxicityModel};
 use tamis::metrics::{Answer, Exporter, InProgress, LiveFacts, LoadedModel, Representation, Shard, StaticFacts, Trace};
 use tamis::problem::Problem;
 
@@ -34,7 +34,8 @@ pub fn two_shards() -> Vec<Arc<Shard>> {
 
 /// A whole body.
 pub fn render_as(shards: &[Arc<Shard>], live: &LiveFacts, representation: Representation) -> Vec<u8> {
-    let mut exporter = Exporter::new(shards.to_vec(), &facts());
+    let facts = StaticFacts { workers: shards.len() as u64, ..facts() };
+    let mut exporter = Exporter::new(shards.to_vec(), &facts);
     let mut out = vec![0; exporter.max_len()];
     let len = exporter.render(live, representation, &mut out).expect("max_len suffices");
     out.truncate(len);
@@ -77,7 +78,9 @@ pub fn exercise(shard: &Shard) {
     shard.connection_opened();
     shard.connection_opened();
     shard.connection_closed();
-    shard.shed();
+    Shed::ALL.into_iter().for_each(|reason| shard.shed(reason));
+    shard.owned_by_this_thread();
+    shard.scraped(4_321, 1);
     shard.timed_out();
     shard.slots_used(3);
     shard.slot_fallback();
