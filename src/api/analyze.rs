@@ -10,8 +10,9 @@ use std::time::Instant;
 use super::{Request, Worker, spans};
 use crate::json::read::Value;
 use crate::json::write::Writer;
-use crate::metrics::labels::{Shed, ToxicityModel};
-use crate::metrics::{Shard, Trace};
+use crate::metrics::drift;
+use crate::metrics::labels::{AskedModel, Shed, Stage, ToxicityModel};
+use crate::metrics::{Shard, Stages, Trace};
 use crate::model::bert::Bert;
 use crate::model::custom::Custom;
 use crate::model::executor::{Executor, Failure, Found, Full, Ticket};
@@ -85,7 +86,28 @@ enum Scored<'m> {
     Later((Ticket, Prior), Option<usize>, Option<Scores>),
 }
 
+impl Choice {
+    /// The model of ours that is asked for.
+    const fn asked(self) -> Option<AskedModel> {
+        match self {
+            Self::Simple => Some(AskedModel::Simple),
+            Self::Bert => Some(AskedModel::Bert),
+            Self::Auto => Some(AskedModel::Auto),
+            Self::Custom(_) => None,
+        }
+    }
+}
+
 impl Waiting {
+    /// The model of ours that was asked for.
+    const fn asked(&self) -> Option<AskedModel> {
+        match (self.custom, self.otherwise) {
+            (Some(_), _) => None,
+            (None, Some(_)) => Some(AskedModel::Auto),
+            (None, None) => Some(AskedModel::Bert),
+        }
+    }
+
     /// What the model found, once; until then the task of `context` is woken when there is something. The weights of the
     /// text's pieces, if it is to be explained by them, are put into `scratch`, for [`resume`] to read at once.
     pub fn poll(&mut self, context: &mut Context<'_>, scratch: &mut Scratch) -> Poll<Found> {
@@ -105,19 +127,20 @@ impl Waiting {
 /// Whatever is wrong with the body, [`Problem::ModelUnavailable`] while the model is not there, [`Problem::Overloaded`]
 /// while it has no room.
 pub fn answer(worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Result<Step, Fault> {
-    let Worker { reader, text: scratch, loaded, limits, shard, started, .. } = worker;
+    let Worker { reader, text: scratch, loaded, limits, shard, started, stages, .. } = worker;
     // A body that cannot be read names no model: it counts as the default's.
     let (mut choice, mut explain) = (Choice::Simple, false);
     let mut spans = 0;
     let scored = reader.read(request.body, |root| {
         let asked = parse(root, limits.text, loaded.models())?;
+        stages.lap(Stage::Parse);
         (choice, explain) = (asked.choice, asked.explain);
         // The answer's room was chosen by the body as it stands.
         if explain && !spans::may_be_asked(request.body) {
             let fault = Fault::new(Problem::UnknownField).field("explain");
             return Err(fault.expected("write its name without escapes", ""));
         }
-        let scored = score(loaded, &asked, scratch, shard)?;
+        let scored = score(loaded, &asked, scratch, shard, stages)?;
         if let (true, Scored::Now(verdict)) = (explain, &scored) {
             spans = render_spans(verdict.model, asked.text, scratch, out);
         }
@@ -128,14 +151,20 @@ pub fn answer(worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Res
         Ok(Scored::Now(verdict)) => {
             let nanoseconds = nanoseconds(received);
             count(shard, &verdict, nanoseconds, trace);
+            count_drift(shard, loaded, choice.asked(), &verdict.scores);
+            shard.normalized(scratch.rules());
             shard.client_seen(client, started.elapsed().as_secs());
             let length = render(verdict.model, &verdict.scores, nanoseconds, out);
-            Ok(Step::Answered(with_spans(spans, length, out)))
+            let length = with_spans(spans, length, out);
+            stages.lap(Stage::Render);
+            Ok(Step::Answered(length))
         }
         Ok(Scored::Later((ticket, prior), custom, otherwise)) => {
             let asked = asked_later(loaded, custom);
             let weighs = asked.is_some_and(|(model, _)| model.weighs_pieces());
             let explain = explain.then_some(if weighs { Explain::Pieces } else { Explain::Null });
+            stages.lap(Stage::Features);
+            shard.normalized(scratch.rules());
             Ok(Step::Waiting(Waiting { ticket, prior, custom, otherwise, explain, received, client, trace }))
         }
         Err(fault) => {
@@ -169,7 +198,13 @@ pub fn resume(
     body: &[u8],
     out: &mut [u8],
 ) -> Result<usize, Fault> {
-    let Worker { reader, text: scratch, loaded, shard, started, .. } = worker;
+    let Worker { reader, text: scratch, loaded, shard, started, stages, .. } = worker;
+    shard.staged(Stage::Queue, waiting.ticket.waited_ns());
+    if stages.is_watched() {
+        stages.add(Stage::Queue, waiting.ticket.waited_ns());
+        stages.add(Stage::Infer, waiting.ticket.ran_ns());
+        stages.skip();
+    }
     let asked = asked_later(loaded, waiting.custom);
     let verdict = match (found, asked, loaded.models(), waiting.otherwise) {
         (Ok(values), Some((model, counted)), ..) => {
@@ -190,8 +225,10 @@ pub fn resume(
     };
     let nanoseconds = nanoseconds(waiting.received);
     count(shard, &verdict, nanoseconds, waiting.trace);
+    count_drift(shard, loaded, waiting.asked(), &verdict.scores);
     shard.client_seen(waiting.client, started.elapsed().as_secs());
     let length = render(verdict.model, &verdict.scores, nanoseconds, out);
+    stages.lap(Stage::Render);
     let Some(explain) = waiting.explain else { return Ok(length) };
     // In the place of the answer's last brace.
     let last = length.saturating_sub(1);
@@ -208,6 +245,7 @@ pub fn resume(
         })?,
     }
     writer.raw(b"}");
+    stages.lap(Stage::Render);
     Ok(writer.finish().map_or(length, |written| last + written))
 }
 
@@ -233,6 +271,7 @@ fn score<'l>(
     asked: &Asked<'_>,
     scratch: &mut Scratch,
     shard: &Shard,
+    stages: &mut Stages,
 ) -> Result<Scored<'l>, Fault> {
     let Asked { text, choice, explain } = *asked;
     let models = loaded.models().ok_or_else(not_yet)?;
@@ -255,10 +294,10 @@ fn score<'l>(
                 return Ok(Scored::Later(submitted.ok_or_else(empty)?, Some(place), None));
             }
             let (model, counted) = (custom.model(), ToxicityModel::Custom);
-            Ok(Scored::Now(Verdict { model, counted, scores: score_now(model, text, scratch)? }))
+            Ok(Scored::Now(Verdict { model, counted, scores: score_now(model, text, scratch, stages)? }))
         }
         Choice::Simple | Choice::Auto => {
-            let scores = score_now(&models.toxicity, text, scratch)?;
+            let scores = score_now(&models.toxicity, text, scratch, stages)?;
             if choice == Choice::Auto
                 && let Some(bert) = loaded.bert().filter(|bert| bert.decides(&scores))
                 && let Ok(Some(submitted)) = bert.submit(text, explain, scratch)
@@ -270,8 +309,10 @@ fn score<'l>(
     }
 }
 
-fn score_now(model: &Toxicity, text: &str, scratch: &mut Scratch) -> Result<Scores, Fault> {
-    let scored = model.score(text, scratch).map_err(|error| {
+fn score_now(model: &Toxicity, text: &str, scratch: &mut Scratch, stages: &mut Stages) -> Result<Scores, Fault> {
+    let scored = model.score_in_steps(text, scratch, || stages.lap(Stage::Features));
+    stages.lap(Stage::Infer);
+    let scored = scored.map_err(|error| {
         tracing::error!(%error, model = model.manifest().name, "the model failed");
         failed()
     })?;
@@ -286,6 +327,22 @@ fn count(shard: &Shard, verdict: &Verdict<'_>, nanoseconds: u64, trace: Option<T
     shard.analyzed(verdict.counted, verdict.scores.score(), nanoseconds);
     if let Some(trace) = trace {
         shard.analysis_traced(verdict.counted, nanoseconds, trace);
+    }
+}
+
+/// Counts scores among those of the model that was asked for, if its manifest has a reference for them.
+fn count_drift(shard: &Shard, loaded: &Loaded, asked: Option<AskedModel>, scores: &Scores) {
+    let Some(asked) = asked else { return };
+    let bert = || Some(loaded.bert()?.model().manifest());
+    let edges = match asked {
+        AskedModel::Simple => {
+            loaded.models().and_then(|models| Some(&models.toxicity.manifest().reference.as_ref()?.toxic))
+        }
+        AskedModel::Bert => bert().and_then(|manifest| Some(&manifest.reference.as_ref()?.toxic)),
+        AskedModel::Auto => bert().and_then(|manifest| manifest.auto.as_ref()?.reference.as_ref()),
+    };
+    if let Some(edges) = edges {
+        shard.scored(asked, drift::bin_of(edges, scores.scored()));
     }
 }
 

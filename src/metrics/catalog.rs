@@ -12,6 +12,10 @@ pub const DURATION_BOUNDS: [u64; 9] = [1 << 11, 1 << 13, 1 << 15, 1 << 21, 1 << 
 /// the queue counts.
 pub const PROCESSING_BOUNDS: [u64; 6] = [1 << 11, 1 << 13, 1 << 16, 1 << 23, 1 << 25, 1 << 28];
 
+/// `le` of `tamis_stage_duration_seconds`, in ns: 1 us and 16 us for what workers do, 17 ms for `bert` and its queue. A
+/// stage's mean is sharper.
+pub const STAGE_BOUNDS: [u64; 3] = [1 << 10, 1 << 14, 1 << 24];
+
 /// `le` of `model_load_seconds`, in ns: 34 ms and 1.07 s. There is one observation a model, whose time is its sum.
 pub const LOAD_BOUNDS: [u64; 2] = [1 << 25, 1 << 30];
 
@@ -23,7 +27,7 @@ pub const CONFIDENCE_BOUNDS: [u64; 7] = [0, 50, 70, 80, 90, 95, 100];
 
 /// Every family, in the order of the exposition. `tamis_scrape_duration_seconds` is last: it covers what is above.
 #[rustfmt::skip] // one row a family
-pub const FAMILIES: [Family; 40] = [
+pub const FAMILIES: [Family; 43] = [
     Family::counter(Id::HttpRequests, "http_requests_total", Series::Requests,
         "HTTP requests answered. POST at a route for GET counts as method \"other\"; status 500 of handler \"none\" is what should never be answered."),
     Family::histogram(Id::HttpDuration, "http_request_duration_seconds", Series::Lanes, Scale::Nanoseconds, &DURATION_BOUNDS,
@@ -42,6 +46,8 @@ pub const FAMILIES: [Family; 40] = [
         "Time from text to score, in the queue included."),
     Family::gauge(Id::ToxicityActiveUsers, "toxicity_api_active_users", Series::Single,
         "Distinct clients that called /analyze in the last 5 minutes, estimated: standard error 1.3 % at 4,096 clients, at most 7 % up to 300,000."),
+    Family::counter(Id::NormalizationRules, "toxicity_normalization_rules_total", Series::Rules,
+        "Texts that each rule of the normalisation changed, among those given to a model."),
     Family::histogram(Id::ModelLoad, "model_load_seconds", Series::ModelTypes, Scale::Nanoseconds, &LOAD_BOUNDS,
         "Time to load and warm up a model at start.").fixed(),
     Family::counter(Id::ModelPredictions, "model_predictions_total", Series::Classes,
@@ -76,6 +82,10 @@ pub const FAMILIES: [Family; 40] = [
         "Worker threads, each with its own listener and connections.").fixed(),
     Family::gauge(Id::DurationP99, "tamis_http_request_duration_p99_seconds", Series::Inference,
         "99th percentile of POST durations since start, at most 2.4 % too high; 0 before the first.").scaled(Scale::Nanoseconds),
+    Family::histogram(Id::StageDuration, "tamis_stage_duration_seconds", Series::Stages, Scale::Nanoseconds, &STAGE_BOUNDS,
+        "Time of POST /analyze and /predict by stage: of one request in 16 of each worker and of those that ask for Server-Timing, if answered with 200; queue of every text that waited for a model."),
+    Family::gauge(Id::ScoreDrift, "tamis_score_drift_psi", Series::AskedModels,
+        "Population stability index of the scored probability against the model's evaluation, by the model asked for, over the last 1,000 to 2,000 scores of each worker; 0 below 200, or where the manifest has no reference. Above 0.25 the texts are others.").scaled(Scale::Millionths),
     Family::gauge(Id::ConnectionsOpen, "tamis_connections_open", Series::Single,
         "Connections open."),
     Family::counter(Id::ConnectionsAccepted, "tamis_connections_accepted_total", Series::Single,
@@ -156,6 +166,11 @@ const _: () = {
     bound = 0;
     while bound < PROCESSING_BOUNDS.len() {
         assert!(COARSE.buckets_up_to(PROCESSING_BOUNDS[bound]).is_some());
+        bound += 1;
+    }
+    bound = 0;
+    while bound < STAGE_BOUNDS.len() {
+        assert!(COARSE.buckets_up_to(STAGE_BOUNDS[bound]).is_some());
         bound += 1;
     }
 };

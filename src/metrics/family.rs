@@ -1,7 +1,8 @@
 //! What a metric family is: its type, unit, label sets and sample lines.
 
-use super::labels::{Handler, IRIS_CLASSES, Model, Phase, Shed, ToxicityModel};
+use super::labels::{AskedModel, Handler, IRIS_CLASSES, Model, Phase, Shed, Stage, ToxicityModel};
 use super::series::{ERROR_OVERFLOW, ERRORS, LANE_HANDLERS, LANES, REQUEST_SIZED, REQUESTS, RESPONSE_SIZED};
+use crate::text::rules::Rule;
 
 /// One metric family.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +45,8 @@ pub enum Scale {
     One,
     /// Raw hundredths (percent) become ratios.
     Hundredths,
+    /// Raw millionths become an index.
+    Millionths,
     /// Raw nanoseconds become seconds.
     Nanoseconds,
 }
@@ -77,6 +80,12 @@ pub enum Series {
     Inference,
     /// `phase`.
     Phases,
+    /// `rule`.
+    Rules,
+    /// `model`: those that a request can ask for.
+    AskedModels,
+    /// `stage`.
+    Stages,
     /// `reason`.
     Shed,
     /// `worker`: its number, from 0.
@@ -102,6 +111,7 @@ pub enum Id {
     ToxicityScore,
     ToxicityProcessing,
     ToxicityActiveUsers,
+    NormalizationRules,
     ModelLoad,
     ModelPredictions,
     ModelConfidence,
@@ -119,6 +129,8 @@ pub enum Id {
     Phase,
     Workers,
     DurationP99,
+    StageDuration,
+    ScoreDrift,
     ConnectionsOpen,
     ConnectionsAccepted,
     RequestsShed,
@@ -158,9 +170,11 @@ impl Series {
             Self::Errors => &["error_type", "endpoint"],
             Self::Outcomes => &["model_type", "status"],
             Self::ToxicityModels | Self::ModelTypes => &["model_type"],
-            Self::Models => &["model"],
+            Self::Models | Self::AskedModels => &["model"],
             Self::Classes => &["predicted_class"],
             Self::Phases => &["phase"],
+            Self::Rules => &["rule"],
+            Self::Stages => &["stage"],
             Self::Shed => &["reason"],
             Self::Workers => &["worker"],
             Self::Build => &["version"],
@@ -189,6 +203,9 @@ impl Series {
             Self::Classes => IRIS_CLASSES.len(),
             Self::Inference => INFERENCE.len(),
             Self::Phases => Phase::ALL.len(),
+            Self::Rules => Rule::ALL.len(),
+            Self::AskedModels => AskedModel::ALL.len(),
+            Self::Stages => Stage::ALL.len(),
             Self::Shed => Shed::ALL.len(),
             Self::Workers => workers,
         }
@@ -221,6 +238,9 @@ impl Series {
             Self::Classes => [IRIS_CLASSES[index], "", ""],
             Self::Inference => [INFERENCE[index].as_str(), "", ""],
             Self::Phases => [Phase::ALL[index].as_str(), "", ""],
+            Self::Rules => [Rule::ALL[index].as_str(), "", ""],
+            Self::AskedModels => [AskedModel::ALL[index].as_str(), "", ""],
+            Self::Stages => [Stage::ALL[index].as_str(), "", ""],
             Self::Shed => [Shed::ALL[index].as_str(), "", ""],
         }
     }

@@ -272,8 +272,7 @@ mod tests {
             assert!(endpoints.peek().is_some(), "{problem:?}");
             for handler in endpoints {
                 let status = Status::from_code(problem.status());
-                let answered =
-                    Method::ALL.into_iter().any(|method| can_answer(counted_as((handler, method, status))));
+                let answered = Method::ALL.into_iter().any(|method| can_answer(counted_as((handler, method, status))));
                 assert!(answered, "{problem:?} at {handler:?} answers {status:?}, which has no series");
             }
         }

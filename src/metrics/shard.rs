@@ -9,10 +9,11 @@ use std::sync::OnceLock;
 
 use super::clients::Clients;
 use super::counter::Counter;
+use super::drift::Window;
 use super::exemplar::{self, Exemplar, SLOTS, Slot};
 use super::family::{INFERENCE, Id};
 use super::histogram::{COARSE, FINE};
-use super::labels::{Handler, IRIS_CLASSES, Method, Shed, Status, ToxicityModel};
+use super::labels::{AskedModel, Handler, IRIS_CLASSES, Method, Shed, Stage, Status, ToxicityModel};
 use super::process::ThreadClock;
 use super::series::{
     ERROR_OVERFLOW, LANES, REQUEST_OVERFLOW, REQUEST_SIZED, REQUESTS, RESPONSE_SIZED, error_index, lane, place_among,
@@ -21,6 +22,7 @@ use super::series::{
 use super::trace::Trace;
 use crate::metrics::catalog::{CONFIDENCE_BOUNDS, DURATION_BOUNDS, PROCESSING_BOUNDS, SCORE_BOUNDS};
 use crate::problem::Problem;
+use crate::text::rules::{Rule, Rules};
 
 /// One worker's cells, about 62 KiB, zero at start. Written by ONE thread; see [`Counter`].
 #[derive(Debug)]
@@ -36,6 +38,10 @@ pub struct Shard {
     pub(super) score_sum: Counter,
     pub(super) processing: [[Counter; COARSE.buckets()]; ToxicityModel::ALL.len()],
     pub(super) processing_ns: [Counter; ToxicityModel::ALL.len()],
+    pub(super) rules: [Counter; Rule::ALL.len()],
+    pub(super) drift: [Window; AskedModel::ALL.len()],
+    pub(super) stages: [[Counter; COARSE.buckets()]; Stage::ALL.len()],
+    pub(super) stages_ns: [Counter; Stage::ALL.len()],
     pub(super) analyses_failed: [Counter; ToxicityModel::ALL.len()],
     pub(super) confidences: [[Counter; CONFIDENCE_BOUNDS.len()]; IRIS_CLASSES.len()],
     pub(super) confidence_percent: [Counter; IRIS_CLASSES.len()],
@@ -103,6 +109,10 @@ impl Shard {
             score_sum: Counter::new(),
             processing: [const { [const { Counter::new() }; _] }; _],
             processing_ns: [const { Counter::new() }; _],
+            rules: [const { Counter::new() }; _],
+            drift: [const { Window::new() }; _],
+            stages: [const { [const { Counter::new() }; _] }; _],
+            stages_ns: [const { Counter::new() }; _],
             analyses_failed: [const { Counter::new() }; _],
             confidences: [const { [const { Counter::new() }; _] }; _],
             confidence_percent: [const { Counter::new() }; _],
@@ -168,6 +178,26 @@ impl Shard {
     #[inline]
     pub fn analysis_failed(&self, model: ToxicityModel) {
         self.analyses_failed[model as usize].add(1);
+    }
+
+    /// A text was given to a model, changed by `rules`.
+    #[inline]
+    pub fn normalized(&self, rules: Rules) {
+        if !rules.is_empty() {
+            rules.each().for_each(|rule| self.rules[rule as usize].add(1));
+        }
+    }
+
+    /// The answer to a request for `model` was a probability in `bin` of the model's reference.
+    #[inline]
+    pub fn scored(&self, model: AskedModel, bin: usize) {
+        self.drift[model as usize].scored(bin);
+    }
+
+    /// A request spent `nanoseconds` on `stage`.
+    pub fn staged(&self, stage: Stage, nanoseconds: u64) {
+        self.stages[stage as usize][COARSE.index(nanoseconds)].add(1);
+        self.stages_ns[stage as usize].add(nanoseconds);
     }
 
     /// Counts an iris classified as class `class` (0 to 2) with `confidence_percent` 0 to 100 (more counts as 100).

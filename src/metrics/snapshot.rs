@@ -5,21 +5,23 @@ use std::sync::Arc;
 
 use hdrhistogram::Histogram;
 
-use super::catalog::{self, CONFIDENCE_BOUNDS, DURATION_BOUNDS, FAMILIES, PROCESSING_BOUNDS, SCORE_BOUNDS};
+use super::catalog::{
+    self, CONFIDENCE_BOUNDS, DURATION_BOUNDS, FAMILIES, PROCESSING_BOUNDS, SCORE_BOUNDS, STAGE_BOUNDS,
+};
 use super::clients;
 use super::counter::Counter;
+use super::drift;
 use super::exemplar::Exemplars;
 use super::family::{INFERENCE, Id};
 use super::histogram::{COARSE, FINE, Geometry};
-use super::labels::{Handler, IRIS_CLASSES, Phase, Shed, ToxicityModel};
+use super::labels::{AskedModel, Handler, IRIS_CLASSES, Phase, Shed, Stage, ToxicityModel};
 use super::native::Natives;
 use super::negotiate::Format;
 use super::process::{ProcessFigures, ThreadClock};
 use super::protobuf::Dynamic;
-use super::series::{
-    ERROR_OVERFLOW, LANES, REQUEST_OVERFLOW, REQUEST_SIZED, REQUESTS, RESPONSE_SIZED, place_among,
-};
+use super::series::{ERROR_OVERFLOW, LANES, REQUEST_OVERFLOW, REQUEST_SIZED, REQUESTS, RESPONSE_SIZED, place_among};
 use super::shard::{Buckets, Shard};
+use crate::text::rules::Rule;
 
 /// What is true at a scrape and is in no shard.
 #[derive(Clone, Copy, Debug)]
@@ -127,6 +129,7 @@ impl Snapshot {
             Id::ToxicityActiveUsers => {
                 self.push(clients::estimate(shards.iter().map(|shard| &shard.clients), live.now_seconds));
             }
+            Id::NormalizationRules => self.push_each(shards, Rule::ALL.len(), |shard, rule| &shard.rules[rule]),
             Id::ModelPredictions => {
                 for class in 0..IRIS_CLASSES.len() {
                     self.push(
@@ -151,6 +154,17 @@ impl Snapshot {
             Id::ProcessStart => self.push(process.start_ns),
             Id::Phase => Phase::ALL.iter().for_each(|phase| self.push(u64::from(*phase == live.phase))),
             Id::DurationP99 => self.p99_ns.into_iter().for_each(|p99| self.push(p99)),
+            Id::StageDuration => {
+                for stage in 0..Stage::ALL.len() {
+                    let total = sum(shards, |shard| &shard.stages_ns[stage]);
+                    self.fold(shards, COARSE, &STAGE_BOUNDS, total, |shard| &shard.stages[stage]);
+                }
+            }
+            Id::ScoreDrift => {
+                for model in 0..AskedModel::ALL.len() {
+                    self.push(drift::stability_index(shards.iter().map(|shard| &shard.drift[model])));
+                }
+            }
             Id::ConnectionsOpen => {
                 // Closed first: a connection that comes and goes in between is not open twice.
                 let closed = sum(shards, |shard| &shard.connections_closed);

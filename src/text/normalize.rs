@@ -13,7 +13,8 @@
 //!
 //! Every rule looks only at the bytes already written, so normalising a normalised text changes nothing.
 
-use super::fold::{fold, look_alike};
+use super::fold::{fold, is_compatibility_form, is_invisible, look_alike};
+use super::rules::{Rule, Rules};
 use super::trace::Trace;
 use super::word::{self, never_doubles};
 
@@ -29,7 +30,18 @@ struct Writer<'a, T: Trace + ?Sized> {
     in_link: bool,
     /// The rules for whole words are to look at this word when it ends.
     suspect: bool,
+    /// The rules that changed something.
+    rules: Rules,
     trace: &'a mut T,
+}
+
+/// What became of a text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Normalized {
+    /// The length of its normalised form, in bytes.
+    pub length: usize,
+    /// The rules that changed it.
+    pub rules: Rules,
 }
 
 /// Writes the normalised form of `text` into `out` and returns its length in bytes: 0 when nothing is left to score,
@@ -37,16 +49,17 @@ struct Writer<'a, T: Trace + ?Sized> {
 ///
 /// What does not fit into `out` is left out, a whole character at a time. `out` shorter than three bytes holds nothing.
 pub fn normalize(text: &str, out: &mut [u8]) -> usize {
-    normalize_traced(text, out, &mut ())
+    normalize_traced(text, out, &mut ()).length
 }
 
-/// As [`normalize`], telling `trace` where each byte comes from.
-pub fn normalize_traced<T: Trace + ?Sized>(text: &str, out: &mut [u8], trace: &mut T) -> usize {
+/// As [`normalize`], telling `trace` where each byte comes from, and which rules changed something.
+pub fn normalize_traced<T: Trace + ?Sized>(text: &str, out: &mut [u8], trace: &mut T) -> Normalized {
     if out.len() < 3 {
-        return 0;
+        return Normalized::default();
     }
     out[0] = b' ';
-    let mut writer = Writer { out, len: 1, last: b' ', previous: b' ', in_link: false, suspect: false, trace };
+    let mut writer =
+        Writer { out, len: 1, last: b' ', previous: b' ', in_link: false, suspect: false, rules: Rules::NONE, trace };
     let bytes = text.as_bytes();
     let mut at = 0;
     while at < bytes.len() {
@@ -98,6 +111,7 @@ impl<T: Trace + ?Sized> Writer<'_, T> {
     #[inline(always)]
     fn ascii(&mut self, byte: u8, input: usize) -> bool {
         if byte == 0 {
+            self.rules.insert(Rule::Invisible);
             return true;
         }
         if self.in_link {
@@ -134,6 +148,7 @@ impl<T: Trace + ?Sized> Writer<'_, T> {
             self.len -= 1;
             self.suspect = true;
         }
+        self.rules.insert_if(Rule::Stretched, byte.is_ascii_lowercase());
         self.trace.took(self.len - 1, input);
     }
 
@@ -141,7 +156,7 @@ impl<T: Trace + ?Sized> Writer<'_, T> {
     #[cold]
     fn repair(&mut self) {
         let start = self.out[..self.len].iter().rposition(|&byte| byte == b' ').map_or(1, |space| space + 1);
-        self.len = word::repair(&mut self.out[..self.len], start, self.trace);
+        self.len = word::repair(&mut self.out[..self.len], start, self.trace, &mut self.rules);
         self.suspect = false;
         (self.last, self.previous) = (self.out[self.len - 1], self.out[self.len.saturating_sub(2)]);
     }
@@ -150,10 +165,12 @@ impl<T: Trace + ?Sized> Writer<'_, T> {
     fn digit(&mut self, byte: u8, input: usize) -> bool {
         match self.out[..self.len] {
             [.., a, b, _] if a.is_ascii_digit() && b.is_ascii_digit() => {
+                self.rules.insert(Rule::Digits);
                 self.trace.took(self.len - 1, input);
                 true
             }
             [.., ref mut a, ref mut b] if a.is_ascii_digit() => {
+                self.rules.insert_if(Rule::Digits, [*a, *b, byte] != [b'0'; 3]);
                 (*a, *b, self.last) = (b'0', b'0', b'0');
                 self.push(b'0', input)
             }
@@ -183,6 +200,7 @@ impl<T: Trace + ?Sized> Writer<'_, T> {
         self.trace.wrote(self.len - 1, input);
         (self.last, self.previous) = (self.out[self.len - 1], self.out[self.len - 2]);
         self.in_link = true;
+        self.rules.insert(Rule::Links);
         true
     }
 
@@ -190,6 +208,10 @@ impl<T: Trace + ?Sized> Writer<'_, T> {
     #[cold]
     fn wide(&mut self, character: char, input: usize) -> bool {
         let mut room = true;
+        // Emojis are chosen and joined by characters that draw nothing.
+        let of_emoji = matches!(character, '\u{fe00}'..='\u{fe0f}') || (character == '\u{200d}' && self.last >= 0x80);
+        self.rules.insert_if(Rule::Invisible, !of_emoji && is_invisible(character));
+        self.rules.insert_if(Rule::Compatibility, is_compatibility_form(character));
         fold(character, |part| {
             if !room {
                 return;
@@ -203,6 +225,7 @@ impl<T: Trace + ?Sized> Writer<'_, T> {
             let (size, written) = (encoded.len(), &self.out[..self.len]);
             let repeated = written.ends_with(encoded) && written[..self.len - size].ends_with(encoded);
             if self.in_link || repeated {
+                self.rules.insert_if(Rule::Stretched, !self.in_link && part.is_alphabetic());
                 (self.len - size.min(self.len)..self.len).for_each(|at| self.trace.took(at, input));
                 return;
             }
@@ -231,9 +254,9 @@ impl<T: Trace + ?Sized> Writer<'_, T> {
     }
 
     /// Closes the text with its space and returns its length, or 0 for nothing but space.
-    fn finish(mut self, input: usize) -> usize {
+    fn finish(mut self, input: usize) -> Normalized {
         if self.len == 1 {
-            return 0;
+            return Normalized { length: 0, rules: self.rules };
         }
         if self.suspect {
             self.repair();
@@ -243,7 +266,9 @@ impl<T: Trace + ?Sized> Writer<'_, T> {
             self.trace.wrote(self.len, input);
             self.len += 1;
         }
-        if self.len < 3 { 0 } else { word::join_spaced(&mut self.out[..self.len], self.trace) }
+        let (out, rules) = (&mut self.out[..self.len], &mut self.rules);
+        let length = if out.len() < 3 { 0 } else { word::join_spaced(out, self.trace, rules) };
+        Normalized { length, rules: self.rules }
     }
 }
 
@@ -299,12 +324,13 @@ mod tests {
             previous: b' ',
             in_link: false,
             suspect: false,
+            rules: Rules::NONE,
             trace: &mut (),
         };
         for (at, character) in text.char_indices() {
             assert!(writer.wide(character, at));
         }
-        let length = writer.finish(text.len());
+        let length = writer.finish(text.len()).length;
         out.truncate(length);
         String::from_utf8(out).expect("UTF-8")
     }
@@ -353,7 +379,7 @@ mod tests {
             ),
         ] {
             let (mut out, mut origins) = ([0; 64], [Origin::default(); 64]);
-            let length = normalize_traced(text, &mut out, &mut origins[..]);
+            let length = normalize_traced(text, &mut out, &mut origins[..]).length;
             let mut found = Vec::new();
             let mut start = 1;
             for end in (1..length).filter(|&at| out[at] == b' ') {
@@ -419,7 +445,59 @@ mod tests {
         }
     }
 
+    fn fired(text: &str) -> Vec<Rule> {
+        let mut out = vec![0; text.len() * 11 + 3];
+        normalize_traced(text, &mut out, &mut ()).rules.each().collect()
+    }
+
+    #[test]
+    fn each_disguise_fires_its_rule_and_prose_fires_none() {
+        for (text, rule) in [
+            ("si\u{200b}lly", Rule::Invisible),
+            ("si\u{ad}lly", Rule::Invisible),
+            ("si\u{7}lly", Rule::Invisible),
+            ("\u{ff53}illy", Rule::Compatibility),
+            ("\u{1d42c}illy", Rule::Compatibility),
+            ("in 2024", Rule::Digits),
+            ("call 0123456", Rule::Digits),
+            ("see https://example.org/x", Rule::Links),
+            ("niiiice", Rule::Stretched),
+            ("coooool!!!!", Rule::Stretched),
+            ("\u{43f}\u{440}\u{438}\u{432}\u{435}\u{435}\u{435}\u{435}\u{442}", Rule::Stretched),
+            ("p\u{430}ge", Rule::Confusables),
+            ("s.i.l.l.y", Rule::Punctuated),
+            ("stup1d", Rule::Leetspeak),
+            ("s!lly", Rule::Leetspeak),
+            ("s i l l y", Rule::SpacedOut),
+        ] {
+            assert_eq!(fired(text), [rule], "{text:?}");
+        }
+        for text in [
+            "Good morning! The minutes of the meeting are attached; see page 12, and write to me@example.org...",
+            "Wait!!!!! What??? --- Yes ***",
+            "D\u{e9}j\u{e0} vu \u{ab}\u{a0}\u{153}uvre\u{a0}\u{bb} \u{2026} \u{201c}na\u{ef}ve\u{201d}",
+            "\u{41f}\u{440}\u{438}\u{432}\u{435}\u{442}, \u{3b1}\u{3b2}\u{3b3} \u{65e5}\u{672c}",
+            "\u{2764}\u{fe0f} \u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467}",
+            "mp3 b2b 1st covid19 000 vii a b c",
+            "",
+            "  ",
+        ] {
+            assert_eq!(fired(text), [], "{text:?}");
+        }
+        assert_eq!(
+            fired("\u{200b}st0pid n i c e"),
+            [Rule::Invisible, Rule::Leetspeak, Rule::SpacedOut],
+            "each of several is told"
+        );
+        assert_eq!(fired("\u{200b}"), [Rule::Invisible], "though nothing is left");
+    }
+
     proptest! {
+        #[test]
+        fn a_normalised_text_fires_no_rule(text in "[ -~]{0,120}|(?s).{0,60}") {
+            prop_assert_eq!(fired(&normalized(&text)), []);
+        }
+
         #[test]
         fn normalising_twice_changes_nothing(text in "(?s).{0,60}|[ -~]{0,200}|(w{1,4}\\.|https?:|/|[0-9]|a|\u{fdfa}|\u{130}|\\)| ){0,40}|[abi147 .@$!-]{0,30}|([a-i] |[xyz], |\\(|[!.] |iii|b1|\u{430}|\u{442}|\u{440}|\u{461}|w|http|:/|\\.|-|a\\.b|4|0|\\$){0,30}") {
             let once = normalized(&text);

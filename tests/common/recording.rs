@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use tamis::metrics::labels::{Handler, Method, Model, Phase, Shed, Status, ToxicityModel};
+use tamis::metrics::drift::LEAST;
+use tamis::metrics::labels::{AskedModel, Handler, Method, Model, Phase, Shed, Stage, Status, ToxicityModel};
 use tamis::metrics::{Answer, Exporter, InProgress, LiveFacts, LoadedModel, Representation, Shard, StaticFacts, Trace};
 use tamis::problem::Problem;
+use tamis::text::rules::{Rule, Rules};
 
 /// What is true at every scrape.
 pub const LIVE: LiveFacts = LiveFacts { phase: Phase::Ready, now_seconds: 60, queue_depth: 4 };
@@ -73,6 +75,13 @@ pub fn exercise(shard: &Shard) {
         shard.analyzed(model, 59, 2_000);
         shard.analysis_failed(model);
     }
+    let mut rules = Rules::NONE;
+    Rule::ALL.into_iter().for_each(|rule| rules.insert(rule));
+    shard.normalized(rules);
+    for asked in AskedModel::ALL {
+        (0..LEAST).for_each(|_| shard.scored(asked, 3));
+    }
+    Stage::ALL.into_iter().for_each(|stage| shard.staged(stage, 700));
     (0..3).for_each(|class| shard.predicted(class, 97));
     shard.client_seen(7, 60);
     shard.connection_opened();
