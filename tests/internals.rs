@@ -113,7 +113,7 @@ fn one_request_in_sixteen_is_timed_the_first_for_one_and_each_that_asks() {
 #[test]
 fn the_time_of_a_slow_model_is_its_own_and_who_waits_for_it_waits_in_the_queue() {
     let inference = Inference::start(&["--bert-threads", "1"], None, |_| {
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(200));
         Ok(FOUND)
     });
     let request = timed(analyze("Some text.", "bert")).to_bytes();
@@ -125,11 +125,11 @@ fn the_time_of_a_slow_model_is_its_own_and_who_waits_for_it_waits_in_the_queue()
     for connection in &mut connections {
         let told = timings(&connection.read_response().expect("an answer"));
         let of = |name: &str| told.iter().find(|(found, _)| found == name).expect("the stage").1;
-        assert!(of("infer") >= 50.0 && of("total") >= of("infer") + of("queue"), "{told:?}");
-        assert!(of("features") < 50.0 && of("render") < 50.0, "{told:?}");
+        assert!(of("infer") >= 200.0 && of("total") >= of("infer") + of("queue"), "{told:?}");
+        assert!(of("features") < 150.0 && of("render") < 150.0, "{told:?}");
         waits.push(of("queue"));
     }
-    assert!(waits.iter().any(|&wait| wait >= 30.0), "one of the two waited for the other: {waits:?}");
+    assert!(waits.iter().any(|&wait| wait >= 50.0), "one of the two waited for the other: {waits:?}");
     let samples = inference.scrape();
     assert_eq!(stages(&samples)[5], 2.0);
     let seconds = samples.value("tamis_stage_duration_seconds_sum", &[("stage", "queue")]);

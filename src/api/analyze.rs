@@ -4,11 +4,12 @@
 //! `auto` is answered by `simple` where that is sure and by `bert` where it is not; and by `simple` after all if `bert` is
 //! not there, has no room, is late or fails.
 
+mod asked;
+
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use super::{Request, Worker, spans};
-use crate::json::read::Value;
 use crate::json::write::Writer;
 use crate::metrics::drift;
 use crate::metrics::labels::{AskedModel, Shed, Stage, ToxicityModel};
@@ -21,24 +22,7 @@ use crate::model::toxicity::{Prior, Scores, Toxicity};
 use crate::model::{Loaded, Models};
 use crate::problem::{Fault, Problem};
 use crate::text::Scratch;
-
-/// Which model the client asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Choice {
-    Simple,
-    Bert,
-    Auto,
-    /// A user's model, by its place among [`Models::custom`].
-    Custom(usize),
-}
-
-/// What the client asks.
-struct Asked<'t> {
-    text: &'t str,
-    choice: Choice,
-    /// Whether to name the parts of the text that carried the verdict.
-    explain: bool,
-}
+use asked::{Asked, Choice, parse};
 
 /// How far a request has come.
 #[expect(clippy::large_enum_variant, reason = "it is moved twice; a box would be an allocation")]
@@ -84,18 +68,6 @@ enum Scored<'m> {
     Now(Verdict<'m>),
     /// With the place of the user's model that is asked, or with what `auto` answers without `bert`.
     Later((Ticket, Prior), Option<usize>, Option<Scores>),
-}
-
-impl Choice {
-    /// The model of ours that is asked for.
-    const fn asked(self) -> Option<AskedModel> {
-        match self {
-            Self::Simple => Some(AskedModel::Simple),
-            Self::Bert => Some(AskedModel::Bert),
-            Self::Auto => Some(AskedModel::Auto),
-            Self::Custom(_) => None,
-        }
-    }
 }
 
 impl Waiting {
@@ -366,70 +338,6 @@ fn failed() -> Fault {
 
 fn not_yet() -> Fault {
     Fault::new(Problem::ModelUnavailable).expected("it will be in a moment", "")
-}
-
-/// `{"text": string, "model"?: "simple" | "bert" | "auto" | a user's model | null, "explain"?: boolean | null}`
-fn parse<'t>(root: Value<'t>, max_text: usize, models: Option<&Models>) -> Result<Asked<'t>, Fault> {
-    let members = root
-        .as_object()
-        .ok_or(Fault::new(Problem::InvalidType).field("body").expected("an object", root.type_name()))?;
-    let (mut text, mut choice, mut explain) = (None, None, None);
-    for (key, value) in members {
-        match key {
-            "text" => {
-                let string = value
-                    .as_str()
-                    .ok_or(Fault::new(Problem::InvalidType).field("text").expected("a string", value.type_name()))?;
-                if text.replace(string).is_some() {
-                    return Err(Fault::new(Problem::DuplicateField).field("text"));
-                }
-            }
-            "model" => {
-                if choice.replace(parse_choice(value, models)?).is_some() {
-                    return Err(Fault::new(Problem::DuplicateField).field("model"));
-                }
-            }
-            "explain" => {
-                if explain.replace(parse_explain(value)?).is_some() {
-                    return Err(Fault::new(Problem::DuplicateField).field("explain"));
-                }
-            }
-            _ => {
-                return Err(Fault::new(Problem::UnknownField)
-                    .field(key)
-                    .expected("send 'text' and, at will, 'model' and 'explain'", ""));
-            }
-        }
-    }
-    let text =
-        text.ok_or(Fault::new(Problem::MissingField).field("text").expected("send the text to score as a string", ""))?;
-    if text.len() > max_text {
-        return Err(Fault::new(Problem::TextTooLong).field("text").count(text.len(), max_text));
-    }
-    Ok(Asked { text, choice: choice.unwrap_or(Choice::Simple), explain: explain.unwrap_or(false) })
-}
-
-fn parse_explain(value: Value<'_>) -> Result<bool, Fault> {
-    let not_a_boolean = Fault::new(Problem::InvalidType).field("explain").expected("true or false", value.type_name());
-    if value.is_null() { Ok(false) } else { value.as_bool().ok_or(not_a_boolean) }
-}
-
-fn parse_choice(value: Value<'_>, models: Option<&Models>) -> Result<Choice, Fault> {
-    if value.is_null() {
-        return Ok(Choice::Simple);
-    }
-    match value.as_str() {
-        Some("simple") => Ok(Choice::Simple),
-        Some("bert") => Ok(Choice::Bert),
-        Some("auto") => Ok(Choice::Auto),
-        Some(name) => {
-            // Until the models are there, nobody knows which of a user's there will be.
-            let place =
-                models.ok_or_else(not_yet)?.custom.iter().position(|custom| custom.model().manifest().name == name);
-            place.map(Choice::Custom).ok_or(Fault::new(Problem::UnknownModel).field("model"))
-        }
-        None => Err(Fault::new(Problem::InvalidType).field("model").expected("a string", value.type_name())),
-    }
 }
 
 /// Bytes that an answer takes at most beside [`Manifest::named_bytes`]: the keys, the score, the level, and a time of up

@@ -94,7 +94,7 @@ pub const LANES: usize = LANE_HANDLERS.len();
 /// `handler` of `http_request_size_bytes`: the routes that read a body, and `none` for all others.
 pub const REQUEST_SIZED: [Handler; 3] = [Handler::Analyze, Handler::Predict, Handler::None];
 
-/// `handler` of `http_response_size_bytes`: the routes whose answers are large or differ, and `none` for all others.
+/// `handler` of `http_response_size_bytes`: the routes whose answers differ in size from one to the next, and `none` for all others.
 pub const RESPONSE_SIZED: [Handler; 4] = [Handler::Metrics, Handler::Analyze, Handler::Predict, Handler::None];
 
 /// The position of `handler` among `handlers`, or the last one.

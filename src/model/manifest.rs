@@ -3,7 +3,8 @@
 
 use crate::metrics::drift::{BINS, Edges};
 use crate::text::{FEATURE_SPEC, MAX_PIECES, features::HASH_BITS};
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use std::fmt;
 
@@ -154,6 +155,7 @@ pub struct Blend {
 #[serde(deny_unknown_fields)]
 pub struct Reference {
     /// Those of the label that is scored.
+    #[serde(deserialize_with = "deciles")]
     pub toxic: Edges,
 }
 
@@ -166,7 +168,7 @@ pub struct Auto {
     /// The greatest one.
     pub high: f64,
     /// Deciles of what `auto` answered where it was evaluated, as [`Reference`] has them.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "some_deciles", skip_serializing_if = "Option::is_none")]
     pub reference: Option<Edges>,
 }
 
@@ -348,6 +350,16 @@ const MAX_TOLERANCE: f64 = 0.05;
 
 /// The largest share of another model in a logit.
 const MAX_SHARE: f64 = 2.0;
+
+/// As many numbers as there are: of more than an array holds, its own reader leaves the rest out.
+fn deciles<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Edges, D::Error> {
+    let numbers = Vec::<f64>::deserialize(deserializer)?;
+    numbers.try_into().map_err(|numbers: Vec<_>| Error::invalid_length(numbers.len(), &"9 numbers"))
+}
+
+fn some_deciles<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Edges>, D::Error> {
+    deciles(deserializer).map(Some)
+}
 
 const fn default_tolerance() -> f64 {
     1e-5
