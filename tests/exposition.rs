@@ -93,10 +93,14 @@ fn the_body_does_not_grow_with_traffic_and_by_two_lines_a_worker() {
         samples.filter_map(|line| Some(line.rsplit_once(' ')?.0.to_owned())).collect::<BTreeSet<_>>()
     };
     let (idle, busy) = (two_shards(), two_shards());
-    busy.iter().for_each(|shard| exercise(shard));
+    for shard in &busy {
+        exercise(shard);
+    }
     assert_eq!(series(&idle), series(&busy));
     let shards: Vec<Arc<Shard>> = (0..64).map(|_| Arc::from(Shard::new())).collect();
-    shards.iter().for_each(|shard| exercise(shard));
+    for shard in &shards {
+        exercise(shard);
+    }
     let of_workers = (2..64).flat_map(|worker| {
         ["tamis_worker_busy_seconds_total", "tamis_worker_requests_inprogress"]
             .map(|name| format!("{name}{{worker=\"{worker}\"}}"))

@@ -36,7 +36,9 @@ impl Window {
         let before = self.scores.get();
         let set = &self.sets[(before / WINDOW % 2) as usize];
         if before.is_multiple_of(WINDOW) {
-            set.iter().for_each(|counter| counter.set(0));
+            for counter in set {
+                counter.set(0);
+            }
         }
         set[bin.min(BINS - 1)].add(1);
         self.scores.set(before.wrapping_add(1));

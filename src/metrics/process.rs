@@ -185,8 +185,8 @@ mod tests {
 
     #[test]
     fn the_cpu_time_of_a_thread_rises_with_its_own_work_and_is_read_from_elsewhere() {
-        let (told, clock) = std::sync::mpsc::channel();
-        let (done, ended) = std::sync::mpsc::channel::<()>();
+        let (told, clock) = std::sync::mpsc::sync_channel(1);
+        let (done, ended) = std::sync::mpsc::sync_channel::<()>(1);
         let busy = std::thread::spawn(move || {
             told.send(ThreadClock::of_this_thread()).expect("somebody reads");
             let mut work = 0_u64;

@@ -175,11 +175,14 @@ impl Snapshot {
             Id::QueueDepth => self.push(live.queue_depth),
             Id::RequestsTimedOut => self.push(sum(shards, |shard| &shard.requests_timed_out)),
             Id::WorkerBusy => {
-                shards.iter().for_each(|shard| self.push(shard.clock.get().map_or(0, ThreadClock::cpu_ns)));
+                for shard in shards {
+                    self.push(shard.clock.get().map_or(0, ThreadClock::cpu_ns));
+                }
             }
             Id::WorkerInProgress => {
-                let in_progress = |shard: &Shard| shard.in_progress.iter().map(Counter::get).sum();
-                shards.iter().for_each(|shard| self.push(in_progress(shard)));
+                for shard in shards {
+                    self.push(shard.in_progress.iter().map(Counter::get).sum());
+                }
             }
             Id::SlotsHighWater => self.push(sum(shards, |shard| &shard.slots_used_max)),
             Id::SlotFallbacks => self.push(sum(shards, |shard| &shard.slot_fallbacks)),

@@ -96,7 +96,9 @@ mod tests {
     #[test]
     fn the_longest_header_has_room_and_the_memory_is_used_again() {
         let mut stages = Stages::watched(Instant::now());
-        Stage::ALL.into_iter().for_each(|stage| stages.add(stage, u64::MAX));
+        for stage in Stage::ALL {
+            stages.add(stage, u64::MAX);
+        }
         let mut buffer = BytesMut::new();
         let places = [0; 3].map(|_| header(&stages, u64::MAX, &mut buffer).expect("a value").as_bytes().as_ptr());
         assert!(places.iter().all(|place| *place == places[0]));

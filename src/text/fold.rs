@@ -57,13 +57,10 @@ pub(super) fn is_compatibility_form(character: char) -> bool {
 }
 
 fn has_other_compatibility(character: char) -> bool {
-    let (mut canonical, mut compatible) = ((0, '\0'), (0, '\0'));
-    decompose_canonical(character, |part| {
-        canonical = (canonical.0 + 1, if canonical.0 == 0 { part } else { canonical.1 })
-    });
-    decompose_compatible(character, |part| {
-        compatible = (compatible.0 + 1, if compatible.0 == 0 { part } else { compatible.1 });
-    });
+    // They differ in how many characters they have or in the first of them.
+    let (mut canonical, mut compatible) = ((0, None), (0, None));
+    decompose_canonical(character, |part| canonical = (canonical.0 + 1, canonical.1.or(Some(part))));
+    decompose_compatible(character, |part| compatible = (compatible.0 + 1, compatible.1.or(Some(part))));
     canonical != compatible
 }
 

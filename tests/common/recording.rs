@@ -76,18 +76,24 @@ pub fn exercise(shard: &Shard) {
         shard.analysis_failed(model);
     }
     let mut rules = Rules::NONE;
-    Rule::ALL.into_iter().for_each(|rule| rules.insert(rule));
+    for rule in Rule::ALL {
+        rules.insert(rule);
+    }
     shard.normalized(rules);
     for asked in AskedModel::ALL {
         (0..LEAST).for_each(|_| shard.scored(asked, 3));
     }
-    Stage::ALL.into_iter().for_each(|stage| shard.staged(stage, 700));
+    for stage in Stage::ALL {
+        shard.staged(stage, 700);
+    }
     (0..3).for_each(|class| shard.predicted(class, 97));
     shard.client_seen(7, 60);
     shard.connection_opened();
     shard.connection_opened();
     shard.connection_closed();
-    Shed::ALL.into_iter().for_each(|reason| shard.shed(reason));
+    for reason in Shed::ALL {
+        shard.shed(reason);
+    }
     shard.owned_by_this_thread();
     shard.scraped(4_321, 1);
     shard.timed_out();
