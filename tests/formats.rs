@@ -11,7 +11,7 @@ use common::recording::{LIVE, answer, exercise, render_as, traced, two_shards};
 use common::tools::tool_or_skip;
 use serde_json::json;
 use tamis::metrics::catalog::{LINES, LINES_A_WORKER, OPENMETRICS_LINES};
-use tamis::metrics::labels::{Handler, Method, ToxicityModel};
+use tamis::metrics::labels::{Handler, Method, Stage, ToxicityModel};
 use tamis::metrics::process::ProcessReader;
 use tamis::metrics::{Format, InProgress, Representation, Shard, Trace, decimal, family::Scale};
 
@@ -40,6 +40,11 @@ fn foreign_readers_read_the_same_from_every_format() {
     traced(&shards[0], Handler::Health, 1_000, new);
     shards[1].analyzed(ToxicityModel::Bert, 40, 20_000_000);
     shards[1].analysis_traced(ToxicityModel::Bert, 20_000_000, old);
+    for (stage, nanoseconds) in
+        [(Stage::Parse, 900), (Stage::Parse, 1), (Stage::Queue, 3_000_000), (Stage::Queue, 1 << 40)]
+    {
+        shards[0].staged(stage, nanoseconds);
+    }
     // A user's models have no histogram of times.
     shards[1].analysis_traced(ToxicityModel::Custom, 20_000_000, old);
     let exemplar = |name: &str, labels: serde_json::Value, le: &str, trace: Trace, value: &str| {

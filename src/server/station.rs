@@ -111,8 +111,8 @@ impl Station {
         slot
     }
 
-    /// A request for a model begins: whether its stages are to be timed, which those of one in [`WATCHED`] are, the first
-    /// for one.
+    /// A request for a model begins: whether its stages are to be timed, which those of one in sixteen are, the first for
+    /// one.
     #[inline]
     pub fn watches_next(&self) -> bool {
         let before = self.asked_of_models.get();
