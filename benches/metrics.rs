@@ -108,7 +108,7 @@ fn scrape(criterion: &mut Criterion) {
             });
         }
     }
-    let (mut reader, mut snapshot, template) = (ProcessReader::open(), Snapshot::new(), Template::new(&Text, &facts));
+    let (mut reader, mut snapshot, template) = (ProcessReader::open(), Snapshot::new(2), Template::new(&Text, &facts));
     let process = reader.read();
     group.bench_function("part: process", |bencher| measure(bencher, || reader.read()));
     group.bench_function("part: merge", |bencher| {

@@ -33,6 +33,9 @@ const NOTHING: (f64, f64) = (0.0, 0.0);
 /// hyper copies the name of a header that it does not know, "traceparent" for one.
 const STRANGE_NAME: (f64, f64) = (1.0, 11.0);
 
+/// The same for "prefer".
+const PREFER: (f64, f64) = (1.0, 6.0);
+
 const OPENMETRICS: &str = "application/openmetrics-text;version=1.0.0";
 const PROTOBUF: &str = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited";
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -101,14 +104,17 @@ fn waiting_for_a_model_on_another_thread_allocates_nothing() {
         stuck.last_mut().expect("just added").send(&analyze("Some text.", "bert").to_bytes()).expect("sent");
         std::thread::sleep(Duration::from_millis(10));
     }
-    for (name, server, model, status) in [
-        ("bert", &instant, "bert", 200),
-        ("auto, by bert", &instant, "auto", 200),
-        ("503 overloaded", &full, "bert", 503),
-        ("503 inference_timeout", &late, "bert", 503),
-        ("auto, late", &late, "auto", 200),
+    for (name, server, model, status, timed) in [
+        ("bert", &instant, "bert", 200, false),
+        ("bert, timed", &instant, "bert", 200, true),
+        ("auto, by bert", &instant, "auto", 200, false),
+        ("503 overloaded", &full, "bert", 503, false),
+        ("503 inference_timeout", &late, "bert", 503, false),
+        ("auto, late", &late, "auto", 200, false),
     ] {
-        let request = analyze("You are kind.", model).to_bytes();
+        let request = analyze("You are kind.", model);
+        let request = if timed { request.header("prefer", "server-timing") } else { request }.to_bytes();
+        let budget = if timed { (BODY_CHANNEL.0 + PREFER.0, BODY_CHANNEL.1 + PREFER.1) } else { BODY_CHANNEL };
         let mut connection = with_long_answer(server.connect());
         let mut send = |count: usize| {
             for _ in 0..count {
@@ -123,8 +129,8 @@ fn waiting_for_a_model_on_another_thread_allocates_nothing() {
         let before = send(WARM_UP);
         let start = Instant::now();
         let after = send(REQUESTS);
-        let dates = (after.0 - before.0) - REQUESTS as f64 * BODY_CHANNEL.0;
-        let others = (after.1 - before.1) - REQUESTS as f64 * BODY_CHANNEL.1 - dates * DATE;
+        let dates = (after.0 - before.0) - REQUESTS as f64 * budget.0;
+        let others = (after.1 - before.1) - REQUESTS as f64 * budget.1 - dates * DATE;
         assert!((0.0..=start.elapsed().as_secs_f64() + 1.0).contains(&dates), "{name}: {dates} more than hyper's");
         assert_eq!(others, 0.0, "{name}: bytes");
     }
@@ -223,6 +229,20 @@ fn routes() -> Vec<(&'static str, Request, u16, (f64, f64))> {
             Request::json("/analyze", r#"{"text":"You are kind."}"#).header("traceparent", TRACE),
             200,
             (BODY_CHANNEL.0 + STRANGE_NAME.0, BODY_CHANNEL.1 + STRANGE_NAME.1),
+        ),
+        (
+            "POST /analyze, timed",
+            Request::json("/analyze", r#"{"text":"You are s.t.u.p.i.d."}"#).header("prefer", "server-timing"),
+            200,
+            (BODY_CHANNEL.0 + PREFER.0, BODY_CHANNEL.1 + PREFER.1),
+        ),
+        (
+            "POST /predict, timed and traced",
+            Request::json("/predict", r#"{"features":[5.1,3.5,1.4,0.2]}"#)
+                .header("prefer", "server-timing")
+                .header("traceparent", TRACE),
+            200,
+            (BODY_CHANNEL.0 + PREFER.0 + STRANGE_NAME.0, BODY_CHANNEL.1 + PREFER.1 + STRANGE_NAME.1),
         ),
         (
             "POST /analyze, explained",

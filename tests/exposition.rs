@@ -10,7 +10,7 @@ use std::sync::Arc;
 use common::recording::{LIVE, NASTY_VERSION, answer, exercise, facts, render_as, two_shards};
 use common::tools::tool_or_skip;
 use serde_json::json;
-use tamis::metrics::catalog::{FAMILIES, LINES};
+use tamis::metrics::catalog::{FAMILIES, LINES, LINES_A_WORKER};
 use tamis::metrics::family::{Family, Kind};
 use tamis::metrics::labels::{Handler, Method, Phase, Status, ToxicityModel};
 use tamis::metrics::{Answer, BufferFull, Exporter, Format, InProgress, LiveFacts, Representation, Shard};
@@ -74,8 +74,8 @@ fn every_series_is_there_from_the_first_scrape_and_within_the_budget() {
     assert_eq!(value(&samples, "toxicity_score_distribution_bucket{le=\"0.0\"}"), 0);
     assert_eq!(value(&samples, "model_confidence_bucket{predicted_class=\"setosa\",le=\"0.95\"}"), 0);
     assert_eq!(value(&samples, "model_confidence_bucket{predicted_class=\"setosa\",le=\"1.0\"}"), 0);
-    assert_eq!(value(&samples, "model_load_seconds_bucket{model_type=\"iris\",le=\"0.001048576\"}"), 1);
-    assert_eq!(value(&samples, "model_load_seconds_bucket{model_type=\"simple\",le=\"0.001048576\"}"), 0);
+    assert_eq!(value(&samples, "model_load_seconds_bucket{model_type=\"iris\",le=\"0.033554432\"}"), 1);
+    assert_eq!(value(&samples, "model_load_seconds_bucket{model_type=\"bert\",le=\"0.033554432\"}"), 0);
     assert_eq!(samples["model_load_seconds_sum{model_type=\"simple\"}"], "0.0015");
     assert_eq!(value(&samples, "model_load_seconds_count{model_type=\"bert\"}"), 0, "it is to come");
     assert_eq!(
@@ -86,13 +86,31 @@ fn every_series_is_there_from_the_first_scrape_and_within_the_budget() {
 }
 
 #[test]
-fn the_body_does_not_grow_with_traffic_or_workers() {
-    let shards: Vec<Arc<Shard>> = (0..16).map(|_| Arc::from(Shard::new())).collect();
+fn the_body_does_not_grow_with_traffic_and_by_two_lines_a_worker() {
+    let series = |shards: &[Arc<Shard>]| {
+        let body = render(shards, &LIVE);
+        let samples = body.lines().filter(|line| !line.starts_with('#'));
+        samples.filter_map(|line| Some(line.rsplit_once(' ')?.0.to_owned())).collect::<BTreeSet<_>>()
+    };
+    let (idle, busy) = (two_shards(), two_shards());
+    for shard in &busy {
+        exercise(shard);
+    }
+    assert_eq!(series(&idle), series(&busy));
+    let shards: Vec<Arc<Shard>> = (0..64).map(|_| Arc::from(Shard::new())).collect();
     for shard in &shards {
         exercise(shard);
     }
-    let series = |body| read(body).into_keys().collect::<BTreeSet<_>>();
-    assert_eq!(series(&render(&shards, &LIVE)), series(&render(&two_shards(), &LIVE)));
+    let of_workers = (2..64).flat_map(|worker| {
+        ["tamis_worker_busy_seconds_total", "tamis_worker_requests_inprogress"]
+            .map(|name| format!("{name}{{worker=\"{worker}\"}}"))
+    });
+    let more: BTreeSet<_> = series(&shards).difference(&series(&busy)).cloned().collect();
+    assert_eq!(more, of_workers.collect());
+    assert_eq!(series(&shards).len(), LINES + 62 * LINES_A_WORKER);
+    for format in Format::ALL {
+        assert!(!render_as(&shards, &LIVE, Representation { format, gzip: false }).is_empty(), "{format:?}");
+    }
 }
 
 #[test]
@@ -152,7 +170,7 @@ fn what_should_never_be_answered_is_counted_with_its_sizes_at_the_overflow() {
     let samples = read(&render(&shards, &LIVE));
     assert_eq!(value(&samples, "http_requests_total{method=\"other\",handler=\"none\",status=\"500\"}"), 1);
     for (family, bytes) in [("http_request_size_bytes", 10), ("http_response_size_bytes", 100)] {
-        for (handler, count, sum) in [("none", 1, bytes), ("/livez", 0, 0)] {
+        for (handler, count, sum) in [("none", 1, bytes), ("/predict", 0, 0)] {
             assert_eq!(value(&samples, &format!("{family}_count{{handler=\"{handler}\"}}")), count);
             assert_eq!(value(&samples, &format!("{family}_sum{{handler=\"{handler}\"}}")), sum);
         }
@@ -256,7 +274,7 @@ fn the_reference_parser_reads_what_was_recorded() {
             sample("tamis_model_info", json!({"model": "iris", "sha256": "cd".repeat(32)}), "1"),
             sample("tamis_workers", json!({}), "2"),
             sample("model_load_seconds_sum", json!({"model_type": "iris"}), "0.001048576"),
-            sample("model_load_seconds_bucket", json!({"model_type": "iris", "le": "0.001048576"}), "1"),
+            sample("model_load_seconds_bucket", json!({"model_type": "iris", "le": "0.033554432"}), "1"),
             sample("http_requests_total", json!({"method": "GET", "handler": "/health", "status": "503"}), "8"),
             sample("http_requests_inprogress", none, &(2 * (4 * 9 + 5)).to_string()),
             sample("http_request_duration_seconds_bucket", bucket("0.000002048"), &(2 * Problem::ALL.len()).to_string()),
@@ -272,6 +290,14 @@ fn the_reference_parser_reads_what_was_recorded() {
             sample("model_confidence_sum", json!({"predicted_class": "setosa"}), "1.94"),
             sample("tamis_connections_open", json!({}), "2"),
             sample("tamis_connections_accepted_total", json!({}), "4"),
+            sample("tamis_stage_duration_seconds_bucket", json!({"stage": "parse", "le": "0.000001024"}), "2"),
+            sample("tamis_stage_duration_seconds_sum", json!({"stage": "queue"}), "0.0000014"),
+            sample("tamis_requests_shed_total", json!({"reason": "queue"}), "2"),
+            sample("toxicity_normalization_rules_total", json!({"rule": "spaced_out"}), "2"),
+            // 400 scores in one of ten bins: shares of 400.5 and nine times 0.5 of 405, by another program.
+            sample("tamis_score_drift_psi", json!({"model": "auto"}), "5.942988"),
+            sample("tamis_worker_requests_inprogress", json!({"worker": "1"}), &(Handler::ALL.len() * Method::ALL.len()).to_string()),
+            sample("tamis_scrape_response_bytes", json!({}), "4321"),
             sample("tamis_heap_allocated_bytes_total", json!({}), "1280"),
         ],
     });

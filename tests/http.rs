@@ -269,5 +269,5 @@ fn when_every_slot_is_taken_a_request_is_refused_at_once_and_told_when_to_come_b
     });
     let after = daemon.scrape();
     assert_eq!(after.value("api_errors_total", &[("error_type", "overloaded"), ("endpoint", "/predict")]), 1.0);
-    assert_eq!(after.value("tamis_requests_shed_total", &[]), 1.0);
+    assert_eq!(after.value("tamis_requests_shed_total", &[("reason", "slot")]), 1.0);
 }

@@ -139,7 +139,10 @@ fn a_full_queue_is_refused_at_once_with_the_time_to_come_back_and_auto_is_simple
     assert!((3..=4).contains(&seconds), "four texts of 0.6 s and a little: {seconds} s");
     assert_eq!(json(&inference.ask(&analyze("Some text.", "auto")))["model_used"], "simple");
     let moved = delta(&before, &inference.scrape());
-    assert_eq!((errors(&moved, "overloaded"), moved.value("tamis_requests_shed_total", &[])), (1.0, 1.0));
+    assert_eq!(
+        (errors(&moved, "overloaded"), moved.value("tamis_requests_shed_total", &[("reason", "queue")])),
+        (1.0, 1.0)
+    );
     assert_eq!((analyses(&moved, "bert", "error"), analyses(&moved, "simple", "success")), (1.0, 1.0));
     gate.open();
     for connection in &mut busy {

@@ -4,40 +4,25 @@
 //! `auto` is answered by `simple` where that is sure and by `bert` where it is not; and by `simple` after all if `bert` is
 //! not there, has no room, is late or fails.
 
+mod asked;
+
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use super::{Request, Worker, spans};
-use crate::json::read::Value;
 use crate::json::write::Writer;
-use crate::metrics::labels::ToxicityModel;
-use crate::metrics::{Shard, Trace};
+use crate::metrics::drift;
+use crate::metrics::labels::{AskedModel, Shed, Stage, ToxicityModel};
+use crate::metrics::{Shard, Stages, Trace};
 use crate::model::bert::Bert;
 use crate::model::custom::Custom;
-use crate::model::executor::{Executor, Failure, Found, Ticket};
+use crate::model::executor::{Executor, Failure, Found, Full, Ticket};
 use crate::model::manifest::MAX_NAMED_BYTES;
 use crate::model::toxicity::{Prior, Scores, Toxicity};
 use crate::model::{Loaded, Models};
 use crate::problem::{Fault, Problem};
 use crate::text::Scratch;
-
-/// Which model the client asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Choice {
-    Simple,
-    Bert,
-    Auto,
-    /// A user's model, by its place among [`Models::custom`].
-    Custom(usize),
-}
-
-/// What the client asks.
-struct Asked<'t> {
-    text: &'t str,
-    choice: Choice,
-    /// Whether to name the parts of the text that carried the verdict.
-    explain: bool,
-}
+use asked::{Asked, Choice, parse};
 
 /// How far a request has come.
 #[expect(clippy::large_enum_variant, reason = "it is moved twice; a box would be an allocation")]
@@ -86,6 +71,15 @@ enum Scored<'m> {
 }
 
 impl Waiting {
+    /// The model of ours that was asked for.
+    const fn asked(&self) -> Option<AskedModel> {
+        match (self.custom, self.otherwise) {
+            (Some(_), _) => None,
+            (None, Some(_)) => Some(AskedModel::Auto),
+            (None, None) => Some(AskedModel::Bert),
+        }
+    }
+
     /// What the model found, once; until then the task of `context` is woken when there is something. The weights of the
     /// text's pieces, if it is to be explained by them, are put into `scratch`, for [`resume`] to read at once.
     pub fn poll(&mut self, context: &mut Context<'_>, scratch: &mut Scratch) -> Poll<Found> {
@@ -105,19 +99,20 @@ impl Waiting {
 /// Whatever is wrong with the body, [`Problem::ModelUnavailable`] while the model is not there, [`Problem::Overloaded`]
 /// while it has no room.
 pub fn answer(worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Result<Step, Fault> {
-    let Worker { reader, text: scratch, loaded, limits, shard, started, .. } = worker;
+    let Worker { reader, text: scratch, loaded, limits, shard, started, stages, .. } = worker;
     // A body that cannot be read names no model: it counts as the default's.
     let (mut choice, mut explain) = (Choice::Simple, false);
     let mut spans = 0;
     let scored = reader.read(request.body, |root| {
         let asked = parse(root, limits.text, loaded.models())?;
+        stages.lap(Stage::Parse);
         (choice, explain) = (asked.choice, asked.explain);
         // The answer's room was chosen by the body as it stands.
         if explain && !spans::may_be_asked(request.body) {
             let fault = Fault::new(Problem::UnknownField).field("explain");
             return Err(fault.expected("write its name without escapes", ""));
         }
-        let scored = score(loaded, &asked, scratch)?;
+        let scored = score(loaded, &asked, scratch, shard, stages)?;
         if let (true, Scored::Now(verdict)) = (explain, &scored) {
             spans = render_spans(verdict.model, asked.text, scratch, out);
         }
@@ -128,14 +123,20 @@ pub fn answer(worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Res
         Ok(Scored::Now(verdict)) => {
             let nanoseconds = nanoseconds(received);
             count(shard, &verdict, nanoseconds, trace);
+            count_drift(shard, loaded, choice.asked(), &verdict.scores);
+            shard.normalized(scratch.rules());
             shard.client_seen(client, started.elapsed().as_secs());
             let length = render(verdict.model, &verdict.scores, nanoseconds, out);
-            Ok(Step::Answered(with_spans(spans, length, out)))
+            let length = with_spans(spans, length, out);
+            stages.lap(Stage::Render);
+            Ok(Step::Answered(length))
         }
         Ok(Scored::Later((ticket, prior), custom, otherwise)) => {
             let asked = asked_later(loaded, custom);
             let weighs = asked.is_some_and(|(model, _)| model.weighs_pieces());
             let explain = explain.then_some(if weighs { Explain::Pieces } else { Explain::Null });
+            stages.lap(Stage::Features);
+            shard.normalized(scratch.rules());
             Ok(Step::Waiting(Waiting { ticket, prior, custom, otherwise, explain, received, client, trace }))
         }
         Err(fault) => {
@@ -169,7 +170,13 @@ pub fn resume(
     body: &[u8],
     out: &mut [u8],
 ) -> Result<usize, Fault> {
-    let Worker { reader, text: scratch, loaded, shard, started, .. } = worker;
+    let Worker { reader, text: scratch, loaded, shard, started, stages, .. } = worker;
+    shard.staged(Stage::Queue, waiting.ticket.waited_ns());
+    if stages.is_watched() {
+        stages.add(Stage::Queue, waiting.ticket.waited_ns());
+        stages.add(Stage::Infer, waiting.ticket.ran_ns());
+        stages.skip();
+    }
     let asked = asked_later(loaded, waiting.custom);
     let verdict = match (found, asked, loaded.models(), waiting.otherwise) {
         (Ok(values), Some((model, counted)), ..) => {
@@ -190,8 +197,10 @@ pub fn resume(
     };
     let nanoseconds = nanoseconds(waiting.received);
     count(shard, &verdict, nanoseconds, waiting.trace);
+    count_drift(shard, loaded, waiting.asked(), &verdict.scores);
     shard.client_seen(waiting.client, started.elapsed().as_secs());
     let length = render(verdict.model, &verdict.scores, nanoseconds, out);
+    stages.lap(Stage::Render);
     let Some(explain) = waiting.explain else { return Ok(length) };
     // In the place of the answer's last brace.
     let last = length.saturating_sub(1);
@@ -208,6 +217,7 @@ pub fn resume(
         })?,
     }
     writer.raw(b"}");
+    stages.lap(Stage::Render);
     Ok(writer.finish().map_or(length, |written| last + written))
 }
 
@@ -228,7 +238,13 @@ fn with_spans(spans: usize, length: usize, out: &mut [u8]) -> usize {
     length + spans
 }
 
-fn score<'l>(loaded: &'l Loaded, asked: &Asked<'_>, scratch: &mut Scratch) -> Result<Scored<'l>, Fault> {
+fn score<'l>(
+    loaded: &'l Loaded,
+    asked: &Asked<'_>,
+    scratch: &mut Scratch,
+    shard: &Shard,
+    stages: &mut Stages,
+) -> Result<Scored<'l>, Fault> {
     let Asked { text, choice, explain } = *asked;
     let models = loaded.models().ok_or_else(not_yet)?;
     match choice {
@@ -239,22 +255,21 @@ fn score<'l>(loaded: &'l Loaded, asked: &Asked<'_>, scratch: &mut Scratch) -> Re
                 Fault::new(Problem::ModelUnavailable).field("model").expected(why, "")
             })?;
             let submitted = bert.submit(text, explain, scratch);
-            let submitted = submitted.map_err(|full| Fault::new(Problem::Overloaded).retry_after(full.retry_after))?;
+            let submitted = submitted.map_err(|full| refused(full, shard))?;
             Ok(Scored::Later(submitted.ok_or_else(empty)?, None, None))
         }
         Choice::Custom(place) => {
             let custom = models.custom.get(place).ok_or(Fault::new(Problem::UnknownModel).field("model"))?;
             if let Some(executor) = custom.executor() {
                 let submitted = custom.submit(executor, text, explain, scratch);
-                let submitted =
-                    submitted.map_err(|full| Fault::new(Problem::Overloaded).retry_after(full.retry_after))?;
+                let submitted = submitted.map_err(|full| refused(full, shard))?;
                 return Ok(Scored::Later(submitted.ok_or_else(empty)?, Some(place), None));
             }
             let (model, counted) = (custom.model(), ToxicityModel::Custom);
-            Ok(Scored::Now(Verdict { model, counted, scores: score_now(model, text, scratch)? }))
+            Ok(Scored::Now(Verdict { model, counted, scores: score_now(model, text, scratch, stages)? }))
         }
         Choice::Simple | Choice::Auto => {
-            let scores = score_now(&models.toxicity, text, scratch)?;
+            let scores = score_now(&models.toxicity, text, scratch, stages)?;
             if choice == Choice::Auto
                 && let Some(bert) = loaded.bert().filter(|bert| bert.decides(&scores))
                 && let Ok(Some(submitted)) = bert.submit(text, explain, scratch)
@@ -266,8 +281,10 @@ fn score<'l>(loaded: &'l Loaded, asked: &Asked<'_>, scratch: &mut Scratch) -> Re
     }
 }
 
-fn score_now(model: &Toxicity, text: &str, scratch: &mut Scratch) -> Result<Scores, Fault> {
-    let scored = model.score(text, scratch).map_err(|error| {
+fn score_now(model: &Toxicity, text: &str, scratch: &mut Scratch, stages: &mut Stages) -> Result<Scores, Fault> {
+    let scored = model.score_in_steps(text, scratch, || stages.lap(Stage::Features));
+    stages.lap(Stage::Infer);
+    let scored = scored.map_err(|error| {
         tracing::error!(%error, model = model.manifest().name, "the model failed");
         failed()
     })?;
@@ -285,8 +302,30 @@ fn count(shard: &Shard, verdict: &Verdict<'_>, nanoseconds: u64, trace: Option<T
     }
 }
 
+/// Counts scores among those of the model that was asked for, if its manifest has a reference for them.
+fn count_drift(shard: &Shard, loaded: &Loaded, asked: Option<AskedModel>, scores: &Scores) {
+    let Some(asked) = asked else { return };
+    let bert = || Some(loaded.bert()?.model().manifest());
+    let edges = match asked {
+        AskedModel::Simple => {
+            loaded.models().and_then(|models| Some(&models.toxicity.manifest().reference.as_ref()?.toxic))
+        }
+        AskedModel::Bert => bert().and_then(|manifest| Some(&manifest.reference.as_ref()?.toxic)),
+        AskedModel::Auto => bert().and_then(|manifest| manifest.auto.as_ref()?.reference.as_ref()),
+    };
+    if let Some(edges) = edges {
+        shard.scored(asked, drift::bin_of(edges, scores.scored()));
+    }
+}
+
 fn nanoseconds(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// The refusal of a text for which a model's queue has no room.
+fn refused(full: Full, shard: &Shard) -> Fault {
+    shard.shed(Shed::Queue);
+    Fault::new(Problem::Overloaded).retry_after(full.retry_after)
 }
 
 fn empty() -> Fault {
@@ -299,70 +338,6 @@ fn failed() -> Fault {
 
 fn not_yet() -> Fault {
     Fault::new(Problem::ModelUnavailable).expected("it will be in a moment", "")
-}
-
-/// `{"text": string, "model"?: "simple" | "bert" | "auto" | a user's model | null, "explain"?: boolean | null}`
-fn parse<'t>(root: Value<'t>, max_text: usize, models: Option<&Models>) -> Result<Asked<'t>, Fault> {
-    let members = root
-        .as_object()
-        .ok_or(Fault::new(Problem::InvalidType).field("body").expected("an object", root.type_name()))?;
-    let (mut text, mut choice, mut explain) = (None, None, None);
-    for (key, value) in members {
-        match key {
-            "text" => {
-                let string = value
-                    .as_str()
-                    .ok_or(Fault::new(Problem::InvalidType).field("text").expected("a string", value.type_name()))?;
-                if text.replace(string).is_some() {
-                    return Err(Fault::new(Problem::DuplicateField).field("text"));
-                }
-            }
-            "model" => {
-                if choice.replace(parse_choice(value, models)?).is_some() {
-                    return Err(Fault::new(Problem::DuplicateField).field("model"));
-                }
-            }
-            "explain" => {
-                if explain.replace(parse_explain(value)?).is_some() {
-                    return Err(Fault::new(Problem::DuplicateField).field("explain"));
-                }
-            }
-            _ => {
-                return Err(Fault::new(Problem::UnknownField)
-                    .field(key)
-                    .expected("send 'text' and, at will, 'model' and 'explain'", ""));
-            }
-        }
-    }
-    let text =
-        text.ok_or(Fault::new(Problem::MissingField).field("text").expected("send the text to score as a string", ""))?;
-    if text.len() > max_text {
-        return Err(Fault::new(Problem::TextTooLong).field("text").count(text.len(), max_text));
-    }
-    Ok(Asked { text, choice: choice.unwrap_or(Choice::Simple), explain: explain.unwrap_or(false) })
-}
-
-fn parse_explain(value: Value<'_>) -> Result<bool, Fault> {
-    let not_a_boolean = Fault::new(Problem::InvalidType).field("explain").expected("true or false", value.type_name());
-    if value.is_null() { Ok(false) } else { value.as_bool().ok_or(not_a_boolean) }
-}
-
-fn parse_choice(value: Value<'_>, models: Option<&Models>) -> Result<Choice, Fault> {
-    if value.is_null() {
-        return Ok(Choice::Simple);
-    }
-    match value.as_str() {
-        Some("simple") => Ok(Choice::Simple),
-        Some("bert") => Ok(Choice::Bert),
-        Some("auto") => Ok(Choice::Auto),
-        Some(name) => {
-            // Until the models are there, nobody knows which of a user's there will be.
-            let place =
-                models.ok_or_else(not_yet)?.custom.iter().position(|custom| custom.model().manifest().name == name);
-            place.map(Choice::Custom).ok_or(Fault::new(Problem::UnknownModel).field("model"))
-        }
-        None => Err(Fault::new(Problem::InvalidType).field("model").expected("a string", value.type_name())),
-    }
 }
 
 /// Bytes that an answer takes at most beside [`Manifest::named_bytes`]: the keys, the score, the level, and a time of up

@@ -17,7 +17,7 @@ use std::time::Instant;
 
 use crate::json::read::Reader;
 use crate::metrics::labels::{Handler, Method};
-use crate::metrics::{Representation, Shard, Trace};
+use crate::metrics::{Representation, Shard, Stages, Trace};
 use crate::model::Loaded;
 use crate::model::executor::Found;
 use crate::model::manifest::MAX_NAMED_BYTES;
@@ -50,6 +50,8 @@ pub struct Worker {
     limits: Limits,
     phase: SharedPhase,
     started: Instant,
+    /// Of the request that is being answered.
+    stages: Stages,
 }
 
 /// A request whose body has arrived in full.
@@ -124,12 +126,23 @@ impl Worker {
     ) -> Self {
         let reader = Reader::new(limits.body);
         let text = Scratch::new(limits.text);
-        Self { shard, loaded, scrape, reader, text, limits, phase, started }
+        Self { shard, loaded, scrape, reader, text, limits, phase, started, stages: Stages::UNWATCHED }
     }
 
     /// The counters of this worker.
     pub fn shard(&self) -> &Shard {
         &self.shard
+    }
+
+    /// Has the stages of the next answer timed, from where `stages` has come to.
+    pub fn watch(&mut self, stages: Stages) {
+        self.stages = stages;
+    }
+
+    /// The stages of the last answer, whose watch is over; those of a request that waits for a model are to be watched again for
+    /// [`Self::resume`].
+    pub fn watched(&mut self) -> Stages {
+        std::mem::replace(&mut self.stages, Stages::UNWATCHED)
     }
 
     /// Bytes that the longest answer takes.

@@ -54,6 +54,7 @@ pub fn answer(worker: &mut Worker, representation: Representation, out: &mut [u8
     };
     // `max_reply` makes room for all of it; what did not fit would be an empty answer, which Prometheus reports.
     let length = worker.scrape.exporter.render(&live, representation, out).unwrap_or_default();
+    worker.shard.scraped(length as u64, u64::try_from(worker.started.elapsed().as_nanos()).unwrap_or(u64::MAX));
     Outcome { content: Content::Metrics(representation), ..Outcome::good(200, length) }
 }
 

@@ -36,6 +36,7 @@ pub fn float(raw: u64, scale: Scale) -> f64 {
         Scale::One if raw != UNKNOWN => raw as f64,
         // Both numbers are exact, so the quotient is rounded once.
         Scale::Hundredths if raw < EXACT => raw as f64 / 100.0,
+        Scale::Millionths if raw < EXACT => raw as f64 / 1e6,
         Scale::Nanoseconds if raw < EXACT => raw as f64 / NANOSECONDS as f64,
         _ => {
             let mut digits = [0; MAX_LEN];
@@ -53,6 +54,7 @@ fn write_long(raw: u64, scale: Scale, out: &mut [u8]) -> usize {
     match scale {
         Scale::One => write_integer(raw, out),
         Scale::Hundredths => write_fixed::<2>(raw / 100, raw % 100, out),
+        Scale::Millionths => write_fixed::<6>(raw / 1_000_000, raw % 1_000_000, out),
         Scale::Nanoseconds => write_fixed::<9>(raw / NANOSECONDS, raw % NANOSECONDS, out),
     }
 }
@@ -110,8 +112,11 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const SCALES: [Scale; 4] = [Scale::One, Scale::Hundredths, Scale::Millionths, Scale::Nanoseconds];
+
     #[test]
     fn edges() {
+        assert_eq!(text(123_450, Scale::Millionths), "0.12345");
         assert_eq!(text(0, Scale::Nanoseconds), "0");
         assert_eq!(text(1, Scale::Nanoseconds), "0.000000001");
         assert_eq!(text(5, Scale::Hundredths), "0.05");
@@ -122,9 +127,7 @@ mod tests {
         assert_eq!(text(u64::MAX - 1, Scale::One), "18446744073709551614");
         assert_eq!(text(u64::MAX - 1, Scale::Nanoseconds), "18446744073.709551614");
         assert_eq!(text(UNKNOWN, Scale::One), "NaN");
-        assert!(
-            [Scale::One, Scale::Hundredths, Scale::Nanoseconds].iter().all(|&scale| float(UNKNOWN, scale).is_nan())
-        );
+        assert!(SCALES.iter().all(|&scale| float(UNKNOWN, scale).is_nan()));
     }
 
     proptest! {
@@ -137,7 +140,7 @@ mod tests {
         #[test]
         fn a_float_is_what_a_reader_makes_of_the_text(value: u64, shift in 0_u32..64) {
             let value = (value >> shift).min(UNKNOWN - 1);
-            for scale in [Scale::One, Scale::Hundredths, Scale::Nanoseconds] {
+            for scale in SCALES {
                 prop_assert_eq!(float(value, scale), text(value, scale).parse::<f64>().expect("a number"));
             }
         }

@@ -35,7 +35,7 @@ struct Compressed {
 }
 
 impl Exporter {
-    /// An exporter of all workers' `shards`.
+    /// An exporter of all workers' `shards`, as many as `facts` says.
     pub fn new(shards: Vec<Arc<Shard>>, facts: &StaticFacts) -> Self {
         let process = ProcessReader::open();
         let start_ns = process.start_ns();
@@ -44,7 +44,7 @@ impl Exporter {
             text: Template::new(&Text, facts),
             openmetrics: Template::new(&OpenMetrics::new(start_ns), facts),
             protobuf: Encoder::new(start_ns, facts),
-            snapshot: Snapshot::new(),
+            snapshot: Snapshot::new(facts.workers as usize),
             process,
             gzip: None,
         }

@@ -1,5 +1,7 @@
 //! What is known once at start, and the samples and label values that follow from it.
 
+use std::borrow::Cow;
+
 use super::family::{Family, Id, Series};
 use super::labels::Model;
 
@@ -31,15 +33,21 @@ pub struct LoadedModel {
 
 impl StaticFacts {
     /// The label values of set `index` of `family`, those that are known at start included.
-    pub(super) fn label_values(&self, family: &Family, index: usize) -> [&str; 3] {
-        let mut values: [&str; 3] = family.series.values(index);
+    pub(super) fn label_values(&self, family: &Family, index: usize) -> [Cow<'_, str>; 3] {
+        let mut values = family.series.values(index).map(Cow::Borrowed);
         match family.series {
-            Series::Build => values[0] = &self.version,
-            Series::CpuPath => values[0] = &self.cpu_path,
-            Series::Digests => values[1] = self.loaded(index).map_or("", |loaded| &loaded.sha256),
+            Series::Build => values[0] = self.version.as_str().into(),
+            Series::CpuPath => values[0] = self.cpu_path.as_str().into(),
+            Series::Digests => values[1] = self.loaded(index).map_or("", |loaded| &loaded.sha256).into(),
+            Series::Workers => values[0] = index.to_string().into(),
             _ => {}
         }
         values
+    }
+
+    /// The number of label sets of `family`.
+    pub(super) fn count(&self, family: &Family) -> usize {
+        family.series.count_with(self.workers as usize)
     }
 
     /// The samples of label set `index` of a fixed family, in the order of its lines.

@@ -1,7 +1,8 @@
 //! What a metric family is: its type, unit, label sets and sample lines.
 
-use super::labels::{Handler, IRIS_CLASSES, Model, Phase, ToxicityModel};
-use super::series::{ERROR_OVERFLOW, ERRORS, LANES, REQUESTS};
+use super::labels::{AskedModel, Handler, IRIS_CLASSES, Model, Phase, Shed, Stage, ToxicityModel};
+use super::series::{ERROR_OVERFLOW, ERRORS, LANE_HANDLERS, LANES, REQUEST_SIZED, REQUESTS, RESPONSE_SIZED};
+use crate::text::rules::Rule;
 
 /// One metric family.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +45,8 @@ pub enum Scale {
     One,
     /// Raw hundredths (percent) become ratios.
     Hundredths,
+    /// Raw millionths become an index.
+    Millionths,
     /// Raw nanoseconds become seconds.
     Nanoseconds,
 }
@@ -55,10 +58,12 @@ pub enum Series {
     Single,
     /// `method`, `handler`, `status`: what can occur, and the overflow.
     Requests,
-    /// `method`, `handler`: each route with its main method, and the rest together.
+    /// `method`, `handler`: the routes that have a lane, with their main method, and the rest together.
     Lanes,
-    /// `handler`.
-    Handlers,
+    /// `handler`: the routes whose requests have bodies, and the rest together.
+    RequestSizes,
+    /// `handler`: the routes whose answers differ in size, and the rest together.
+    ResponseSizes,
     /// `error_type`, `endpoint`: what can occur, and the overflow.
     Errors,
     /// `model_type` of the toxicity models, `status`.
@@ -75,6 +80,16 @@ pub enum Series {
     Inference,
     /// `phase`.
     Phases,
+    /// `rule`.
+    Rules,
+    /// `model`: those that a request can ask for.
+    AskedModels,
+    /// `stage`.
+    Stages,
+    /// `reason`.
+    Shed,
+    /// `worker`: its number, from 0.
+    Workers,
     /// `version`: one value, known at start.
     Build,
     /// `path`: one value, known at start.
@@ -96,6 +111,7 @@ pub enum Id {
     ToxicityScore,
     ToxicityProcessing,
     ToxicityActiveUsers,
+    NormalizationRules,
     ModelLoad,
     ModelPredictions,
     ModelConfidence,
@@ -113,16 +129,21 @@ pub enum Id {
     Phase,
     Workers,
     DurationP99,
+    StageDuration,
+    ScoreDrift,
     ConnectionsOpen,
     ConnectionsAccepted,
     RequestsShed,
     QueueDepth,
     RequestsTimedOut,
+    WorkerBusy,
+    WorkerInProgress,
     SlotsCapacity,
     SlotsHighWater,
     SlotFallbacks,
     HeapAllocations,
     HeapBytes,
+    ScrapeBytes,
     ScrapeDuration,
 }
 
@@ -145,25 +166,36 @@ impl Series {
             Self::Single => &[],
             Self::Requests => &["method", "handler", "status"],
             Self::Lanes => &["method", "handler"],
-            Self::Handlers | Self::Inference => &["handler"],
+            Self::RequestSizes | Self::ResponseSizes | Self::Inference => &["handler"],
             Self::Errors => &["error_type", "endpoint"],
             Self::Outcomes => &["model_type", "status"],
             Self::ToxicityModels | Self::ModelTypes => &["model_type"],
-            Self::Models => &["model"],
+            Self::Models | Self::AskedModels => &["model"],
             Self::Classes => &["predicted_class"],
             Self::Phases => &["phase"],
+            Self::Rules => &["rule"],
+            Self::Stages => &["stage"],
+            Self::Shed => &["reason"],
+            Self::Workers => &["worker"],
             Self::Build => &["version"],
             Self::CpuPath => &["path"],
             Self::Digests => &["model", "sha256"],
         }
     }
 
-    /// The number of label sets.
+    /// The number of label sets in a daemon of [`TWO_WORKERS`].
     pub const fn count(self) -> usize {
+        self.count_with(TWO_WORKERS)
+    }
+
+    /// The number of label sets in a daemon of so many workers.
+    pub const fn count_with(self, workers: usize) -> usize {
         match self {
             Self::Single | Self::Build | Self::CpuPath => 1,
             Self::Requests => REQUESTS.len(),
-            Self::Lanes | Self::Handlers => LANES,
+            Self::Lanes => LANES,
+            Self::RequestSizes => REQUEST_SIZED.len(),
+            Self::ResponseSizes => RESPONSE_SIZED.len(),
             Self::Errors => ERROR_OVERFLOW + 1,
             Self::Outcomes => ToxicityModel::ALL.len() * OUTCOMES.len(),
             Self::ToxicityModels => ToxicityModel::TIMED,
@@ -171,23 +203,29 @@ impl Series {
             Self::Classes => IRIS_CLASSES.len(),
             Self::Inference => INFERENCE.len(),
             Self::Phases => Phase::ALL.len(),
+            Self::Rules => Rule::ALL.len(),
+            Self::AskedModels => AskedModel::ALL.len(),
+            Self::Stages => Stage::ALL.len(),
+            Self::Shed => Shed::ALL.len(),
+            Self::Workers => workers,
         }
     }
 
-    /// The values of label set `index < count()`, as many as there are names; the rest is empty. A value that is
+    /// The values of label set `index`, as many as there are names; the rest is empty. A value that is
     /// known only at start is empty too.
     pub fn values(self, index: usize) -> [&'static str; 3] {
         match self {
-            Self::Single | Self::Build | Self::CpuPath => [""; 3],
+            Self::Single | Self::Build | Self::CpuPath | Self::Workers => [""; 3],
             Self::Requests => {
                 let (handler, method, status) = REQUESTS[index];
                 [method.as_str(), handler.as_str(), status.as_str()]
             }
             Self::Lanes => {
-                let handler = Handler::ALL[index];
+                let handler = LANE_HANDLERS[index];
                 [handler.main_method().as_str(), handler.as_str(), ""]
             }
-            Self::Handlers => [Handler::ALL[index].as_str(), "", ""],
+            Self::RequestSizes => [REQUEST_SIZED[index].as_str(), "", ""],
+            Self::ResponseSizes => [RESPONSE_SIZED[index].as_str(), "", ""],
             Self::Errors => match ERRORS.get(index) {
                 Some((problem, handler)) => [problem.error_type(), handler.as_str(), ""],
                 None => ["other", Handler::None.as_str(), ""],
@@ -200,6 +238,10 @@ impl Series {
             Self::Classes => [IRIS_CLASSES[index], "", ""],
             Self::Inference => [INFERENCE[index].as_str(), "", ""],
             Self::Phases => [Phase::ALL[index].as_str(), "", ""],
+            Self::Rules => [Rule::ALL[index].as_str(), "", ""],
+            Self::AskedModels => [AskedModel::ALL[index].as_str(), "", ""],
+            Self::Stages => [Stage::ALL[index].as_str(), "", ""],
+            Self::Shed => [Shed::ALL[index].as_str(), "", ""],
         }
     }
 }
@@ -214,9 +256,14 @@ impl Family {
         }
     }
 
-    /// The sample lines of the family.
+    /// The sample lines of the family in a daemon of [`TWO_WORKERS`].
     pub const fn lines(&self) -> usize {
-        self.lines_each() * self.series.count()
+        self.lines_with(TWO_WORKERS)
+    }
+
+    /// The sample lines of the family in a daemon of so many workers.
+    pub const fn lines_with(&self, workers: usize) -> usize {
+        self.lines_each() * self.series.count_with(workers)
     }
 
     /// The name without the `_total` of a counter.
@@ -268,6 +315,9 @@ impl Family {
         Self { fixed: true, ..self }
     }
 }
+
+/// The workers of the daemon whose lines are counted where their number is not known.
+pub const TWO_WORKERS: usize = 2;
 
 /// `status` of `toxicity_api_requests_total`.
 pub const OUTCOMES: [&str; 2] = ["success", "error"];

@@ -184,6 +184,88 @@ impl ToxicityModel {
     }
 }
 
+/// `stage`: what the time of a request for a model goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Stage {
+    /// From the request's head to the whole of its body.
+    Read,
+    /// From the body to what it asks for.
+    Parse,
+    /// From a text to what the model reads.
+    Features,
+    /// The model.
+    Infer,
+    /// From what the model says to the bytes of the answer.
+    Render,
+    /// Waiting for a thread of the model.
+    Queue,
+}
+
+impl Stage {
+    /// Every stage, in the order of its discriminants.
+    pub const ALL: [Self; 6] = [Self::Read, Self::Parse, Self::Features, Self::Infer, Self::Render, Self::Queue];
+
+    /// The label's value, and the name in a `Server-Timing` header.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Parse => "parse",
+            Self::Features => "features",
+            Self::Infer => "infer",
+            Self::Render => "render",
+            Self::Queue => "queue",
+        }
+    }
+}
+
+/// `reason`: what a request that is refused at once did not get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Shed {
+    /// A buffer for its body or its answer.
+    Slot,
+    /// A place in a model's queue.
+    Queue,
+}
+
+impl Shed {
+    /// Every reason, in the order of its discriminants.
+    pub const ALL: [Self; 2] = [Self::Slot, Self::Queue];
+
+    /// The label's value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Slot => "slot",
+            Self::Queue => "queue",
+        }
+    }
+}
+
+/// `model` of the score drift: the model that a request asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+#[expect(missing_docs, reason = "each variant is the model that `as_str` names")]
+pub enum AskedModel {
+    Simple,
+    Bert,
+    Auto,
+}
+
+impl AskedModel {
+    /// Every one, in the order of its discriminants.
+    pub const ALL: [Self; 3] = [Self::Simple, Self::Bert, Self::Auto];
+
+    /// The label's value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Simple => "simple",
+            Self::Bert => "bert",
+            Self::Auto => "auto",
+        }
+    }
+}
+
 /// `predicted_class`: the iris species, in the order of the class ids.
 pub const IRIS_CLASSES: [&str; 3] = ["setosa", "versicolor", "virginica"];
 
@@ -223,6 +305,9 @@ mod tests {
         assert!(Method::ALL.iter().enumerate().all(|(position, method)| *method as usize == position));
         assert!(Model::ALL.iter().enumerate().all(|(position, model)| *model as usize == position));
         assert!(ToxicityModel::ALL.iter().enumerate().all(|(position, model)| *model as usize == position));
+        assert!(AskedModel::ALL.iter().enumerate().all(|(position, model)| *model as usize == position));
+        assert!(Stage::ALL.iter().enumerate().all(|(position, stage)| *stage as usize == position));
+        assert!(Shed::ALL.iter().enumerate().all(|(position, reason)| *reason as usize == position));
         assert!(Phase::ALL.iter().enumerate().all(|(position, phase)| *phase as usize == position));
     }
 

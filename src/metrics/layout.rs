@@ -4,9 +4,10 @@
 //! piece and writes the number, and in some formats the exemplar, that follows it. What differs from format to format
 //! is a [`Dialect`].
 
+use std::borrow::Cow;
 use std::fmt;
 
-use super::catalog::{FAMILIES, SAMPLES};
+use super::catalog::{self, FAMILIES};
 use super::decimal;
 use super::escape;
 use super::exemplar::{self, Exemplars};
@@ -58,18 +59,19 @@ struct Gap {
 impl Template {
     /// Lays out every family of the catalog as `dialect` has it.
     pub fn new(dialect: &impl Dialect, facts: &StaticFacts) -> Self {
-        let mut template = Self { text: Vec::new(), gaps: Vec::with_capacity(SAMPLES), max_len: 0 };
+        let samples = catalog::samples(facts.workers as usize);
+        let mut template = Self { text: Vec::new(), gaps: Vec::with_capacity(samples), max_len: 0 };
         for family in &FAMILIES {
             dialect.head(family, &mut template.text);
-            for index in 0..family.series.count() {
+            for index in 0..facts.count(family) {
                 template.label_set(dialect, family, index, facts);
             }
         }
         template.raw(dialect.end());
-        debug_assert_eq!(template.gaps.len(), SAMPLES, "a gap for each sample");
+        debug_assert_eq!(template.gaps.len(), samples, "a gap for each sample");
         template.text.shrink_to_fit();
         let exemplars = template.gaps.iter().filter(|gap| gap.exemplar != NO_EXEMPLAR).count();
-        template.max_len = template.text.len() + SAMPLES * decimal::MAX_LEN + exemplars * exemplar::MAX_TEXT;
+        template.max_len = template.text.len() + samples * decimal::MAX_LEN + exemplars * exemplar::MAX_TEXT;
         template
     }
 
@@ -85,7 +87,7 @@ impl Template {
     /// If `out` is shorter than [`Self::max_len`]; nothing is written then.
     pub fn render(
         &self,
-        samples: &[u64; SAMPLES],
+        samples: &[u64],
         exemplars: &Exemplars,
         last: impl FnOnce() -> u64,
         out: &mut [u8],
@@ -110,6 +112,7 @@ impl Template {
 
     fn label_set(&mut self, dialect: &impl Dialect, family: &Family, index: usize, facts: &StaticFacts) {
         let values = facts.label_values(family, index);
+        let values = values.each_ref().map(Cow::as_ref);
         let fixed = family.fixed.then(|| facts.fixed_samples(family, index));
         let mut fixed = fixed.into_iter().flatten();
         let exemplars = exemplar::first_of(family.id, index).filter(|_| dialect.has_exemplars());

@@ -27,6 +27,7 @@ fn unit(family: &Family) -> &'static str {
     match family.scale {
         Scale::Nanoseconds => "seconds",
         Scale::Hundredths => "ratio",
+        Scale::Millionths => "index",
         Scale::One if name.ends_with("_bytes") => "bytes",
         Scale::One if name.ends_with("_info") => "info",
         Scale::One if family.kind == Kind::Histogram => "score",

@@ -9,13 +9,13 @@
 //! ```
 //!
 //! The catalog says what exists; shards, snapshot, formats and listing follow it, and tests tie them together.
-//! Cardinality does not depend on traffic or on the number of workers: every series is there, as 0, from the first
-//! scrape.
+//! Cardinality does not depend on traffic: every series is there, as 0, from the first scrape. Each worker has two.
 
 pub mod catalog;
 pub mod clients;
 pub mod counter;
 pub mod decimal;
+pub mod drift;
 pub mod escape;
 pub mod exemplar;
 mod exporter;
@@ -35,6 +35,7 @@ mod request;
 pub mod series;
 mod shard;
 mod snapshot;
+mod stages;
 mod text;
 mod trace;
 mod wire;
@@ -49,5 +50,6 @@ pub use openmetrics::OpenMetrics;
 pub use request::InProgress;
 pub use shard::{Answer, Shard};
 pub use snapshot::{LiveFacts, Snapshot};
+pub use stages::Stages;
 pub use text::Text;
 pub use trace::Trace;

@@ -16,7 +16,7 @@
 
 use super::family::{INFERENCE, Id};
 use super::histogram::{COARSE, FINE, Geometry};
-use super::labels::ToxicityModel;
+use super::labels::{Stage, ToxicityModel};
 use super::series::LANES;
 
 /// How the buckets of a geometry are numbered in a schema.
@@ -149,12 +149,13 @@ pub fn position_of(family: Id, index: usize) -> Option<usize> {
     match family {
         Id::HttpDuration => Some(index),
         Id::ToxicityProcessing => Some(LANES + index),
+        Id::StageDuration => Some(LANES + ToxicityModel::TIMED + index),
         _ => None,
     }
 }
 
 /// How many histograms have native buckets.
-pub const HISTOGRAMS: usize = LANES + ToxicityModel::TIMED;
+pub const HISTOGRAMS: usize = LANES + ToxicityModel::TIMED + Stage::ALL.len();
 
 /// How many native buckets there can be.
 pub const BUCKETS: usize = INFERENCE.len() * FINE.buckets() + (HISTOGRAMS - INFERENCE.len()) * COARSE.buckets();

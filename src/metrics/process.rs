@@ -23,6 +23,11 @@ pub struct ProcessReader {
     entries: Box<[MaybeUninit<u8>; ENTRY_BYTES]>,
 }
 
+/// The CPU time of one thread, as any thread of the process may read it: a file stays open, and reading it is one
+/// system call.
+#[derive(Debug)]
+pub struct ThreadClock(Option<File>);
+
 /// The process' figures at one moment. Each may be [`UNKNOWN`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProcessFigures {
@@ -87,6 +92,22 @@ impl ProcessReader {
             0 => count_entries(directory, &mut self.entries[..]),
             descriptors => Some(descriptors),
         }
+    }
+}
+
+impl ThreadClock {
+    /// That of the calling thread.
+    pub fn of_this_thread() -> Self {
+        Self(File::open("/proc/thread-self/schedstat").ok())
+    }
+
+    /// The first number of `schedstat` (the kernel's `Documentation/scheduler/sched-stats.rst`): ns on a CPU, up to the
+    /// last tick of the scheduler while the thread runs; [`UNKNOWN`] where the kernel keeps none.
+    pub fn cpu_ns(&self) -> u64 {
+        let mut buffer = [0; 64];
+        let read = self.0.as_ref().and_then(|file| file.read_at(&mut buffer, 0).ok()).unwrap_or_default();
+        let text = std::str::from_utf8(&buffer[..read]).unwrap_or_default();
+        text.split_ascii_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or(UNKNOWN)
     }
 }
 
@@ -160,6 +181,32 @@ mod tests {
             work = std::hint::black_box(work + 1);
         }
         assert!(work > 0);
+    }
+
+    #[test]
+    fn the_cpu_time_of_a_thread_rises_with_its_own_work_and_is_read_from_elsewhere() {
+        let (told, clock) = std::sync::mpsc::sync_channel(1);
+        let (done, ended) = std::sync::mpsc::sync_channel::<()>(1);
+        let busy = std::thread::spawn(move || {
+            told.send(ThreadClock::of_this_thread()).expect("somebody reads");
+            let mut work = 0_u64;
+            while ended.try_recv().is_err() {
+                work = std::hint::black_box(work + 1);
+            }
+        });
+        let (clock, idle) = (clock.recv().expect("a clock"), ThreadClock::of_this_thread());
+        assert_ne!(clock.cpu_ns(), UNKNOWN, "a Linux with scheduler statistics");
+        let deadline = std::time::Instant::now() + Duration::from_secs(30);
+        let before = (clock.cpu_ns(), idle.cpu_ns());
+        while clock.cpu_ns() < before.0 + 20_000_000 {
+            assert!(std::time::Instant::now() < deadline, "it does not rise");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let own = idle.cpu_ns() - before.1;
+        done.send(()).expect("it runs");
+        busy.join().expect("no panic");
+        assert!(own < 20_000_000, "this thread slept: {own}");
+        assert_eq!(ThreadClock(None).cpu_ns(), UNKNOWN);
     }
 
     #[test]

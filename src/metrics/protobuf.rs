@@ -4,7 +4,9 @@
 //! histograms have native buckets beside the classic ones (see [`super::native`]), and every counter, histogram and
 //! summary says when it was created.
 
-use super::catalog::{FAMILIES, SAMPLES};
+use std::borrow::Cow;
+
+use super::catalog::{self, FAMILIES};
 use super::decimal::{self, UNKNOWN};
 use super::exemplar::{self, Exemplar, Exemplars};
 use super::facts::StaticFacts;
@@ -20,6 +22,8 @@ pub struct Encoder {
     /// A part of `bytes` for each family's own fields and for each label set, in the order of the catalog; a fixed family
     /// is one part, its whole message with its length.
     ends: Vec<u32>,
+    /// How many workers there are.
+    workers: usize,
     /// When the process started: seconds since the Unix epoch, and nanoseconds of the next one.
     created: Option<(u64, u64)>,
 }
@@ -28,7 +32,7 @@ pub struct Encoder {
 #[derive(Clone, Copy, Debug)]
 pub struct Dynamic<'a> {
     /// Sample values, in the order of the catalog without the fixed families.
-    pub samples: &'a [u64; SAMPLES],
+    pub samples: &'a [u64],
     /// Exemplars of the time histograms.
     pub exemplars: &'a Exemplars,
     /// Native histograms, in the order of [`native::position_of`].
@@ -39,7 +43,7 @@ impl Encoder {
     /// Encodes what is constant, for a process that started at `start_ns` since the Unix epoch, or [`UNKNOWN`].
     pub fn new(start_ns: u64, facts: &StaticFacts) -> Self {
         let created = (start_ns != UNKNOWN).then_some((start_ns / 1_000_000_000, start_ns % 1_000_000_000));
-        let mut encoder = Self { bytes: Vec::new(), ends: Vec::new(), created };
+        let mut encoder = Self { bytes: Vec::new(), ends: Vec::new(), workers: facts.workers as usize, created };
         let mut memory = vec![0; LARGEST_CONSTANT];
         for family in &FAMILIES {
             if family.fixed {
@@ -47,7 +51,7 @@ impl Encoder {
                 continue;
             }
             encoder.part(&mut memory, |_, writer| head(family, writer));
-            for index in 0..family.series.count() {
+            for index in 0..facts.count(family) {
                 encoder.part(&mut memory, |_, writer| labels(family, &facts.label_values(family, index), writer));
             }
         }
@@ -58,7 +62,7 @@ impl Encoder {
 
     /// The most bytes that a body has.
     pub fn max_len(&self) -> usize {
-        let messages = self.ends.len() + SAMPLES;
+        let messages = self.ends.len() + catalog::samples(self.workers);
         self.bytes.len() + messages * MESSAGE + exemplar::SLOTS * EXEMPLAR + native::BUCKETS * NATIVE_BUCKET
     }
 
@@ -77,7 +81,7 @@ impl Encoder {
             return Err(BufferFull { needed });
         }
         let mut parts = Parts { bytes: &self.bytes, ends: self.ends.iter(), start: 0 };
-        let (mut writer, mut samples) = (Writer::new(out), &dynamic.samples[..]);
+        let (mut writer, mut samples) = (Writer::new(out), dynamic.samples);
         let mut last = Some(last);
         for family in &FAMILIES {
             let head = parts.next();
@@ -87,7 +91,7 @@ impl Encoder {
             }
             writer.delimited(|writer| {
                 writer.raw(head);
-                for index in 0..family.series.count() {
+                for index in 0..family.series.count_with(self.workers) {
                     let (own, rest) = samples.split_at(family.lines_each());
                     samples = rest;
                     writer.nested(field::METRIC, |writer| {
@@ -118,7 +122,7 @@ impl Encoder {
     fn fixed_family(&self, family: &Family, facts: &StaticFacts, writer: &mut Writer<'_>) {
         writer.delimited(|writer| {
             head(family, writer);
-            for index in 0..family.series.count() {
+            for index in 0..facts.count(family) {
                 writer.nested(field::METRIC, |writer| {
                     labels(family, &facts.label_values(family, index), writer);
                     self.value(family, index, &facts.fixed_samples(family, index), None, writer);
@@ -210,7 +214,7 @@ fn head(family: &Family, writer: &mut Writer<'_>) {
     }
 }
 
-fn labels(family: &Family, values: &[&str], writer: &mut Writer<'_>) {
+fn labels(family: &Family, values: &[Cow<'_, str>], writer: &mut Writer<'_>) {
     for (name, value) in family.series.names().iter().zip(values) {
         label(field::LABEL, name.as_bytes(), value.as_bytes(), writer);
     }

@@ -50,7 +50,7 @@ mod tests {
     #[test]
     fn finished_or_abandoned_a_request_leaves_the_gauge_once() {
         let shard = Shard::new();
-        let gauge = || shard.in_progress[Handler::Predict as usize].get();
+        let gauge = || shard.in_progress[lane(Handler::Predict, Method::Post)].get();
         let first = InProgress::start(&*shard, Handler::Predict, Method::Post);
         let second = InProgress::start(&*shard, Handler::Predict, Method::Post);
         assert_eq!(gauge(), 2);

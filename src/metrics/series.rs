@@ -26,7 +26,8 @@ pub const REQUESTS: [Request; REQUEST_COUNT] = {
 /// `method="other", handler="none", status="500"`. No handler sends a 500, so a number here names a bug in the daemon.
 pub const REQUEST_OVERFLOW: usize = REQUEST_COUNT - 1;
 
-/// The position of a request in [`REQUESTS`].
+/// The position of a request in [`REQUESTS`]. At the routes that are there for `GET`, `POST` counts as `other`: both are
+/// refused alike.
 #[inline]
 pub fn request_index(handler: Handler, method: Method, status: Status) -> usize {
     REQUEST_INDEX[handler as usize][method as usize][status.index()] as usize
@@ -65,16 +66,46 @@ pub fn error_index(problem: Problem, handler: Handler) -> usize {
     ERROR_INDEX[problem as usize][handler as usize] as usize
 }
 
-/// A series of the families with `method` and `handler`: one a route, by the position of its [`Handler`], for requests
-/// with the route's main method; and one, `method="other", handler="none"`, for all that is answered without the
-/// route's handler (404, 405, `OPTIONS`, what is no HTTP) and for `HEAD`.
+/// The series of the families with `method` and `handler`: the routes that have one of their own, for requests with the
+/// route's main method; and last `method="other", handler="none"`, for all that is answered without a route's handler
+/// (404, 405, `OPTIONS`, what is no HTTP), for `HEAD`, and for routes that stand neither here nor in [`PROBES`].
+pub const LANE_HANDLERS: [Handler; 7] = [
+    Handler::Root,
+    Handler::Health,
+    Handler::Metrics,
+    Handler::ModelInfo,
+    Handler::Analyze,
+    Handler::Predict,
+    Handler::None,
+];
+
+/// The probes of Kubernetes, which take the same few microseconds as `/health` and are counted in its lane.
+pub const PROBES: [Handler; 3] = [Handler::Livez, Handler::Readyz, Handler::Startupz];
+
+/// The position in [`LANE_HANDLERS`] at which a request is counted.
 #[inline]
 pub const fn lane(handler: Handler, method: Method) -> usize {
-    if method as u8 == handler.main_method() as u8 { handler as usize } else { Handler::None as usize }
+    if method as u8 == handler.main_method() as u8 { LANE_OF[handler as usize] as usize } else { LANES - 1 }
 }
 
 /// The number of lanes.
-pub const LANES: usize = Handler::ALL.len();
+pub const LANES: usize = LANE_HANDLERS.len();
+
+/// `handler` of `http_request_size_bytes`: the routes that read a body, and `none` for all others.
+pub const REQUEST_SIZED: [Handler; 3] = [Handler::Analyze, Handler::Predict, Handler::None];
+
+/// `handler` of `http_response_size_bytes`: the routes whose answers differ in size from one to the next, and `none` for all others.
+pub const RESPONSE_SIZED: [Handler; 4] = [Handler::Metrics, Handler::Analyze, Handler::Predict, Handler::None];
+
+/// The position of `handler` among `handlers`, or the last one.
+#[inline]
+pub const fn place_among<const N: usize>(handlers: &[Handler; N], handler: Handler) -> usize {
+    let mut place = 0;
+    while place + 1 < N && handlers[place] as u8 != handler as u8 {
+        place += 1;
+    }
+    place
+}
 
 const fn can_answer((handler, method, status): Request) -> bool {
     use Method::{Get, Head, Options, Other, Post};
@@ -93,9 +124,16 @@ const fn can_answer((handler, method, status): Request) -> bool {
         _ => match method {
             Get | Head => code == 200 || (code == 503 && can_be_unavailable(handler)),
             Options => code == 204,
-            Post | Other => code == 405,
+            Other => code == 405,
+            Post => false,
         },
     }
+}
+
+/// The request as which one is counted.
+const fn counted_as((handler, method, status): Request) -> Request {
+    let refused = matches!(method, Method::Post) && matches!(handler.main_method(), Method::Get);
+    (handler, if refused { Method::Other } else { method }, status)
 }
 
 const fn can_be_unavailable(handler: Handler) -> bool {
@@ -138,13 +176,14 @@ const fn request_at(cell: usize) -> Request {
 }
 
 const fn error_at(cell: usize) -> (Problem, Handler) {
-    (Problem::ALL[cell / LANES], Handler::ALL[cell % LANES])
+    (Problem::ALL[cell / HANDLERS], Handler::ALL[cell % HANDLERS])
 }
 
+const HANDLERS: usize = Handler::ALL.len();
 const METHODS: usize = Method::ALL.len();
 const STATUSES: usize = Status::ALL.len();
-const REQUEST_CELLS: usize = LANES * METHODS * STATUSES;
-const ERROR_CELLS: usize = Problem::ALL.len() * LANES;
+const REQUEST_CELLS: usize = HANDLERS * METHODS * STATUSES;
+const ERROR_CELLS: usize = Problem::ALL.len() * HANDLERS;
 
 const REQUEST_COUNT: usize = {
     let (mut cell, mut count) = (0, 1);
@@ -155,19 +194,42 @@ const REQUEST_COUNT: usize = {
     count
 };
 
-static REQUEST_INDEX: [[[u8; STATUSES]; METHODS]; LANES] = {
-    let mut table = [[[REQUEST_OVERFLOW as u8; STATUSES]; METHODS]; LANES];
-    let mut index = 0;
-    while index < REQUEST_OVERFLOW {
-        let (handler, method, status) = REQUESTS[index];
+static REQUEST_INDEX: [[[u8; STATUSES]; METHODS]; HANDLERS] = {
+    let mut table = [[[REQUEST_OVERFLOW as u8; STATUSES]; METHODS]; HANDLERS];
+    let mut cell = 0;
+    while cell < REQUEST_CELLS {
+        let (handler, method, status) = request_at(cell);
+        let counted = counted_as((handler, method, status));
+        let mut index = 0;
+        while index < REQUEST_OVERFLOW && !is_same(REQUESTS[index], counted) {
+            index += 1;
+        }
         table[handler as usize][method as usize][status.index()] = index as u8;
-        index += 1;
+        cell += 1;
     }
     table
 };
 
-static ERROR_INDEX: [[u8; LANES]; Problem::ALL.len()] = {
-    let mut table = [[ERROR_OVERFLOW as u8; LANES]; Problem::ALL.len()];
+const fn is_same(a: Request, b: Request) -> bool {
+    a.0 as u8 == b.0 as u8 && a.1 as u8 == b.1 as u8 && a.2.index() == b.2.index()
+}
+
+/// The lane of each handler's main method.
+static LANE_OF: [u8; HANDLERS] = {
+    let mut table = [0; HANDLERS];
+    let mut handler = 0;
+    while handler < HANDLERS {
+        let own = Handler::ALL[handler];
+        // The last of the probes stands for all that are none: it is compared once more.
+        let probe = PROBES[place_among(&PROBES, own)] as u8 == own as u8;
+        table[handler] = place_among(&LANE_HANDLERS, if probe { Handler::Health } else { own }) as u8;
+        handler += 1;
+    }
+    table
+};
+
+static ERROR_INDEX: [[u8; HANDLERS]; Problem::ALL.len()] = {
+    let mut table = [[ERROR_OVERFLOW as u8; HANDLERS]; Problem::ALL.len()];
     let mut index = 0;
     while index < ERROR_OVERFLOW {
         let (problem, handler) = ERRORS[index];
@@ -198,6 +260,7 @@ mod tests {
     fn what_cannot_occur_is_counted_in_the_overflow() {
         assert_eq!(request_index(Handler::Livez, Method::Get, Status::from_code(404)), REQUEST_OVERFLOW);
         assert_eq!(request_index(Handler::Root, Method::Get, Status::from_code(418)), REQUEST_OVERFLOW);
+        assert_eq!(request_index(Handler::Root, Method::Post, Status::from_code(200)), REQUEST_OVERFLOW);
         assert_eq!(error_index(Problem::WrongLength, Handler::Analyze), ERROR_OVERFLOW);
         assert_eq!(error_index(Problem::NotFound, Handler::Root), ERROR_OVERFLOW);
     }
@@ -209,23 +272,46 @@ mod tests {
             assert!(endpoints.peek().is_some(), "{problem:?}");
             for handler in endpoints {
                 let status = Status::from_code(problem.status());
-                let answered = Method::ALL.into_iter().any(|method| can_answer((handler, method, status)));
+                let answered = Method::ALL.into_iter().any(|method| can_answer(counted_as((handler, method, status))));
                 assert!(answered, "{problem:?} at {handler:?} answers {status:?}, which has no series");
             }
         }
     }
 
     #[test]
-    fn a_lane_is_the_route_or_none() {
-        assert_eq!(lane(Handler::Health, Method::Get), Handler::Health as usize);
-        assert_eq!(lane(Handler::Predict, Method::Post), Handler::Predict as usize);
+    fn a_lane_is_the_route_or_health_or_none() {
+        let found = |handler, method| LANE_HANDLERS[lane(handler, method)];
+        for handler in LANE_HANDLERS {
+            assert_eq!(found(handler, handler.main_method()), handler);
+        }
+        for probe in PROBES {
+            assert_eq!(found(probe, Method::Get), Handler::Health);
+            assert_eq!(found(probe, Method::Head), Handler::None);
+        }
         for (handler, method) in [
             (Handler::Health, Method::Head),
             (Handler::Predict, Method::Get),
             (Handler::None, Method::Other),
             (Handler::None, Method::Get),
         ] {
-            assert_eq!(lane(handler, method), Handler::None as usize);
+            assert_eq!(found(handler, method), Handler::None);
         }
+        assert_eq!(LANE_HANDLERS[LANES - 1], Handler::None);
+    }
+
+    #[test]
+    fn a_post_to_a_route_for_get_counts_as_another_method() {
+        for handler in Handler::ALL.into_iter().filter(|handler| handler.main_method() == Method::Get) {
+            let index = request_index(handler, Method::Post, Status::from_code(405));
+            assert_eq!(REQUESTS[index], (handler, Method::Other, Status::from_code(405)));
+        }
+    }
+
+    #[test]
+    fn a_handler_without_a_place_of_its_own_has_the_last() {
+        assert_eq!(REQUEST_SIZED.map(|handler| place_among(&REQUEST_SIZED, handler)), [0, 1, 2]);
+        assert_eq!(RESPONSE_SIZED.map(|handler| place_among(&RESPONSE_SIZED, handler)), [0, 1, 2, 3]);
+        assert_eq!(place_among(&RESPONSE_SIZED, Handler::Livez), 3);
+        assert_eq!(place_among(&REQUEST_SIZED, Handler::Metrics), 2);
     }
 }

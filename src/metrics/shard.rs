@@ -5,16 +5,24 @@
 //! Totals that another family implies (a histogram's `_count`, the size summaries' `_count`, successful analyses,
 //! predictions by class) are not stored but derived by the snapshot, so they cannot drift apart.
 
+use std::sync::OnceLock;
+
 use super::clients::Clients;
 use super::counter::Counter;
+use super::drift::Window;
 use super::exemplar::{self, Exemplar, SLOTS, Slot};
 use super::family::{INFERENCE, Id};
 use super::histogram::{COARSE, FINE};
-use super::labels::{Handler, IRIS_CLASSES, Method, Status, ToxicityModel};
-use super::series::{ERROR_OVERFLOW, LANES, REQUEST_OVERFLOW, REQUESTS, error_index, lane, request_index};
+use super::labels::{AskedModel, Handler, IRIS_CLASSES, Method, Shed, Stage, Status, ToxicityModel};
+use super::process::ThreadClock;
+use super::series::{
+    ERROR_OVERFLOW, LANES, REQUEST_OVERFLOW, REQUEST_SIZED, REQUESTS, RESPONSE_SIZED, error_index, lane, place_among,
+    request_index,
+};
 use super::trace::Trace;
 use crate::metrics::catalog::{CONFIDENCE_BOUNDS, DURATION_BOUNDS, PROCESSING_BOUNDS, SCORE_BOUNDS};
 use crate::problem::Problem;
+use crate::text::rules::{Rule, Rules};
 
 /// One worker's cells, about 62 KiB, zero at start. Written by ONE thread; see [`Counter`].
 #[derive(Debug)]
@@ -23,24 +31,31 @@ pub struct Shard {
     pub(super) requests: [Counter; REQUESTS.len()],
     pub(super) errors: [Counter; ERROR_OVERFLOW + 1],
     pub(super) in_progress: [Counter; LANES],
-    pub(super) request_bytes: [Counter; LANES],
-    pub(super) response_bytes: [Counter; LANES],
+    pub(super) request_bytes: [Counter; REQUEST_SIZED.len()],
+    pub(super) response_bytes: [Counter; RESPONSE_SIZED.len()],
     pub(super) durations: Durations,
     pub(super) scores: [Counter; SCORE_BOUNDS.len()],
     pub(super) score_sum: Counter,
     pub(super) processing: [[Counter; COARSE.buckets()]; ToxicityModel::ALL.len()],
     pub(super) processing_ns: [Counter; ToxicityModel::ALL.len()],
+    pub(super) rules: [Counter; Rule::ALL.len()],
+    pub(super) drift: [Window; AskedModel::ALL.len()],
+    pub(super) stages: [[Counter; COARSE.buckets()]; Stage::ALL.len()],
+    pub(super) stages_ns: [Counter; Stage::ALL.len()],
     pub(super) analyses_failed: [Counter; ToxicityModel::ALL.len()],
     pub(super) confidences: [[Counter; CONFIDENCE_BOUNDS.len()]; IRIS_CLASSES.len()],
     pub(super) confidence_percent: [Counter; IRIS_CLASSES.len()],
     pub(super) connections_opened: Counter,
     pub(super) connections_closed: Counter,
-    pub(super) requests_shed: Counter,
+    pub(super) requests_shed: [Counter; Shed::ALL.len()],
     pub(super) requests_timed_out: Counter,
     pub(super) slots_used_max: Counter,
     pub(super) slot_fallbacks: Counter,
     pub(super) heap_allocations: Counter,
     pub(super) heap_bytes: Counter,
+    pub(super) scraped_bytes: Counter,
+    pub(super) scraped_at_ns: Counter,
+    pub(super) clock: OnceLock<ThreadClock>,
     pub(super) clients: Clients,
     pub(super) exemplars: [Slot; SLOTS],
 }
@@ -94,17 +109,24 @@ impl Shard {
             score_sum: Counter::new(),
             processing: [const { [const { Counter::new() }; _] }; _],
             processing_ns: [const { Counter::new() }; _],
+            rules: [const { Counter::new() }; _],
+            drift: [const { Window::new() }; _],
+            stages: [const { [const { Counter::new() }; _] }; _],
+            stages_ns: [const { Counter::new() }; _],
             analyses_failed: [const { Counter::new() }; _],
             confidences: [const { [const { Counter::new() }; _] }; _],
             confidence_percent: [const { Counter::new() }; _],
             connections_opened: Counter::new(),
             connections_closed: Counter::new(),
-            requests_shed: Counter::new(),
+            requests_shed: [const { Counter::new() }; _],
             requests_timed_out: Counter::new(),
             slots_used_max: Counter::new(),
             slot_fallbacks: Counter::new(),
             heap_allocations: Counter::new(),
             heap_bytes: Counter::new(),
+            scraped_bytes: Counter::new(),
+            scraped_at_ns: Counter::new(),
+            clock: OnceLock::new(),
             clients: Clients::new(),
             exemplars: [const { Slot::new() }; _],
         })
@@ -158,6 +180,26 @@ impl Shard {
         self.analyses_failed[model as usize].add(1);
     }
 
+    /// A text was given to a model, changed by `rules`.
+    #[inline]
+    pub fn normalized(&self, rules: Rules) {
+        if !rules.is_empty() {
+            rules.each().for_each(|rule| self.rules[rule as usize].add(1));
+        }
+    }
+
+    /// The answer to a request for `model` was a probability in `bin` of the model's reference.
+    #[inline]
+    pub fn scored(&self, model: AskedModel, bin: usize) {
+        self.drift[model as usize].scored(bin);
+    }
+
+    /// A request spent `nanoseconds` on `stage`.
+    pub fn staged(&self, stage: Stage, nanoseconds: u64) {
+        self.stages[stage as usize][COARSE.index(nanoseconds)].add(1);
+        self.stages_ns[stage as usize].add(nanoseconds);
+    }
+
     /// Counts an iris classified as class `class` (0 to 2) with `confidence_percent` 0 to 100 (more counts as 100).
     /// A class that does not exist is not counted.
     #[inline]
@@ -189,10 +231,21 @@ impl Shard {
         self.connections_closed.add(1);
     }
 
-    /// A request was refused for want of a slot.
+    /// A request was refused at once.
     #[inline]
-    pub fn shed(&self) {
-        self.requests_shed.add(1);
+    pub fn shed(&self, reason: Shed) {
+        self.requests_shed[reason as usize].add(1);
+    }
+
+    /// The calling thread is this worker's, whose CPU time a scrape tells. Once.
+    pub fn owned_by_this_thread(&self) {
+        self.clock.get_or_init(ThreadClock::of_this_thread);
+    }
+
+    /// A scrape was answered with a body of so many bytes, at `now_ns` of uptime.
+    pub fn scraped(&self, bytes: u64, now_ns: u64) {
+        self.scraped_bytes.set(bytes);
+        self.scraped_at_ns.set(now_ns);
     }
 
     /// A request did not arrive in time.
@@ -225,9 +278,9 @@ impl Shard {
         let index = request_index(handler, method, answer.status);
         self.requests[index].add(1);
         // The summaries' counts are the requests of a handler, and the overflow belongs to `none`.
-        let sizes = if index == REQUEST_OVERFLOW { Handler::None as usize } else { handler as usize };
-        self.request_bytes[sizes].add(answer.request_bytes);
-        self.response_bytes[sizes].add(answer.response_bytes);
+        let sized = if index == REQUEST_OVERFLOW { Handler::None } else { handler };
+        self.request_bytes[place_among(&REQUEST_SIZED, sized)].add(answer.request_bytes);
+        self.response_bytes[place_among(&RESPONSE_SIZED, sized)].add(answer.response_bytes);
         self.durations.record(lane(handler, method), answer.duration_ns);
         if let Some(problem) = answer.error {
             self.errors[error_index(problem, handler)].add(1);
@@ -249,7 +302,7 @@ impl Durations {
 impl Buckets {
     #[inline]
     pub(super) const fn of(lane: usize) -> Self {
-        const FIRST: usize = INFERENCE[0] as usize;
+        const FIRST: usize = super::series::lane(INFERENCE[0], Method::Post);
         match lane {
             FIRST.. if lane < FIRST + INFERENCE.len() => Self::Fine(lane - FIRST),
             FIRST.. => Self::Coarse(lane - INFERENCE.len()),
@@ -278,12 +331,14 @@ const fn bucket_of(bounds: &[u64]) -> [u8; 101] {
 
 const _: () = {
     assert!(size_of::<Shard>() <= 64 * 1024, "a worker's cells fit 64 KiB");
-    assert!(INFERENCE[1] as usize == INFERENCE[0] as usize + 1, "the fine lanes are neighbours");
+    let [first, second] = [lane(INFERENCE[0], Method::Post), lane(INFERENCE[1], Method::Post)];
+    assert!(second == first + 1, "the fine lanes are neighbours");
 };
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::series::LANE_HANDLERS;
     use std::sync::atomic::{AtomicBool, Ordering};
 
     #[test]
@@ -298,7 +353,7 @@ mod tests {
         let places: Vec<_> = (0..LANES).map(Buckets::of).collect();
         for (lane, place) in places.iter().enumerate() {
             assert!(!places[..lane].contains(place));
-            assert_eq!(INFERENCE.iter().any(|handler| *handler as usize == lane), matches!(place, Buckets::Fine(_)));
+            assert_eq!(INFERENCE.contains(&LANE_HANDLERS[lane]), matches!(place, Buckets::Fine(_)));
         }
     }
 
@@ -321,7 +376,7 @@ mod tests {
                 let (mut last, mut distinct) = ((0, 0, 0), 0_u64);
                 while !done.load(Ordering::Acquire) {
                     let index = request_index(Handler::Predict, Method::Post, Status::from_code(200));
-                    let sum = shard.durations.sum_ns[Handler::Predict as usize].get();
+                    let sum = shard.durations.sum_ns[lane(Handler::Predict, Method::Post)].get();
                     let bucket = shard.durations.fine[1][FINE.index(5_000)].get();
                     let now = (shard.requests[index].get(), sum, bucket);
                     assert!(now.0 >= last.0 && now.1 >= last.1 && now.2 >= last.2, "{last:?} then {now:?}");
@@ -338,7 +393,7 @@ mod tests {
             done.store(true, Ordering::Release);
             reader.join().expect("the reader's assertions hold");
         });
-        assert_eq!(shard.durations.sum_ns[Handler::Predict as usize].get(), answers * 5_000);
-        assert_eq!(shard.request_bytes[Handler::Predict as usize].get(), answers * 30);
+        assert_eq!(shard.durations.sum_ns[lane(Handler::Predict, Method::Post)].get(), answers * 5_000);
+        assert_eq!(shard.request_bytes[place_among(&REQUEST_SIZED, Handler::Predict)].get(), answers * 30);
     }
 }

@@ -5,19 +5,23 @@ use std::sync::Arc;
 
 use hdrhistogram::Histogram;
 
-use super::catalog::{CONFIDENCE_BOUNDS, DURATION_BOUNDS, FAMILIES, PROCESSING_BOUNDS, SAMPLES, SCORE_BOUNDS};
+use super::catalog::{
+    self, CONFIDENCE_BOUNDS, DURATION_BOUNDS, FAMILIES, PROCESSING_BOUNDS, SCORE_BOUNDS, STAGE_BOUNDS,
+};
 use super::clients;
 use super::counter::Counter;
+use super::drift;
 use super::exemplar::Exemplars;
 use super::family::{INFERENCE, Id};
 use super::histogram::{COARSE, FINE, Geometry};
-use super::labels::{Handler, IRIS_CLASSES, Phase, ToxicityModel};
+use super::labels::{AskedModel, Handler, IRIS_CLASSES, Phase, Shed, Stage, ToxicityModel};
 use super::native::Natives;
 use super::negotiate::Format;
-use super::process::ProcessFigures;
+use super::process::{ProcessFigures, ThreadClock};
 use super::protobuf::Dynamic;
-use super::series::{ERROR_OVERFLOW, LANES, REQUEST_OVERFLOW, REQUESTS};
+use super::series::{ERROR_OVERFLOW, LANES, REQUEST_OVERFLOW, REQUEST_SIZED, REQUESTS, RESPONSE_SIZED, place_among};
 use super::shard::{Buckets, Shard};
+use crate::text::rules::Rule;
 
 /// What is true at a scrape and is in no shard.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +37,7 @@ pub struct LiveFacts {
 /// Sample values, one a line, in the order of [`FAMILIES`] without the fixed ones.
 #[derive(Debug)]
 pub struct Snapshot {
-    samples: Box<[u64; SAMPLES]>,
+    samples: Box<[u64]>,
     len: usize,
     requests: [u64; REQUESTS.len()],
     merged: Box<[u64; FINE.buckets()]>,
@@ -45,14 +49,14 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// An empty snapshot, with all the memory it will ever need.
+    /// An empty snapshot of so many workers' shards, with all the memory it will ever need.
     #[expect(clippy::missing_panics_doc, reason = "the histogram's bounds are constants that it accepts")]
-    pub fn new() -> Self {
+    pub fn new(workers: usize) -> Self {
         let greatest = FINE.upper(FINE.buckets() - 1);
         let mut quantiles = Histogram::new_with_bounds(1, greatest, 2).expect("constants within the crate's limits");
         quantiles.auto(false);
         Self {
-            samples: Box::new([0; SAMPLES]),
+            samples: vec![0; catalog::samples(workers)].into(),
             len: 0,
             requests: [0; REQUESTS.len()],
             merged: Box::new([0; FINE.buckets()]),
@@ -65,7 +69,7 @@ impl Snapshot {
     }
 
     /// The values collected last; the last of them, the time that the scrape takes, is 0.
-    pub fn samples(&self) -> &[u64; SAMPLES] {
+    pub fn samples(&self) -> &[u64] {
         &self.samples
     }
 
@@ -92,9 +96,9 @@ impl Snapshot {
         for family in FAMILIES.iter().filter(|family| !family.fixed) {
             let before = self.len;
             self.collect_family(family.id, shards, live, process);
-            debug_assert_eq!(self.len - before, family.lines(), "{}", family.name);
+            debug_assert_eq!(self.len - before, family.lines_with(shards.len()), "{}", family.name);
         }
-        debug_assert_eq!(self.len, SAMPLES);
+        debug_assert_eq!(self.len, self.samples.len());
     }
 
     fn collect_family(&mut self, id: Id, shards: &[Arc<Shard>], live: &LiveFacts, process: &ProcessFigures) {
@@ -102,8 +106,8 @@ impl Snapshot {
             Id::HttpRequests => (0..REQUESTS.len()).for_each(|index| self.push(self.requests[index])),
             Id::HttpDuration => (0..LANES).for_each(|lane| self.push_duration(shards, lane)),
             Id::HttpInProgress => self.push_each(shards, LANES, |shard, lane| &shard.in_progress[lane]),
-            Id::HttpRequestSize => self.push_sizes(shards, |shard, handler| &shard.request_bytes[handler]),
-            Id::HttpResponseSize => self.push_sizes(shards, |shard, handler| &shard.response_bytes[handler]),
+            Id::HttpRequestSize => self.push_sizes(shards, &REQUEST_SIZED, |shard| &shard.request_bytes),
+            Id::HttpResponseSize => self.push_sizes(shards, &RESPONSE_SIZED, |shard| &shard.response_bytes),
             Id::ToxicityRequests => {
                 for model in 0..ToxicityModel::ALL.len() {
                     self.push(
@@ -125,6 +129,7 @@ impl Snapshot {
             Id::ToxicityActiveUsers => {
                 self.push(clients::estimate(shards.iter().map(|shard| &shard.clients), live.now_seconds));
             }
+            Id::NormalizationRules => self.push_each(shards, Rule::ALL.len(), |shard, rule| &shard.rules[rule]),
             Id::ModelPredictions => {
                 for class in 0..IRIS_CLASSES.len() {
                     self.push(
@@ -149,19 +154,44 @@ impl Snapshot {
             Id::ProcessStart => self.push(process.start_ns),
             Id::Phase => Phase::ALL.iter().for_each(|phase| self.push(u64::from(*phase == live.phase))),
             Id::DurationP99 => self.p99_ns.into_iter().for_each(|p99| self.push(p99)),
+            Id::StageDuration => {
+                for stage in 0..Stage::ALL.len() {
+                    let total = sum(shards, |shard| &shard.stages_ns[stage]);
+                    self.fold(shards, COARSE, &STAGE_BOUNDS, total, |shard| &shard.stages[stage]);
+                }
+            }
+            Id::ScoreDrift => {
+                for model in 0..AskedModel::ALL.len() {
+                    self.push(drift::stability_index(shards.iter().map(|shard| &shard.drift[model])));
+                }
+            }
             Id::ConnectionsOpen => {
                 // Closed first: a connection that comes and goes in between is not open twice.
                 let closed = sum(shards, |shard| &shard.connections_closed);
                 self.push(sum(shards, |shard| &shard.connections_opened).saturating_sub(closed));
             }
             Id::ConnectionsAccepted => self.push(sum(shards, |shard| &shard.connections_opened)),
-            Id::RequestsShed => self.push(sum(shards, |shard| &shard.requests_shed)),
+            Id::RequestsShed => self.push_each(shards, Shed::ALL.len(), |shard, reason| &shard.requests_shed[reason]),
             Id::QueueDepth => self.push(live.queue_depth),
             Id::RequestsTimedOut => self.push(sum(shards, |shard| &shard.requests_timed_out)),
+            Id::WorkerBusy => {
+                for shard in shards {
+                    self.push(shard.clock.get().map_or(0, ThreadClock::cpu_ns));
+                }
+            }
+            Id::WorkerInProgress => {
+                for shard in shards {
+                    self.push(shard.in_progress.iter().map(Counter::get).sum());
+                }
+            }
             Id::SlotsHighWater => self.push(sum(shards, |shard| &shard.slots_used_max)),
             Id::SlotFallbacks => self.push(sum(shards, |shard| &shard.slot_fallbacks)),
             Id::HeapAllocations => self.push(sum(shards, |shard| &shard.heap_allocations)),
             Id::HeapBytes => self.push(sum(shards, |shard| &shard.heap_bytes)),
+            Id::ScrapeBytes => {
+                let last = shards.iter().max_by_key(|shard| shard.scraped_at_ns.get());
+                self.push(last.map_or(0, |shard| shard.scraped_bytes.get()));
+            }
             Id::ScrapeDuration => self.push(0),
             // Fixed: rendered once, at start.
             Id::ModelLoad
@@ -183,14 +213,20 @@ impl Snapshot {
         (0..count).for_each(|index| self.push(sum(shards, |shard| cell(shard, index))));
     }
 
-    /// `_sum` and `_count` of each handler; the count is that of the handler's requests.
-    fn push_sizes(&mut self, shards: &[Arc<Shard>], cell: impl Fn(&Shard, usize) -> &Counter) {
-        let mut answered = [0; LANES];
+    /// `_sum` and `_count` of each of `handlers`; the count is that of the handler's requests, or of all others.
+    fn push_sizes<const N: usize>(
+        &mut self,
+        shards: &[Arc<Shard>],
+        handlers: &[Handler; N],
+        cells: impl Fn(&Shard) -> &[Counter; N],
+    ) {
+        let mut answered = [0; N];
         for (index, &(handler, ..)) in REQUESTS.iter().enumerate() {
-            answered[if index == REQUEST_OVERFLOW { Handler::None } else { handler } as usize] += self.requests[index];
+            let handler = if index == REQUEST_OVERFLOW { Handler::None } else { handler };
+            answered[place_among(handlers, handler)] += self.requests[index];
         }
-        for (handler, count) in answered.into_iter().enumerate() {
-            self.push(sum(shards, |shard| cell(shard, handler)));
+        for (place, count) in answered.into_iter().enumerate() {
+            self.push(sum(shards, |shard| &cells(shard)[place]));
             self.push(count);
         }
     }
@@ -271,128 +307,9 @@ impl Snapshot {
     }
 }
 
-impl Default for Snapshot {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 fn sum<'a>(shards: &'a [Arc<Shard>], cell: impl Fn(&'a Shard) -> &'a Counter) -> u64 {
     shards.iter().map(|shard| cell(shard).get()).fold(0, u64::wrapping_add)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::metrics::family::Family;
-    use crate::metrics::labels::{Method, Status};
-    use crate::metrics::native::HISTOGRAMS;
-    use crate::metrics::process::ProcessReader;
-    use crate::metrics::shard::Answer;
-    use proptest::prelude::*;
-
-    const LIVE: LiveFacts = LiveFacts { phase: Phase::Ready, now_seconds: 1, queue_depth: 0 };
-
-    fn shards(count: usize) -> Vec<Arc<Shard>> {
-        (0..count).map(|_| Arc::from(Shard::new())).collect()
-    }
-
-    fn predict(shard: &Shard, duration_ns: u64) {
-        let status = Status::from_code(200);
-        let answer = Answer { status, error: None, duration_ns, request_bytes: 1, response_bytes: 1 };
-        shard.answered(Handler::Predict, Method::Post, &answer);
-    }
-
-    fn collect(snapshot: &mut Snapshot, shards: &[Arc<Shard>]) {
-        let process = ProcessReader::open().read();
-        snapshot.collect(shards, &LIVE, &process, Format::Protobuf);
-    }
-
-    /// The lines of label set `index` of a family.
-    fn lines(snapshot: &Snapshot, id: Id, index: usize) -> &[u64] {
-        let before: usize = FAMILIES.iter().take(id as usize).filter(|family| !family.fixed).map(Family::lines).sum();
-        let each = FAMILIES[id as usize].lines_each();
-        &snapshot.samples()[before + index * each..][..each]
-    }
-
-    #[test]
-    fn without_traffic_every_value_but_those_of_the_process_and_the_phase_is_zero() {
-        let mut snapshot = Snapshot::new();
-        collect(&mut snapshot, &shards(2));
-        for family in FAMILIES.iter().filter(|family| !family.fixed && !family.name.starts_with("process_")) {
-            for index in 0..family.series.count() {
-                let expected = u64::from(family.id == Id::Phase && index == Phase::Ready as usize);
-                assert!(lines(&snapshot, family.id, index).iter().all(|&value| value == expected), "{}", family.name);
-            }
-        }
-    }
-
-    #[test]
-    fn a_snapshot_used_again_keeps_nothing_of_the_last_one() {
-        let (mut snapshot, busy, idle) = (Snapshot::new(), shards(1), shards(1));
-        predict(&busy[0], 5_000_000);
-        collect(&mut snapshot, &busy);
-        assert!(lines(&snapshot, Id::DurationP99, 1)[0] > 0);
-        collect(&mut snapshot, &idle);
-        assert_eq!(lines(&snapshot, Id::DurationP99, 1), [0]);
-        assert_eq!(lines(&snapshot, Id::HttpDuration, Handler::Predict as usize), [0; DURATION_BOUNDS.len() + 3]);
-    }
-
-    proptest! {
-        #[test]
-        fn merged_buckets_sum_and_quantile_are_those_of_the_durations(
-            durations in prop::collection::vec((0_u64..=1 << 34, 0_u32..34, 0_usize..3), 1..200)
-        ) {
-            let shards = shards(3);
-            let mut all = Vec::new();
-            for (duration, shift, worker) in durations {
-                predict(&shards[worker], duration >> shift);
-                all.push(duration >> shift);
-            }
-            all.sort_unstable();
-            let mut snapshot = Snapshot::new();
-            collect(&mut snapshot, &shards);
-            let lines = |id, index| lines(&snapshot, id, index);
-            let histogram = lines(Id::HttpDuration, Handler::Predict as usize);
-            for (bound, cumulative) in DURATION_BOUNDS.iter().zip(histogram) {
-                prop_assert_eq!(all.iter().filter(|&duration| duration <= bound).count() as u64, *cumulative);
-            }
-            let totals = [all.len() as u64, all.iter().sum(), all.len() as u64];
-            prop_assert_eq!(&histogram[DURATION_BOUNDS.len()..], &totals);
-            prop_assert_eq!(lines(Id::HttpRequestSize, Handler::Predict as usize), [all.len() as u64; 2]);
-
-            for (lane, expected) in [(Handler::Predict, all.len() as u64), (Handler::Health, 0)] {
-                let native = snapshot.natives.get(lane as usize).expect("a native histogram a lane");
-                let count = native.zero_count + native.buckets.iter().map(|bucket| bucket.1).sum::<u64>();
-                prop_assert_eq!(count, expected);
-            }
-            prop_assert!(snapshot.natives.get(HISTOGRAMS - 1).is_some() && snapshot.natives.get(HISTOGRAMS).is_none());
-
-            let p99 = lines(Id::DurationP99, 1)[0];
-            let exact = all[(all.len() * 99).div_ceil(100) - 1].max(1);
-            prop_assert!(exact <= p99 && p99 as f64 <= exact as f64 * 1.024 + 1.0, "{} for {}", p99, exact);
-        }
-
-        #[test]
-        fn scores_and_confidences_sum_exactly(scores in prop::collection::vec((0_u8..=120, 0_u64..1 << 30), 0..100)) {
-            let shards = shards(2);
-            for (index, &(score, processing_ns)) in scores.iter().enumerate() {
-                shards[index % 2].analyzed(ToxicityModel::Simple, score, processing_ns);
-                shards[index % 2].predicted(index % 3, score);
-            }
-            let mut snapshot = Snapshot::new();
-            collect(&mut snapshot, &shards);
-            let count = scores.len() as u64;
-            let total: u64 = scores.iter().map(|&(score, _)| u64::from(score.min(100))).sum();
-            prop_assert_eq!(&lines(&snapshot, Id::ToxicityScore, 0)[SCORE_BOUNDS.len()..], &[count, total, count]);
-            let processing: u64 = scores.iter().map(|&(_, processing_ns)| processing_ns).sum();
-            let totals = [count, processing, count];
-            prop_assert_eq!(&lines(&snapshot, Id::ToxicityProcessing, 0)[PROCESSING_BOUNDS.len()..], &totals);
-            prop_assert_eq!(lines(&snapshot, Id::ToxicityRequests, 0), [count]);
-            let sums = (0..3).map(|class| lines(&snapshot, Id::ModelConfidence, class)[CONFIDENCE_BOUNDS.len() + 1]);
-            prop_assert_eq!(sums.sum::<u64>(), total);
-            let predictions = (0..3).map(|class| lines(&snapshot, Id::ModelPredictions, class)[0]);
-            prop_assert_eq!(predictions.sum::<u64>(), count);
-        }
-    }
-}
+mod tests;

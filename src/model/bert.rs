@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::executor::{Executor, Full, Size, Ticket};
-use super::manifest::{Band, Manifest};
+use super::manifest::{Auto, Band, Manifest};
 use super::registry::{Known, know};
 use super::toxicity::{BERT, EngineChoice, LoadError, Prior, Probabilities, Scores, Toxicity};
 use crate::metrics::labels::Model;
@@ -73,7 +73,7 @@ impl Bert {
     /// # Errors
     /// If a thread cannot be started.
     pub fn start(model: Toxicity, load_time: Duration, settings: Settings) -> io::Result<Self> {
-        let (band, model) = (model.manifest().auto, Arc::new(model));
+        let (band, model) = (model.manifest().auto.as_ref().map(Auto::band), Arc::new(model));
         let scorer = Arc::clone(&model);
         let run = move |ids: &mut [u32], explain: bool| scorer.run(ids, explain);
         Self::with(model, band, load_time, settings, run)

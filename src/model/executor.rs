@@ -47,6 +47,13 @@ pub enum Failure {
     Failed,
 }
 
+/// When a job ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Run {
+    begun: Instant,
+    nanoseconds: u64,
+}
+
 /// Every place is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full {
@@ -62,6 +69,9 @@ pub struct Ticket {
     queue: Arc<Queue>,
     /// `None` once the job is over.
     slot: Option<usize>,
+    submitted: Instant,
+    waited_ns: u64,
+    ran_ns: u64,
 }
 
 struct Queue {
@@ -136,7 +146,7 @@ impl Executor {
         if unwatched {
             queue.clock.notify_one();
         }
-        Ok(Ticket { queue: Arc::clone(queue), slot: Some(slot) })
+        Ok(Ticket { queue: Arc::clone(queue), slot: Some(slot), submitted: now, waited_ns: 0, ran_ns: 0 })
     }
 
     /// When the queue will be worked off at the present speed, in whole seconds, at least 1.
@@ -164,11 +174,27 @@ impl Ticket {
     pub fn poll(&mut self, context: &mut Context<'_>, left: &mut [u32]) -> Poll<Found> {
         let Some(slot) = self.slot else { return Poll::Pending };
         // The waker kept before goes after the lock: it may be the last hold on a task that has a ticket too.
-        let (polled, _before) = self.queue.lock().jobs.poll(slot, context.waker(), left);
+        let ((polled, _before), run) = {
+            let mut state = self.queue.lock();
+            (state.jobs.poll(slot, context.waker(), left), state.jobs.run_of(slot))
+        };
         if polled.is_ready() {
             self.slot = None;
+            let begun = run.map_or_else(Instant::now, |run| run.begun);
+            self.waited_ns = nanoseconds(begun.saturating_duration_since(self.submitted));
+            self.ran_ns = run.map_or(0, |run| run.nanoseconds);
         }
         polled
+    }
+
+    /// How long the job waited to be begun, or to be told that it never would be, in ns; 0 until it is over.
+    pub const fn waited_ns(&self) -> u64 {
+        self.waited_ns
+    }
+
+    /// How long the model ran, in ns; 0 until it has.
+    pub const fn ran_ns(&self) -> u64 {
+        self.ran_ns
     }
 }
 
@@ -200,9 +226,10 @@ impl Queue {
                 tracing::error!(%error, "a model failed");
                 Failure::Failed
             });
-            let nanoseconds = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            let nanoseconds = nanoseconds(begun.elapsed());
             state = self.lock();
             state.ran(nanoseconds);
+            state.jobs.ran(slot, Run { begun, nanoseconds });
             let waker = state.jobs.finish(slot, found, &ids[..length]);
             drop(state);
             waker.wake();
@@ -262,6 +289,10 @@ impl State {
         let nanoseconds = self.mean_ns.saturating_mul(self.jobs.waiting() as u64) / threads.max(1) as u64;
         nanoseconds.div_ceil(1_000_000_000).max(1)
     }
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! What a model file says of itself: a TOML file beside the ONNX file. One schema for the models in the binary and for
 //! a user's own; `models/custom/README.md` shows it to users.
 
+use crate::metrics::drift::{BINS, Edges};
 use crate::text::{FEATURE_SPEC, MAX_PIECES, features::HASH_BITS};
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use std::fmt;
 
@@ -49,9 +51,12 @@ pub struct Manifest {
     pub output: Output,
     /// Where the levels begin.
     pub levels: Levels,
-    /// The scores of `simple` between which `auto` asks this model too.
+    /// How the model's probabilities were spread where it was evaluated.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub auto: Option<Band>,
+    pub reference: Option<Reference>,
+    /// Which texts `auto` asks this model about too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auto: Option<Auto>,
     /// The model whose logits are added to this one's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blend: Option<Blend>,
@@ -145,9 +150,30 @@ pub struct Blend {
     pub shares: Vec<f64>,
 }
 
-/// A closed interval of probabilities.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+/// Deciles of the probabilities that a model gave where it was evaluated, against which its scores are said to drift.
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
+pub struct Reference {
+    /// Those of the label that is scored.
+    #[serde(deserialize_with = "deciles")]
+    pub toxic: Edges,
+}
+
+/// The part that `simple` and this model have in `auto`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Auto {
+    /// The least probability of `simple` at which this model is asked.
+    pub low: f64,
+    /// The greatest one.
+    pub high: f64,
+    /// Deciles of what `auto` answered where it was evaluated, as [`Reference`] has them.
+    #[serde(default, deserialize_with = "some_deciles", skip_serializing_if = "Option::is_none")]
+    pub reference: Option<Edges>,
+}
+
+/// A closed interval of probabilities.
+#[derive(Clone, Copy, Debug)]
 pub struct Band {
     /// Where it begins.
     pub low: f64,
@@ -220,7 +246,14 @@ impl Manifest {
                 format!("are {shares:?}; each must be 0 to {MAX_SHARE}")
             })?;
         }
-        let Some(Band { low, high }) = self.auto else { return Ok(()) };
+        if let Some(Reference { toxic }) = &self.reference {
+            check_edges("reference.toxic", toxic)?;
+        }
+        let Some(Auto { low, high, reference }) = &self.auto else { return Ok(()) };
+        if let Some(edges) = reference {
+            check_edges("auto.reference", edges)?;
+        }
+        let (low, high) = (*low, *high);
         require((0.0..=1.0).contains(&low) && (low..=1.0).contains(&high), "auto", || {
             format!("{low} and {high} do not stand in 0 <= low <= high <= 1")
         })
@@ -274,6 +307,13 @@ impl Input {
     }
 }
 
+impl Auto {
+    /// The probabilities of `simple` at which this model is asked.
+    pub const fn band(&self) -> Band {
+        Band { low: self.low, high: self.high }
+    }
+}
+
 impl Band {
     /// Whether `probability` lies within; both ends do.
     pub fn contains(self, probability: f32) -> bool {
@@ -311,6 +351,16 @@ const MAX_TOLERANCE: f64 = 0.05;
 /// The largest share of another model in a logit.
 const MAX_SHARE: f64 = 2.0;
 
+/// As many numbers as there are: of more than an array holds, its own reader leaves the rest out.
+fn deciles<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Edges, D::Error> {
+    let numbers = Vec::<f64>::deserialize(deserializer)?;
+    numbers.try_into().map_err(|numbers: Vec<_>| Error::invalid_length(numbers.len(), &"9 numbers"))
+}
+
+fn some_deciles<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Edges>, D::Error> {
+    deciles(deserializer).map(Some)
+}
+
 const fn default_tolerance() -> f64 {
     1e-5
 }
@@ -327,6 +377,13 @@ fn require(held: bool, field: &str, reason: impl FnOnce() -> String) -> Result<(
 fn check_file_name(field: &str, name: &str) -> Result<(), ManifestError> {
     let plain = !name.is_empty() && !name.contains(['/', '\\', '\0']) && name != "." && name != "..";
     require(plain, field, || format!("is {name:?}; it must be the name of a file beside the manifest, without a path"))
+}
+
+fn check_edges(field: &str, edges: &Edges) -> Result<(), ManifestError> {
+    let inside = edges.iter().all(|edge| (0.0..=1.0).contains(edge));
+    require(inside && edges.is_sorted_by(|a, b| a < b), field, || {
+        format!("is {edges:?}; it must be {} numbers, each greater than the one before, within 0 to 1", BINS - 1)
+    })
 }
 
 fn check_digest(field: &str, digest: &str) -> Result<(), ManifestError> {

@@ -130,8 +130,22 @@ impl Toxicity {
     /// # Errors
     /// As [`Self::score_ids`].
     pub fn score(&self, text: &str, scratch: &mut Scratch) -> Result<Option<Scores>, EngineError> {
+        self.score_in_steps(text, scratch, || ())
+    }
+
+    /// As [`Self::score`], telling `ids_are_there` when the text is cut and the model is to begin.
+    ///
+    /// # Errors
+    /// As [`Self::score_ids`].
+    pub fn score_in_steps(
+        &self,
+        text: &str,
+        scratch: &mut Scratch,
+        ids_are_there: impl FnOnce(),
+    ) -> Result<Option<Scores>, EngineError> {
         let prior = self.prior(text, scratch)?;
         let Some(ids) = self.ids(text, scratch) else { return Ok(None) };
+        ids_are_there();
         Ok(Some(self.finish(self.score_ids(ids)?.values, prior)))
     }
 

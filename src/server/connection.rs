@@ -41,8 +41,15 @@ pub async fn serve(station: Rc<Station>, socket: TcpStream, peer: SocketAddr, su
     let Some(is_http2) = watch.protocol(&mut io).await else { return };
     let client = BuildHasherDefault::<DefaultHasher>::new().hash_one(peer.ip());
     let station = Rc::clone(&watch.station);
-    let service =
-        Service(Rc::new(Connection { station, wire, surface, client, closable: !is_http2, echo: RefCell::default() }));
+    let service = Service(Rc::new(Connection {
+        station,
+        wire,
+        surface,
+        client,
+        closable: !is_http2,
+        echo: RefCell::default(),
+        timing: RefCell::default(),
+    }));
     if is_http2 {
         watch.http2(http2_builder().serve_connection(io, service)).await;
     } else {

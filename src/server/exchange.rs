@@ -1,11 +1,13 @@
 //! One request and its answer: from hyper's head to hyper's response, through a slot and a handler.
 
+mod tally;
+
 use std::cell::RefCell;
 use std::fmt;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use http::header::{ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, EXPECT, RETRY_AFTER, VARY};
@@ -18,10 +20,11 @@ use super::headers::{TRACEPARENT, Traceparent, content_type, is_json, representa
 use super::reply::Reply;
 use super::slots::Slot;
 use super::station::Station;
+use super::timing;
 use crate::api::route::{Action, Route, Surface, allow, route};
 use crate::api::{self, Answered, Content, Outcome, analyze, fault};
-use crate::metrics::labels::{Handler, Method, Status};
-use crate::metrics::{Answer, InProgress, Representation, Shard};
+use crate::metrics::labels::{self, Handler, Shed};
+use crate::metrics::{InProgress, Representation, Shard, Stages};
 use crate::problem::{Fault, Problem};
 
 /// hyper's door to a connection.
@@ -41,6 +44,8 @@ pub struct Connection {
     pub closable: bool,
     /// The memory of the headers that go back as they came.
     pub echo: RefCell<BytesMut>,
+    /// The memory of the header that tells where the time went.
+    pub timing: RefCell<BytesMut>,
 }
 
 impl hyper::service::Service<Request<Incoming>> for Service {
@@ -59,6 +64,10 @@ impl hyper::service::Service<Request<Incoming>> for Service {
         let traceparent = Traceparent::of(&headers);
         let scrape = route.handler == Handler::Metrics;
         let representation = if scrape { representation(&headers) } else { Representation::default() };
+        let for_model = route.action == Action::ReadJson;
+        let tells_timing = for_model && timing::is_preferred(&headers);
+        // The first of the two counts the request whatever the other says.
+        let watched = for_model && (connection.station.watches_next() | tells_timing);
         let stage = connection.stage(route.action, &headers, incoming);
         // hyper hands the map's memory to the next request, so a response in it costs no allocation; what the
         // request's values point to must go before hyper reads again.
@@ -72,6 +81,8 @@ impl hyper::service::Service<Request<Incoming>> for Service {
             started,
             headers,
             stage,
+            stages: if watched { Stages::watched(started) } else { Stages::UNWATCHED },
+            tells_timing,
             received_bytes: 0,
         }
     }
@@ -92,10 +103,16 @@ impl Connection {
                 } else if let Some(slot) = self.station.borrow_body() {
                     Stage::Read(incoming, Some(slot), None)
                 } else {
-                    Stage::Refuse(Fault::new(Problem::Overloaded))
+                    Stage::Refuse(self.no_slot())
                 }
             }
         }
+    }
+
+    /// The refusal of a request for which there is no slot.
+    fn no_slot(&self) -> Fault {
+        self.station.shard.shed(Shed::Slot);
+        Fault::new(Problem::Overloaded)
     }
 
     /// A refusal that leaves the connection fit for the next request: the body that comes with it is read and
@@ -143,6 +160,8 @@ pub struct Exchange {
     started: Instant,
     headers: HeaderMap,
     stage: Stage,
+    stages: Stages,
+    tells_timing: bool,
     received_bytes: usize,
 }
 
@@ -194,6 +213,10 @@ impl Future for Exchange {
                 }
             };
         }
+        // Before a model is asked, not when it answers.
+        if !matches!(exchange.stage, Stage::Wait(..)) {
+            exchange.stages.lap(labels::Stage::Read);
+        }
         let (reply, outcome) = ready!(exchange.answer(received, context));
         Poll::Ready(Ok(exchange.complete(reply, &outcome)))
     }
@@ -203,7 +226,7 @@ impl Exchange {
     /// Brings the request, whose body has come, to its answer.
     fn answer(&mut self, received: Instant, context: &mut Context<'_>) -> Poll<(Reply, Outcome)> {
         let answered = match std::mem::replace(&mut self.stage, Stage::Answered) {
-            Stage::Answer(slot) => match self.handle(slot.as_ref(), received) {
+            Stage::Answer(slot) => match self.watched(|exchange| exchange.handle(slot.as_ref(), received)) {
                 (reply, Answered::Now(outcome)) => (reply, outcome),
                 (_, Answered::Later(waiting)) => {
                     self.connection.wire.model_awaited();
@@ -220,11 +243,13 @@ impl Exchange {
                 };
                 self.connection.wire.model_answered(Instant::now());
                 let body = body.as_ref().map_or(&[][..], |slot| &slot.bytes()[..self.received_bytes]);
-                let written = self.write(body, |out| {
-                    let outcome = self.connection.station.api.borrow_mut().resume(&waiting, found, body, out);
-                    (outcome.length, outcome)
+                let written = self.watched(|exchange| {
+                    exchange.write(body, |out| {
+                        let outcome = exchange.connection.station.api.borrow_mut().resume(&waiting, found, body, out);
+                        (outcome.length, outcome)
+                    })
                 });
-                written.unwrap_or_else(|| refuse(&Fault::new(Problem::Overloaded)))
+                written.unwrap_or_else(|| refuse(&self.connection.no_slot()))
             }
             Stage::Options => {
                 let outcome = Outcome { status: 204, content: Content::Json, length: 0, problem: None, retry_after: 1 };
@@ -236,12 +261,23 @@ impl Exchange {
         Poll::Ready(answered)
     }
 
+    /// Has the handler that `answer` calls time its stages, if they are watched.
+    fn watched<T>(&mut self, answer: impl FnOnce(&Self) -> T) -> T {
+        if !self.stages.is_watched() {
+            return answer(self);
+        }
+        self.connection.station.api.borrow_mut().watch(self.stages);
+        let answered = answer(self);
+        self.stages = self.connection.station.api.borrow_mut().watched();
+        answered
+    }
+
     /// Counts the answer and makes hyper's response of it.
     fn complete(&mut self, reply: Reply, outcome: &Outcome) -> Response<Reply> {
         let ended = Instant::now();
         self.count(outcome, &reply, ended);
         self.connection.wire.request_ends(ended);
-        self.respond(reply, outcome)
+        self.respond(reply, outcome, ended)
     }
 
     fn handle(&self, body: Option<&Slot>, received: Instant) -> (Reply, Answered) {
@@ -260,7 +296,7 @@ impl Exchange {
             (if let Answered::Now(outcome) = &answered { outcome.length } else { 0 }, answered)
         };
         self.write(request.body, write).unwrap_or_else(|| {
-            let (reply, outcome) = refuse(&Fault::new(Problem::Overloaded));
+            let (reply, outcome) = refuse(&self.connection.no_slot());
             (reply, Answered::Now(outcome))
         })
     }
@@ -274,46 +310,7 @@ impl Exchange {
         Some(Reply::in_slot(station.replies.borrow()?, write))
     }
 
-    fn count(&mut self, outcome: &Outcome, reply: &Reply, ended: Instant) {
-        let station = &self.connection.station;
-        let sent = if self.route.method == Method::Head { 0 } else { reply.length() };
-        let nanoseconds = u64::try_from((ended - self.started).as_nanos()).unwrap_or(u64::MAX);
-        if let Some(in_progress) = self.in_progress.take() {
-            in_progress.finish(&Answer {
-                status: Status::from_code(outcome.status),
-                error: outcome.problem,
-                duration_ns: nanoseconds,
-                request_bytes: self.received_bytes as u64,
-                response_bytes: sent as u64,
-            });
-            if let Some(traceparent) = &self.traceparent {
-                station.shard.traced(self.route.handler, self.route.method, nanoseconds, traceparent.trace);
-            }
-        }
-        match outcome.problem {
-            Some(Problem::Overloaded) => station.shard.shed(),
-            Some(Problem::RequestTimeout) => station.shard.timed_out(),
-            _ => {}
-        }
-        station.publish_heap();
-        if station.admit_to_log(outcome.status, ended) {
-            // The route in the place of the URL, whose query may hold anything.
-            tracing::info!(
-                httpRequest.requestMethod = self.route.method.as_str(),
-                httpRequest.requestUrl = self.route.handler.as_str(),
-                httpRequest.status = outcome.status,
-                httpRequest.requestSize = %self.received_bytes,
-                httpRequest.responseSize = %sent,
-                httpRequest.latency = %format_args!("{:.9}s", nanoseconds as f64 / 1e9),
-                error_type = outcome.problem.map(Problem::error_type),
-                trace = self.traceparent.as_ref().map(Traceparent::trace_id),
-                spanId = self.traceparent.as_ref().map(Traceparent::span_id),
-                "request"
-            );
-        }
-    }
-
-    fn respond(&mut self, reply: Reply, outcome: &Outcome) -> Response<Reply> {
+    fn respond(&mut self, reply: Reply, outcome: &Outcome, ended: Instant) -> Response<Reply> {
         let mut response = Response::new(reply);
         *response.status_mut() = StatusCode::from_u16(outcome.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut headers = std::mem::take(&mut self.headers);
@@ -324,6 +321,13 @@ impl Exchange {
             && let Some(value) = traceparent.header(&mut self.connection.echo.borrow_mut())
         {
             headers.insert(&TRACEPARENT, value);
+        }
+        if self.tells_timing {
+            let total = nanoseconds(ended - self.started);
+            if let Some(value) = timing::header(&self.stages, total, &mut self.connection.timing.borrow_mut()) {
+                headers.insert(&timing::SERVER_TIMING, value);
+                headers.insert(&timing::PREFERENCE_APPLIED, HeaderValue::from_static(timing::PREFERENCE));
+            }
         }
         if let Content::Metrics(Representation { gzip, .. }) = outcome.content {
             headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
@@ -362,6 +366,10 @@ impl Drop for Exchange {
             self.connection.wire.request_ends(self.started);
         }
     }
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn refuse(fault: &Fault) -> (Reply, Outcome) {

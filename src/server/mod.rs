@@ -14,6 +14,7 @@ mod listen;
 pub mod reply;
 pub mod slots;
 pub mod station;
+mod timing;
 pub mod worker;
 
 use std::io::Result;

@@ -4,7 +4,7 @@
 //! short list of Latin letters and marks that Unicode does not decompose. Letters of other scripts stay what they are:
 //! that some are drawn like a Latin letter ([`look_alike`]) tells nothing about a character, only about a word.
 
-use unicode_normalization::char::{decompose_compatible, is_combining_mark};
+use unicode_normalization::char::{decompose_canonical, decompose_compatible, is_combining_mark};
 
 /// Hands each character of `character`'s folded form to `emit`: none, one, or up to eighteen (U+FDFA).
 ///
@@ -37,13 +37,31 @@ pub fn fold(character: char, mut emit: impl FnMut(char)) {
 /// Control characters that are not white space, characters whose only purpose is to change how others are drawn or
 /// joined (the default-ignorable ones that occur in text, Unicode Standard, section 5.21, and other format characters),
 /// and those for private use.
-fn is_invisible(character: char) -> bool {
+pub(super) fn is_invisible(character: char) -> bool {
     matches!(character,
         '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{8e2}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
         | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
         | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{fffd}'
         | '\u{110bd}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e000}'..='\u{f8ff}' | '\u{f0000}'..='\u{10fffd}' | '\u{e0000}'..='\u{e0fff}'
     ) || (character.is_control() && !character.is_whitespace())
+}
+
+/// Whether `character`, one outside ASCII, is a letter or digit whose compatibility decomposition is not its canonical
+/// one: drawn otherwise than the plain letter, but the same letter.
+pub(super) fn is_compatibility_form(character: char) -> bool {
+    // Accented Latin letters, Cyrillic and the common ideographs have none, and are what most texts are made of.
+    if matches!(character, '\u{c0}'..='\u{131}' | '\u{400}'..='\u{52f}' | '\u{4e00}'..='\u{9fff}') {
+        return false;
+    }
+    character.is_alphanumeric() && has_other_compatibility(character)
+}
+
+fn has_other_compatibility(character: char) -> bool {
+    // They differ in how many characters they have or in the first of them.
+    let (mut canonical, mut compatible) = ((0, None), (0, None));
+    decompose_canonical(character, |part| canonical = (canonical.0 + 1, canonical.1.or(Some(part))));
+    decompose_compatible(character, |part| compatible = (compatible.0 + 1, compatible.1.or(Some(part))));
+    canonical != compatible
 }
 
 /// The ASCII that stands for a lower-case Latin letter or a mark without a decomposition.
@@ -136,6 +154,19 @@ mod tests {
     #[test]
     fn invisible_characters_vanish_and_spaces_are_one_kind() {
         assert_eq!(folded("a\u{200b}b\u{ad}c\u{301}d\u{a0}e\u{2028}f\u{85}g\u{feff}"), "abcd e f g");
+    }
+
+    #[test]
+    fn compatibility_forms_are_those_of_unicode() {
+        for character in '\u{80}'..=char::MAX {
+            let (mut canonical, mut compatible) = (String::new(), String::new());
+            decompose_canonical(character, |part| canonical.push(part));
+            decompose_compatible(character, |part| compatible.push(part));
+            let expected = character.is_alphanumeric() && canonical != compatible;
+            assert_eq!(is_compatibility_form(character), expected, "U+{:04X}", character as u32);
+        }
+        assert!(['ｆ', '𝐟', 'ﬁ', 'Ⓐ', '²'].into_iter().all(is_compatibility_form));
+        assert!(!['é', 'œ', 'я', 'ё', '日', '“', '…', '\u{a0}'].into_iter().any(is_compatibility_form));
     }
 
     #[test]

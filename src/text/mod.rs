@@ -12,6 +12,7 @@ pub mod features;
 pub mod fold;
 pub mod normalize;
 mod punctuation;
+pub mod rules;
 pub mod trace;
 pub mod vocabulary;
 pub mod word;
@@ -19,6 +20,7 @@ pub mod wordpiece;
 
 use attribution::Attribution;
 use features::{MAX_FEATURES_PER_BYTE, Seen};
+use rules::Rules;
 use std::ops::Range;
 use trace::{Origin, character_end};
 use vocabulary::Vocabulary;
@@ -47,6 +49,7 @@ pub struct Scratch {
     spans: Box<[Range<usize>]>,
     weights: Box<[u32]>,
     attribution: Attribution,
+    rules: Rules,
 }
 
 /// A text as pieces.
@@ -71,28 +74,46 @@ impl Scratch {
             spans: vec![0..0; MAX_PIECES].into(),
             weights: vec![0; MAX_PIECES].into(),
             attribution: Attribution::new(bytes),
+            rules: Rules::NONE,
         }
     }
 
     /// The distinct feature ids of `text` in the order of their first occurrence, each below
     /// 2^[`HASH_BITS`](features::HASH_BITS); empty when nothing of the text is left to score. Does not allocate.
     pub fn features(&mut self, text: &str) -> &[u32] {
-        let length = normalize::normalize(text, &mut self.normalized);
+        let length = self.normalize(text);
         let count = features::extract(&self.normalized[..length], &mut self.ids, &mut self.seen);
         &self.ids[..count]
+    }
+
+    /// The rules of the normalisation that changed the text that was read last.
+    pub const fn rules(&self) -> Rules {
+        self.rules
+    }
+
+    fn normalize(&mut self, text: &str) -> usize {
+        let normalized = normalize::normalize_traced(text, &mut self.normalized, &mut ());
+        self.rules = normalized.rules;
+        normalized.length
+    }
+
+    fn normalize_traced(&mut self, text: &str) -> usize {
+        let normalized = normalize::normalize_traced(text, &mut self.normalized, &mut self.origins[..]);
+        self.rules = normalized.rules;
+        normalized.length
     }
 
     /// The pieces of `text` between `[CLS]` and `[SEP]`, cut to `max` in all (and to [`MAX_PIECES`]); empty when nothing of
     /// the text is left to score or `max` leaves no room for a piece. Does not allocate.
     pub fn pieces(&mut self, text: &str, vocabulary: &Vocabulary, max: usize) -> &[u32] {
-        let length = normalize::normalize(text, &mut self.normalized);
+        let length = self.normalize(text);
         let count = self.cut(length, vocabulary, max, |_, _, _| ());
         &self.pieces[..count]
     }
 
     /// As [`Self::pieces`], with what of the text each piece stands for.
     pub fn traced_pieces(&mut self, text: &str, vocabulary: &Vocabulary, max: usize) -> Pieces<'_> {
-        let length = normalize::normalize_traced(text, &mut self.normalized, &mut self.origins[..]);
+        let length = self.normalize_traced(text);
         let count = self.cut(length, vocabulary, max, |span, origins, piece| {
             *span = original(text, &origins[piece.start as usize..piece.end as usize]);
         });
@@ -132,7 +153,7 @@ impl Scratch {
     /// original, and what the distinct features of `text` weigh there, where `weight` gives that of each by its id. Does
     /// not allocate.
     pub fn parts(&mut self, text: &str, weight: impl Fn(u32) -> f32, mut visit: impl FnMut(Range<usize>, f32)) {
-        let length = normalize::normalize_traced(text, &mut self.normalized, &mut self.origins[..]);
+        let length = self.normalize_traced(text);
         let (normalized, origins) = (&self.normalized[..length], &self.origins);
         self.attribution.parts(normalized, &mut self.ids, weight, |part, weight| {
             visit(original(text, &origins[part]), weight);

@@ -13,7 +13,8 @@
 //!
 //! Every rule looks only at the bytes already written, so normalising a normalised text changes nothing.
 
-use super::fold::{fold, look_alike};
+use super::fold::{fold, is_compatibility_form, is_invisible, look_alike};
+use super::rules::{Rule, Rules};
 use super::trace::Trace;
 use super::word::{self, never_doubles};
 
@@ -29,7 +30,18 @@ struct Writer<'a, T: Trace + ?Sized> {
     in_link: bool,
     /// The rules for whole words are to look at this word when it ends.
     suspect: bool,
+    /// The rules that changed something.
+    rules: Rules,
     trace: &'a mut T,
+}
+
+/// What became of a text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Normalized {
+    /// The length of its normalised form, in bytes.
+    pub length: usize,
+    /// The rules that changed it.
+    pub rules: Rules,
 }
 
 /// Writes the normalised form of `text` into `out` and returns its length in bytes: 0 when nothing is left to score,
@@ -37,16 +49,17 @@ struct Writer<'a, T: Trace + ?Sized> {
 ///
 /// What does not fit into `out` is left out, a whole character at a time. `out` shorter than three bytes holds nothing.
 pub fn normalize(text: &str, out: &mut [u8]) -> usize {
-    normalize_traced(text, out, &mut ())
+    normalize_traced(text, out, &mut ()).length
 }
 
-/// As [`normalize`], telling `trace` where each byte comes from.
-pub fn normalize_traced<T: Trace + ?Sized>(text: &str, out: &mut [u8], trace: &mut T) -> usize {
+/// As [`normalize`], telling `trace` where each byte comes from, and which rules changed something.
+pub fn normalize_traced<T: Trace + ?Sized>(text: &str, out: &mut [u8], trace: &mut T) -> Normalized {
     if out.len() < 3 {
-        return 0;
+        return Normalized::default();
     }
     out[0] = b' ';
-    let mut writer = Writer { out, len: 1, last: b' ', previous: b' ', in_link: false, suspect: false, trace };
+    let mut writer =
+        Writer { out, len: 1, last: b' ', previous: b' ', in_link: false, suspect: false, rules: Rules::NONE, trace };
     let bytes = text.as_bytes();
     let mut at = 0;
     while at < bytes.len() {
@@ -98,6 +111,7 @@ impl<T: Trace + ?Sized> Writer<'_, T> {
     #[inline(always)]
     fn ascii(&mut self, byte: u8, input: usize) -> bool {
         if byte == 0 {
+            self.rules.insert(Rule::Invisible);
             return true;
         }
         if self.in_link {
@@ -134,6 +148,7 @@ impl<T: Trace + ?Sized> Writer<'_, T> {
             self.len -= 1;
             self.suspect = true;
         }
+        self.rules.insert_if(Rule::Stretched, byte.is_ascii_lowercase());
         self.trace.took(self.len - 1, input);
     }
 
@@ -141,7 +156,7 @@ impl<T: Trace + ?Sized> Writer<'_, T> {
     #[cold]
     fn repair(&mut self) {
         let start = self.out[..self.len].iter().rposition(|&byte| byte == b' ').map_or(1, |space| space + 1);
-        self.len = word::repair(&mut self.out[..self.len], start, self.trace);
+        self.len = word::repair(&mut self.out[..self.len], start, self.trace, &mut self.rules);
         self.suspect = false;
         (self.last, self.previous) = (self.out[self.len - 1], self.out[self.len.saturating_sub(2)]);
     }
@@ -150,10 +165,12 @@ impl<T: Trace + ?Sized> Writer<'_, T> {
     fn digit(&mut self, byte: u8, input: usize) -> bool {
         match self.out[..self.len] {
             [.., a, b, _] if a.is_ascii_digit() && b.is_ascii_digit() => {
+                self.rules.insert(Rule::Digits);
                 self.trace.took(self.len - 1, input);
                 true
             }
             [.., ref mut a, ref mut b] if a.is_ascii_digit() => {
+                self.rules.insert_if(Rule::Digits, [*a, *b, byte] != [b'0'; 3]);
                 (*a, *b, self.last) = (b'0', b'0', b'0');
                 self.push(b'0', input)
             }
@@ -183,6 +200,7 @@ impl<T: Trace + ?Sized> Writer<'_, T> {
         self.trace.wrote(self.len - 1, input);
         (self.last, self.previous) = (self.out[self.len - 1], self.out[self.len - 2]);
         self.in_link = true;
+        self.rules.insert(Rule::Links);
         true
     }
 
@@ -190,6 +208,10 @@ impl<T: Trace + ?Sized> Writer<'_, T> {
     #[cold]
     fn wide(&mut self, character: char, input: usize) -> bool {
         let mut room = true;
+        // Emojis are chosen and joined by characters that draw nothing.
+        let of_emoji = matches!(character, '\u{fe00}'..='\u{fe0f}') || (character == '\u{200d}' && self.last >= 0x80);
+        self.rules.insert_if(Rule::Invisible, !of_emoji && is_invisible(character));
+        self.rules.insert_if(Rule::Compatibility, is_compatibility_form(character));
         fold(character, |part| {
             if !room {
                 return;
@@ -203,6 +225,7 @@ impl<T: Trace + ?Sized> Writer<'_, T> {
             let (size, written) = (encoded.len(), &self.out[..self.len]);
             let repeated = written.ends_with(encoded) && written[..self.len - size].ends_with(encoded);
             if self.in_link || repeated {
+                self.rules.insert_if(Rule::Stretched, !self.in_link && part.is_alphabetic());
                 (self.len - size.min(self.len)..self.len).for_each(|at| self.trace.took(at, input));
                 return;
             }
@@ -231,9 +254,9 @@ impl<T: Trace + ?Sized> Writer<'_, T> {
     }
 
     /// Closes the text with its space and returns its length, or 0 for nothing but space.
-    fn finish(mut self, input: usize) -> usize {
+    fn finish(mut self, input: usize) -> Normalized {
         if self.len == 1 {
-            return 0;
+            return Normalized { length: 0, rules: self.rules };
         }
         if self.suspect {
             self.repair();
@@ -243,7 +266,9 @@ impl<T: Trace + ?Sized> Writer<'_, T> {
             self.trace.wrote(self.len, input);
             self.len += 1;
         }
-        if self.len < 3 { 0 } else { word::join_spaced(&mut self.out[..self.len], self.trace) }
+        let (out, rules) = (&mut self.out[..self.len], &mut self.rules);
+        let length = if out.len() < 3 { 0 } else { word::join_spaced(out, self.trace, rules) };
+        Normalized { length, rules: self.rules }
     }
 }
 
@@ -277,166 +302,4 @@ const PLAIN: [u8; 256] = {
 };
 
 #[cfg(test)]
-mod tests {
-    use super::super::trace::{Origin, character_end};
-    use super::*;
-    use proptest::prelude::*;
-
-    fn normalized(text: &str) -> String {
-        let mut out = vec![0; text.len() * 11 + 3];
-        let length = normalize(text, &mut out);
-        String::from_utf8(out[..length].to_vec()).expect("UTF-8")
-    }
-
-    /// The same rules with every character taken through the path for those outside ASCII.
-    fn by_the_general_path(text: &str) -> String {
-        let mut out = vec![0; text.len() * 11 + 3];
-        out[0] = b' ';
-        let mut writer = Writer {
-            out: &mut out,
-            len: 1,
-            last: b' ',
-            previous: b' ',
-            in_link: false,
-            suspect: false,
-            trace: &mut (),
-        };
-        for (at, character) in text.char_indices() {
-            assert!(writer.wide(character, at));
-        }
-        let length = writer.finish(text.len());
-        out.truncate(length);
-        String::from_utf8(out).expect("UTF-8")
-    }
-
-    #[test]
-    fn each_rule() {
-        for (text, expected) in [
-            ("Hello,  WORLD\r\n\tx", " hello, world x "),
-            ("nooooo!!!! 1112", " noo!! 000 "),
-            ("in 2024, 42 of 192.168.10.1", " in 000, 42 of 000.000.10.1 "),
-            (
-                "see http://Example.org/a?b=1 and (https://b.example) or [www.c.example]!",
-                " see url and (url) or [url]! ",
-            ),
-            ("Caf\u{e9} \u{201c}na\u{ef}ve\u{201d} \u{2014} \u{fb01}n", " cafe \"naive\" - fin "),
-            ("a\u{200b}b\u{0}c \u{200d} d", " abc d "),
-            ("日日日日本", " 日日本 "),
-            ("  ", ""),
-            ("", ""),
-        ] {
-            assert_eq!(normalized(text), expected, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn a_short_buffer_holds_whole_characters_between_spaces() {
-        for room in 0..12 {
-            let mut out = vec![b'?'; room];
-            let length = normalize("ab \u{65e5}\u{672c}c", &mut out);
-            let text = std::str::from_utf8(&out[..length]).expect("UTF-8");
-            assert!(length == 0 || (length >= 3 && text.starts_with(' ') && text.ends_with(' ')), "{room}: {text:?}");
-            assert!(" ab \u{65e5}\u{672c}c ".starts_with(text.trim_end()), "{room}: {text:?}");
-        }
-    }
-
-    #[test]
-    fn the_trace_leads_back_to_the_input() {
-        for (text, expected) in [
-            ("A\u{a0}\u{fb01}n", vec![("a", "A"), ("fin", "\u{fb01}n")]),
-            ("so  niiiiice!!!! x", vec![("so", "so"), ("nice!!", "niiiiice!!!!"), ("x", "x")]),
-            ("in 20245, (www.c.example/d)!", vec![("in", "in"), ("000,", "20245,"), ("(url)!", "(www.c.example/d)!")]),
-            ("a e v i l\u{200b}\u{e9}", vec![("aevi", "a e v i"), ("le", "l\u{200b}\u{e9}")]),
-            (
-                "an \u{201c}e v i l\u{201d} v.i.l.e 日日日",
-                vec![("an", "an"), ("\"evil\"", "\u{201c}e v i l\u{201d}"), ("vile", "v.i.l.e"), ("日日", "日日日")],
-            ),
-        ] {
-            let (mut out, mut origins) = ([0; 64], [Origin::default(); 64]);
-            let length = normalize_traced(text, &mut out, &mut origins[..]);
-            let mut found = Vec::new();
-            let mut start = 1;
-            for end in (1..length).filter(|&at| out[at] == b' ') {
-                let from = origins[start].first as usize;
-                let to = character_end(text, origins[end - 1].last);
-                found.push((std::str::from_utf8(&out[start..end]).expect("UTF-8"), &text[from..to]));
-                start = end + 1;
-            }
-            assert_eq!(found, expected, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn clean_words_keep_their_form() {
-        for text in [
-            // Names, formats and abbreviations with digits.
-            "mp3 b2b 3d win32 h1n1 covid19 x86 1st 2nd 4chan utf8 i18n l10n r2d2 p2p 4x4 7zip 24h 5th july4th",
-            // Hexadecimal and numbers.
-            "0x1f4a 0xdeadb33f d3adb33f e4da3b7f #a1b2c3 42 17 3.14 10% 1e5",
-            // Addresses, paths, code.
-            "user@example.org b0b@e.org me@localhost src/m4in.rs a_b1g_name x4y=z log4j.properties c3p.example.com",
-            // Prices and marks.
-            "$5 us$ a$ 5$ $var hello!what wow!you yes!! c++ e-mail well-known and/or it's o'neil mr.smith fine.then",
-            // Initials, lists, unknowns.
-            "j. r. r. tolkien, a b c or x y z or j r r; i, a b-side",
-            "good book too see moon committee vacuum radii naïveté",
-        ] {
-            let expected = format!(" {} ", text.replace('ï', "i").replace('é', "e"));
-            assert_eq!(normalized(text), expected);
-        }
-    }
-
-    #[test]
-    fn other_scripts_keep_their_letters() {
-        for (text, expected) in [
-            ("Привет, как дела? Ёлка", " привет, как дела? елка "),
-            ("Καλημέρα σας, Ελλάδα", " καλημερα σας, ελλαδα "),
-            ("html-код и α-helix в Windows", " html-код и α-helix в windows "),
-            ("こんにちは 世界 مرحبا", " こんにちは 世界 مرحبا "),
-            ("déjà-vu Ångström œuvre straße", " deja-vu angstrom oeuvre strasse "),
-            ("🙂🙂 👍 🇫🇷", " 🙂🙂 👍 🇫🇷 "),
-            ("let x = vec![1]; // f(a) && b", " let x = vec![1]; // f(a) && b "),
-        ] {
-            assert_eq!(normalized(text), expected);
-        }
-    }
-
-    #[test]
-    fn hidden_words_are_read() {
-        for (text, expected) in [
-            // Cyrillic and Greek letters among Latin ones.
-            ("\u{440}\u{430}ge sil\u{3bb}y c\u{3bf}c\u{3bf}\u{3b1}.", " page silλy cocoa. "),
-            ("i d i o t", " idiot "),
-            ("you  I D I O T!! you", " you idiot!! you "),
-            ("such an (e v i l) thing, s-i-l-l-y s.i..l.l.y s*i*l*l*y.", " such an (evil) thing, silly silly silly. "),
-            ("stup1d m0r0n k1ll he11o p3rs0n 5p33dily", " stupid moron kill hello person speedily "),
-            ("b@nana s!lly cra$$ly cra$$ dumb@ss", " banana silly crassly crass dumbass "),
-            // As few letters as can be told: Roman numerals keep two ones.
-            ("viii iii", " vii ii "),
-            ("niiiiice shoooow woooow yaaay", " nice shoow woow yay "),
-        ] {
-            assert_eq!(normalized(text), expected, "{text:?}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn normalising_twice_changes_nothing(text in "(?s).{0,60}|[ -~]{0,200}|(w{1,4}\\.|https?:|/|[0-9]|a|\u{fdfa}|\u{130}|\\)| ){0,40}|[abi147 .@$!-]{0,30}|([a-i] |[xyz], |\\(|[!.] |iii|b1|\u{430}|\u{442}|\u{440}|\u{461}|w|http|:/|\\.|-|a\\.b|4|0|\\$){0,30}") {
-            let once = normalized(&text);
-            prop_assert_eq!(&normalized(&once), &once);
-        }
-
-        #[test]
-        fn the_ascii_path_equals_the_general_path(text in "[\\x00-\\x7f]{0,200}|(www\\.|http://|[0-9]|/|z| ){0,40}|[aai14 .@$!-]{0,30}") {
-            prop_assert_eq!(normalized(&text), by_the_general_path(&text));
-        }
-
-        #[test]
-        fn one_space_at_each_edge_and_nothing_unfolded(text in "(?s).{0,100}") {
-            let text = normalized(&text);
-            prop_assert!(!text.contains("  "));
-            prop_assert!(text.is_empty() || (text.starts_with(' ') && text.ends_with(' ') && text.len() > 2));
-            prop_assert!(!text.bytes().any(|byte| byte.is_ascii_uppercase() || byte.is_ascii_control()));
-        }
-    }
-}
+mod tests;

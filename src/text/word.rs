@@ -11,6 +11,7 @@
 //! they would leave alone.
 
 use super::fold::look_alike;
+use super::rules::{Rule, Rules};
 use super::trace::Trace;
 
 /// Whether a run of three or more `byte` after `before` stands for one: the letters that no English word has twice in a
@@ -55,17 +56,18 @@ impl<T: Trace + ?Sized> Rewrite<'_, T> {
     }
 }
 
-/// Applies the rules to the word that starts at `start` and ends with `out`, and returns where it ends now.
-pub fn repair<T: Trace + ?Sized>(out: &mut [u8], start: usize, trace: &mut T) -> usize {
-    let mut end = look_alikes(out, start, trace);
-    end = join_marked(&mut out[..end], start, trace);
-    signs(&mut out[..end], start, trace)
+/// Applies the rules to the word that starts at `start` and ends with `out`, and returns where it ends now. Those that
+/// change something are put into `rules`.
+pub fn repair<T: Trace + ?Sized>(out: &mut [u8], start: usize, trace: &mut T, rules: &mut Rules) -> usize {
+    let mut end = look_alikes(out, start, trace, rules);
+    end = join_marked(&mut out[..end], start, trace, rules);
+    signs(&mut out[..end], start, trace, rules)
 }
 
 /// Rule 3, for the whole of a normalised text, from its first space to its last. The first letter of a run may have
 /// opening marks before it and the last one closing marks after it. Returns the text's length.
-pub fn join_spaced<T: Trace + ?Sized>(out: &mut [u8], trace: &mut T) -> usize {
-    if has_two_singles(out) { join_runs(out, trace) } else { out.len() }
+pub fn join_spaced<T: Trace + ?Sized>(out: &mut [u8], trace: &mut T, rules: &mut Rules) -> usize {
+    if has_two_singles(out) { join_runs(out, trace, rules) } else { out.len() }
 }
 
 /// Whether two words of one byte follow one another: spaces at `at`, `at + 2` and `at + 4`.
@@ -88,7 +90,7 @@ fn has_two_singles(text: &[u8]) -> bool {
 }
 
 #[cold]
-fn join_runs<T: Trace + ?Sized>(out: &mut [u8], trace: &mut T) -> usize {
+fn join_runs<T: Trace + ?Sized>(out: &mut [u8], trace: &mut T, rules: &mut Rules) -> usize {
     let end = out.len();
     let mut rewrite = Rewrite { out, to: 1, trace };
     let mut at = 1;
@@ -96,6 +98,7 @@ fn join_runs<T: Trace + ?Sized>(out: &mut [u8], trace: &mut T) -> usize {
         if let Some((begin, tail)) = spaced_run(&rewrite.out[at..end]) {
             let (begin, tail) = (at + begin, at + tail);
             let joins = is_hidden_word(rewrite.out[begin..=tail].iter().step_by(2));
+            rules.insert_if(Rule::SpacedOut, joins);
             for from in at..=tail {
                 if from <= begin || !joins || (from - begin).is_multiple_of(2) {
                     rewrite.keep(from);
@@ -146,7 +149,7 @@ fn is_vowel(byte: u8) -> bool {
 }
 
 /// Rule 1. The runs are those of letters and digits of any script.
-fn look_alikes<T: Trace + ?Sized>(out: &mut [u8], start: usize, trace: &mut T) -> usize {
+fn look_alikes<T: Trace + ?Sized>(out: &mut [u8], start: usize, trace: &mut T, rules: &mut Rules) -> usize {
     let end = out.len();
     if out[start..].is_ascii() {
         return end;
@@ -159,7 +162,10 @@ fn look_alikes<T: Trace + ?Sized>(out: &mut [u8], start: usize, trace: &mut T) -
         while at < stop {
             let (character, size) = decode(&rewrite.out[at..]);
             match character.filter(|_| folds).and_then(look_alike) {
-                Some(latin) => rewrite.put(latin, at),
+                Some(latin) => {
+                    rules.insert(Rule::Confusables);
+                    rewrite.put(latin, at);
+                }
                 None => (at..at + size).for_each(|from| rewrite.keep(from)),
             }
             at += size;
@@ -207,7 +213,7 @@ fn decode(text: &[u8]) -> (Option<char>, usize) {
 }
 
 /// Rule 2.
-fn join_marked<T: Trace + ?Sized>(out: &mut [u8], start: usize, trace: &mut T) -> usize {
+fn join_marked<T: Trace + ?Sized>(out: &mut [u8], start: usize, trace: &mut T, rules: &mut Rules) -> usize {
     let end = out.len();
     let mut rewrite = Rewrite { out, to: start, trace };
     let (mut at, mut before) = (start, b' ');
@@ -216,6 +222,7 @@ fn join_marked<T: Trace + ?Sized>(out: &mut [u8], start: usize, trace: &mut T) -
         let stop = at + run.max(1);
         let letters = rewrite.out[at..stop].iter().filter(|byte| byte.is_ascii_lowercase());
         let joins = run > 0 && is_hidden_word(letters);
+        rules.insert_if(Rule::Punctuated, joins);
         // The last letter may begin another run.
         let stop = if run > 1 && !joins { stop - 1 } else { stop };
         before = rewrite.out[stop - 1];
@@ -260,7 +267,7 @@ fn is_edge(byte: u8) -> bool {
 /// - `$`: between letters, and two of them after a letter.
 ///
 /// A word that looks like an address, a path or code stays, and one with letters of another script.
-fn signs<T: Trace + ?Sized>(out: &mut [u8], start: usize, trace: &mut T) -> usize {
+fn signs<T: Trace + ?Sized>(out: &mut [u8], start: usize, trace: &mut T, rules: &mut Rules) -> usize {
     let end = out.len();
     let word = &mut out[start..];
     if is_code(word) || !word.is_ascii() {
@@ -276,6 +283,7 @@ fn signs<T: Trace + ?Sized>(out: &mut [u8], start: usize, trace: &mut T) -> usiz
     if !changed {
         return end;
     }
+    rules.insert(Rule::Leetspeak);
     let mut rewrite = Rewrite { out, to: start, trace };
     (start..end).for_each(|from| rewrite.keep(from));
     rewrite.to

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use clap::Parser as _;
 use tamis::config::CommandLine;
+use tamis::metrics::drift::Edges;
 use tamis::model::Models;
 use tamis::model::bert::Bert;
 use tamis::model::files::Files;
@@ -106,8 +107,14 @@ impl Inference {
 fn stand_in() -> Toxicity {
     let (name, manifest) = SIMPLE.files[0];
     let manifest = String::from_utf8_lossy(manifest).replace("name = \"simple\"", "name = \"bert\"");
+    let manifest = format!("{manifest}\n[auto]\nlow = 0.0\nhigh = 1.0\nreference = {:?}\n", reference());
     let files = [(name, manifest.as_bytes()), SIMPLE.files[1], SIMPLE.files[2]];
     Toxicity::load(Files::Memory(&files), name, EngineChoice::Auto).expect("the embedded model")
+}
+
+/// The deciles of what the stand-in's probabilities are said to be, asked for by `bert` or by `auto`.
+pub fn reference() -> Edges {
+    SIMPLE.manifest().expect("the embedded manifest").reference.expect("a reference").toxic
 }
 
 impl Gate {

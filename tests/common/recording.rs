@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use tamis::metrics::labels::{Handler, Method, Model, Phase, Status, ToxicityModel};
+use tamis::metrics::drift::LEAST;
+use tamis::metrics::labels::{AskedModel, Handler, Method, Model, Phase, Shed, Stage, Status, ToxicityModel};
 use tamis::metrics::{Answer, Exporter, InProgress, LiveFacts, LoadedModel, Representation, Shard, StaticFacts, Trace};
 use tamis::problem::Problem;
+use tamis::text::rules::{Rule, Rules};
 
 /// What is true at every scrape.
 pub const LIVE: LiveFacts = LiveFacts { phase: Phase::Ready, now_seconds: 60, queue_depth: 4 };
@@ -34,7 +36,8 @@ pub fn two_shards() -> Vec<Arc<Shard>> {
 
 /// A whole body.
 pub fn render_as(shards: &[Arc<Shard>], live: &LiveFacts, representation: Representation) -> Vec<u8> {
-    let mut exporter = Exporter::new(shards.to_vec(), &facts());
+    let facts = StaticFacts { workers: shards.len() as u64, ..facts() };
+    let mut exporter = Exporter::new(shards.to_vec(), &facts);
     let mut out = vec![0; exporter.max_len()];
     let len = exporter.render(live, representation, &mut out).expect("max_len suffices");
     out.truncate(len);
@@ -72,12 +75,27 @@ pub fn exercise(shard: &Shard) {
         shard.analyzed(model, 59, 2_000);
         shard.analysis_failed(model);
     }
+    let mut rules = Rules::NONE;
+    for rule in Rule::ALL {
+        rules.insert(rule);
+    }
+    shard.normalized(rules);
+    for asked in AskedModel::ALL {
+        (0..LEAST).for_each(|_| shard.scored(asked, 3));
+    }
+    for stage in Stage::ALL {
+        shard.staged(stage, 700);
+    }
     (0..3).for_each(|class| shard.predicted(class, 97));
     shard.client_seen(7, 60);
     shard.connection_opened();
     shard.connection_opened();
     shard.connection_closed();
-    shard.shed();
+    for reason in Shed::ALL {
+        shard.shed(reason);
+    }
+    shard.owned_by_this_thread();
+    shard.scraped(4_321, 1);
     shard.timed_out();
     shard.slots_used(3);
     shard.slot_fallback();

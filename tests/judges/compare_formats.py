@@ -72,6 +72,7 @@ LIVE = (
     "process_virtual_memory_bytes",
     "process_open_fds",
     "tamis_scrape_duration_seconds",
+    "tamis_worker_busy_seconds_total",
 )
 
 
@@ -193,7 +194,7 @@ def native_differences(families, durations: dict) -> list[str]:
                     found.append(f"{where}: {buckets} is not {expected}")
                 if value.zero_count != sum(duration <= 1 for duration in durations[labels["handler"]]):
                     found.append(f"{where}: {value.zero_count} zeros")
-    if natives != {"http_request_duration_seconds", "toxicity_processing_seconds"}:
+    if natives != {"http_request_duration_seconds", "toxicity_processing_seconds", "tamis_stage_duration_seconds"}:
         found.append(f"native histograms: {natives}")
     return found
 

@@ -127,14 +127,14 @@ DASHBOARD = {
                 ),
                 graph(
                     "Mean Request Size",
-                    "Of the bodies, by route.",
+                    "Of the bodies; none is all other routes.",
                     "bytes",
                     (mean("http_request_size_bytes", "handler"), "{{handler}}"),
                     min=0,
                 ),
                 graph(
                     "Mean Response Size",
-                    "Of the bodies, by route.",
+                    "Of the bodies; none is all other routes.",
                     "bytes",
                     (mean("http_response_size_bytes", "handler"), "{{handler}}"),
                     min=0,

@@ -1,6 +1,6 @@
 """tamis internals: the daemon's own figures."""
 
-from boards.parts import OURS, graph, panel, rates, stat
+from boards.parts import OURS, graph, mean, panel, quantile, rates, stat
 
 
 def per_request(counter: str) -> str:
@@ -11,7 +11,7 @@ def per_request(counter: str) -> str:
 DASHBOARD = {
     "uid": "tamis-internals",
     "title": "tamis internals",
-    "description": "Phase, workers, connections, slots, queue, memory, and what a scrape costs.",
+    "description": "Phase, workers, connections, stages, slots, memory, and what a scrape costs.",
     **OURS,
     "rows": [
         (
@@ -80,10 +80,10 @@ DASHBOARD = {
                 ),
                 graph(
                     "Refused and Timed out",
-                    "Requests per second: 503 at once, and not arrived in time. RequestsShed over 0 for 5 minutes.",
+                    "Requests per second: 503 at once for want of a slot or of room in a queue, and not arrived in time. RequestsShed over 0 for 5 minutes.",
                     "reqps",
                     [
-                        ("rate(tamis_requests_shed_total{@}[R])", "shed {{instance}}"),
+                        ("rate(tamis_requests_shed_total{@}[R])", "no {{reason}} {{instance}}"),
                         ("rate(tamis_requests_timed_out_total{@}[R])", "timed out {{instance}}"),
                     ],
                     min=0,
@@ -94,6 +94,41 @@ DASHBOARD = {
                     "s",
                     ("tamis_http_request_duration_p99_seconds{@}", "{{handler}} {{instance}}"),
                     min=0,
+                ),
+            ],
+        ),
+        (
+            "Where the time goes",
+            [
+                graph(
+                    "Stages",
+                    "Mean of POST /analyze and /predict, by stage, of the requests that were timed: one in 16.",
+                    "s",
+                    (mean("tamis_stage_duration_seconds", "stage"), "{{stage}}"),
+                    min=0,
+                ),
+                graph(
+                    "Stages: p95",
+                    "Interpolated between bounds far apart.",
+                    "s",
+                    (quantile(0.95, "tamis_stage_duration_seconds", "stage"), "{{stage}}"),
+                    min=0,
+                ),
+                graph(
+                    "Busy Workers",
+                    "Share of a core that each worker's thread takes.",
+                    "percentunit",
+                    ("rate(tamis_worker_busy_seconds_total{@}[R])", "{{worker}} {{instance}}"),
+                    min=0,
+                    max=1,
+                ),
+                graph(
+                    "In Progress by Worker",
+                    "Requests being answered when Prometheus scraped, the scrape among them.",
+                    "short",
+                    ("tamis_worker_requests_inprogress{@}", "{{worker}} {{instance}}"),
+                    min=0,
+                    decimals=0,
                 ),
             ],
         ),
@@ -175,6 +210,13 @@ DASHBOARD = {
                     "As the daemon measures it.",
                     "s",
                     ("tamis_scrape_duration_seconds{@}", "{{instance}}"),
+                    min=0,
+                ),
+                graph(
+                    "Size",
+                    "Bytes of the scrape before, compressed where that was asked for.",
+                    "bytes",
+                    ("tamis_scrape_response_bytes{@}", "{{instance}}"),
                     min=0,
                 ),
                 graph(

@@ -97,6 +97,21 @@ DASHBOARD = {
                     thresholds=[(None, "green"), (70, "red")],
                 ),
                 graph(
+                    "Score Drift",
+                    "Population stability index against the model's evaluation, by the model asked for: above 0.25 the texts are others.",
+                    "none",
+                    ("max by (model) (tamis_score_drift_psi{@})", "{{model}}"),
+                    min=0,
+                    thresholds=[(None, "green"), (0.1, "yellow"), (0.25, "red")],
+                ),
+                graph(
+                    "Disguises",
+                    "Texts per second that each rule of the normalisation changed.",
+                    "cps",
+                    (rates("toxicity_normalization_rules_total", "rule"), "{{rule}}"),
+                    min=0,
+                ),
+                graph(
                     "Active Users",
                     "Distinct clients in the last 5 minutes, estimated, by instance.",
                     "short",

@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use std::task::{Poll, Waker};
 use std::time::Instant;
 
-use super::{Failure, Found};
+use super::{Failure, Found, Run};
 
 /// A fixed number of jobs. The one that is due first is served first; of those due at once, the one that came first.
 pub struct Jobs {
@@ -34,6 +34,8 @@ struct Slot {
     explain: bool,
     due: Instant,
     deadline: Instant,
+    /// When it ran and how long, once it has.
+    run: Option<Run>,
     /// Who waits for the job; the one that does nothing until somebody does.
     waker: Waker,
 }
@@ -56,6 +58,7 @@ impl Jobs {
             explain: false,
             due: now,
             deadline: now,
+            run: None,
             waker: Waker::noop().clone(),
         };
         Self {
@@ -75,7 +78,7 @@ impl Jobs {
         self.ids[index * self.max_ids..][..length].copy_from_slice(&ids[..length]);
         let slot = &mut self.slots[index];
         (slot.phase, slot.length, slot.explain) = (Phase::Waiting, length, explain);
-        (slot.due, slot.deadline) = (due, deadline);
+        (slot.due, slot.deadline, slot.run) = (due, deadline, None);
         let place = self.waiting.partition_point(|&other| self.slots[other].due <= due);
         self.waiting.insert(place, index);
         Some(index)
@@ -139,6 +142,16 @@ impl Jobs {
             Phase::Free | Phase::Abandoned => {}
         }
         self.take_waker(index)
+    }
+
+    /// Notes when the running job of `index` began and how long it ran, before it is finished.
+    pub fn ran(&mut self, index: usize, run: Run) {
+        self.slots[index].run = Some(run);
+    }
+
+    /// What was noted of the job of `index`; to be asked before the slot is lent again.
+    pub fn run_of(&self, index: usize) -> Option<Run> {
+        self.slots[index].run
     }
 
     /// How many jobs wait to be begun.

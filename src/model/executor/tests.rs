@@ -68,6 +68,30 @@ fn a_job_is_answered_with_its_own_result() {
 }
 
 #[test]
+fn a_ticket_tells_how_long_its_job_waited_and_ran() {
+    let run = |ids: &mut [u32], explain: bool| {
+        thread::sleep(Duration::from_millis(40));
+        echo(ids, explain)
+    };
+    let executor = Executor::start("test", size(1, 4, PATIENCE), run).expect("threads");
+    let mut tickets = [0, 1].map(|id| executor.submit(&[id], false).expect("room"));
+    let start = Instant::now();
+    let mut context = Context::from_waker(Waker::noop());
+    while tickets[1].poll(&mut context, &mut []).is_pending() || tickets[0].poll(&mut context, &mut []).is_pending() {
+        if tickets[1].waited_ns() > 0 {
+            break;
+        }
+        assert!(start.elapsed() < PATIENCE, "they end");
+        thread::sleep(Duration::from_millis(1));
+    }
+    assert!(tickets[0].poll(&mut context, &mut []).is_ready() || tickets[0].ran_ns() > 0);
+    let [first, second] = &tickets;
+    assert!(first.ran_ns() >= 40_000_000 && second.ran_ns() >= 40_000_000);
+    assert!(second.waited_ns() >= first.waited_ns() + 40_000_000, "the second waited for the first to end");
+    assert!(u128::from(second.waited_ns() + second.ran_ns()) < start.elapsed().as_nanos() + 50_000_000);
+}
+
+#[test]
 fn a_full_queue_refuses_at_once_and_says_when_to_come_back() {
     let (run, begun, word) = gated();
     let executor = Executor::start("test", size(1, 2, PATIENCE), run).expect("threads");

@@ -95,3 +95,44 @@ fn features_of_another_build_are_refused() {
     assert_eq!(other, format!("input.feature_spec is {}, this build needs {FEATURE_SPEC}", FEATURE_SPEC + 1));
     assert!(ngrams(FEATURE_SPEC, 20).expect_err("a larger table").to_string().starts_with("input.hash_bits is 20,"));
 }
+
+#[test]
+fn deciles_rise_within_0_to_1() {
+    let good = "[0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 1.0]";
+    let with = |deciles: &str, of_auto: &str| {
+        let more = format!(
+            "[reference]\ntoxic = {deciles}\n[auto]\nlow = 0.1\nhigh = 0.9\nreference = {of_auto}\n[levels]\nmedium = 30"
+        );
+        Manifest::parse(self::good().replace("[levels]\nmedium = 30", &more).as_bytes())
+            .map_err(|error| error.to_string())
+    };
+    let manifest = with(good, good).expect("good");
+    assert_eq!(manifest.reference.expect("deciles").toxic[8], 1.0);
+    let auto = manifest.auto.expect("a part in auto");
+    assert_eq!((auto.band().low, auto.reference.expect("deciles")[1]), (0.1, 0.1));
+    for bad in [
+        "[0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 1.1]",
+        "[-0.1, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 1.0]",
+        "[0.0, 0.1, 0.1, 0.3, 0.4, 0.5, 0.6, 0.7, 1.0]",
+        "[0.0, 0.2, 0.1, 0.3, 0.4, 0.5, 0.6, 0.7, 1.0]",
+        "[0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, nan]",
+    ] {
+        let told = with(bad, good).expect_err("bad deciles");
+        assert!(told.starts_with("reference.toxic is [") && told.contains("9 numbers"), "{told}");
+        let told = with(good, bad).expect_err("bad deciles");
+        assert!(told.starts_with("auto.reference is ["), "{told}");
+    }
+    for count in ["[]", "[0.5]", "[0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]"] {
+        assert!(with(count, good).expect_err("not nine").starts_with("line "), "{count}");
+    }
+    assert!(error("high = 70\n", "high = 70\n[reference]\n").contains("missing field `toxic`"));
+}
+
+#[test]
+fn our_manifests_have_deciles_for_every_model_that_can_be_asked_for() {
+    let simple = crate::model::toxicity::SIMPLE.manifest().expect("the embedded manifest");
+    assert!(simple.reference.is_some() && simple.auto.is_none());
+    if let Some(bert) = crate::model::bert::manifest().expect("the embedded manifest") {
+        assert!(bert.reference.is_some() && bert.auto.is_some_and(|auto| auto.reference.is_some()));
+    }
+}
