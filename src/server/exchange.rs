@@ -249,14 +249,14 @@ impl Exchange {
                         (outcome.length, outcome)
                     })
                 });
-                written.unwrap_or_else(|| refuse(&self.connection.no_slot()))
+                written.unwrap_or_else(|| self.refuse(&self.connection.no_slot()))
             }
             Stage::Options => {
                 let outcome = Outcome { status: 204, content: Content::Json, length: 0, problem: None, retry_after: 1 };
                 (Reply::empty(), outcome)
             }
-            Stage::Refuse(fault) => refuse(&fault),
-            Stage::Read(..) | Stage::Answered => refuse(&Fault::new(Problem::MalformedRequest)),
+            Stage::Refuse(fault) => self.refuse(&fault),
+            Stage::Read(..) | Stage::Answered => self.refuse(&Fault::new(Problem::MalformedRequest)),
         };
         Poll::Ready(answered)
     }
@@ -296,8 +296,15 @@ impl Exchange {
             (if let Answered::Now(outcome) = &answered { outcome.length } else { 0 }, answered)
         };
         self.write(request.body, write).unwrap_or_else(|| {
-            let (reply, outcome) = refuse(&self.connection.no_slot());
+            let (reply, outcome) = self.refuse(&self.connection.no_slot());
             (reply, Answered::Now(outcome))
+        })
+    }
+
+    fn refuse(&self, fault: &Fault) -> (Reply, Outcome) {
+        self.connection.station.small_reply(|out| {
+            let outcome = fault::answer(fault, out);
+            (outcome.length, outcome)
         })
     }
 
@@ -305,7 +312,7 @@ impl Exchange {
     fn write<T>(&self, body: &[u8], write: impl FnOnce(&mut [u8]) -> (usize, T)) -> Option<(Reply, T)> {
         let station = &self.connection.station;
         if !station.api.borrow().is_large(self.route.handler, body) {
-            return Some(Reply::inline(write));
+            return Some(station.small_reply(write));
         }
         Some(Reply::in_slot(station.replies.borrow()?, write))
     }
@@ -370,11 +377,4 @@ impl Drop for Exchange {
 
 fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
-}
-
-fn refuse(fault: &Fault) -> (Reply, Outcome) {
-    Reply::inline(|out| {
-        let outcome = fault::answer(fault, out);
-        (outcome.length, outcome)
-    })
 }

@@ -1,4 +1,4 @@
-//! The body of a response: static, inline in the future, or in a slot; never on the heap.
+//! The body of a response, in a slot: a handle of some words, which hyper moves about often on its way to the socket.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -20,13 +20,10 @@ pub struct Bytes {
     end: usize,
 }
 
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a small reply lives in the future that makes it; boxing it would allocate"
-)]
 enum Memory {
-    Inline([u8; SMALL_REPLY]),
     Slot(Slot),
+    /// Where all slots are lent.
+    Heap(Box<[u8]>),
 }
 
 impl Reply {
@@ -35,17 +32,17 @@ impl Reply {
         Self(None)
     }
 
-    /// A small reply, written by `write`, which answers how many bytes it wrote and what else it has to say.
-    pub fn inline<T>(write: impl FnOnce(&mut [u8]) -> (usize, T)) -> (Self, T) {
-        let mut buffer = [0; SMALL_REPLY];
-        let (end, told) = write(&mut buffer);
-        (Self::of(Memory::Inline(buffer), end), told)
-    }
-
-    /// A large reply, written into `slot`.
+    /// A reply written into `slot` by `write`, which answers how many bytes it wrote and what else it has to say.
     pub fn in_slot<T>(mut slot: Slot, write: impl FnOnce(&mut [u8]) -> (usize, T)) -> (Self, T) {
         let (end, told) = write(slot.bytes_mut());
         (Self::of(Memory::Slot(slot), end), told)
+    }
+
+    /// A reply of at most [`SMALL_REPLY`] bytes in memory of its own.
+    pub fn on_heap<T>(write: impl FnOnce(&mut [u8]) -> (usize, T)) -> (Self, T) {
+        let mut buffer = vec![0; SMALL_REPLY].into_boxed_slice();
+        let (end, told) = write(&mut buffer);
+        (Self::of(Memory::Heap(buffer), end), told)
     }
 
     /// Bytes still to be sent.
@@ -82,13 +79,37 @@ impl Buf for Bytes {
 
     fn chunk(&self) -> &[u8] {
         match &self.memory {
-            Memory::Inline(buffer) => &buffer[self.start..self.end],
             Memory::Slot(slot) => &slot.bytes()[self.start..self.end],
+            Memory::Heap(buffer) => &buffer[self.start..self.end],
         }
     }
 
     fn advance(&mut self, count: usize) {
         assert!(count <= self.remaining(), "advanced past the end of a reply");
         self.start += count;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::slots::Slots;
+
+    #[test]
+    fn a_reply_is_the_bytes_that_were_written_wherever_they_lie() {
+        let slots = Slots::new(1, SMALL_REPLY);
+        let write = |out: &mut [u8]| {
+            out[..5].copy_from_slice(b"hello");
+            (5, 7)
+        };
+        for (mut reply, told) in [Reply::in_slot(slots.borrow().expect("a slot"), write), Reply::on_heap(write)] {
+            assert_eq!((reply.length(), told), (5, 7));
+            let mut bytes = reply.0.take().expect("a body");
+            bytes.advance(1);
+            assert_eq!(bytes.chunk(), b"ello");
+        }
+        assert_eq!(slots.lent(), 0, "given back");
+        assert!(Reply::on_heap(|_| (0, ())).0.is_end_stream(), "nothing was written");
+        assert!(size_of::<Reply>() <= 96, "{} bytes to move", size_of::<Reply>());
     }
 }

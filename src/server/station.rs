@@ -9,10 +9,11 @@ use tokio::sync::Notify;
 
 use super::connection::outbox;
 use super::connection::wire::Timeouts;
+use super::reply::Reply;
 use super::slots::{Slot, Slots};
 use crate::alloc;
 use crate::api::route::Surface;
-use crate::api::{self, Limits};
+use crate::api::{self, Limits, SMALL_REPLY};
 use crate::config::Flags;
 use crate::log::access::AccessLog;
 use crate::metrics::Shard;
@@ -29,6 +30,7 @@ pub struct Station {
     pub bodies: Slots,
     /// Where large answers are written.
     pub replies: Slots,
+    small_replies: Slots,
     /// Where answers wait for the socket.
     pub outgoing: Slots,
     /// What a request may ask for.
@@ -61,6 +63,7 @@ impl Station {
             shard,
             bodies: Slots::new(max_connections, limits.body),
             replies: Slots::new(LARGE_REPLIES, api.max_reply()),
+            small_replies: Slots::new(max_connections + ADMIN_CONNECTIONS, SMALL_REPLY),
             outgoing: Slots::new(OUTBOXES, outbox::CAPACITY),
             api: RefCell::new(api),
             limits,
@@ -118,6 +121,17 @@ impl Station {
         let before = self.asked_of_models.get();
         self.asked_of_models.set(before.wrapping_add(1));
         before.is_multiple_of(WATCHED)
+    }
+
+    /// A reply of at most [`SMALL_REPLY`] bytes, written by `write`, which answers how many bytes it wrote and what else it
+    /// has to say. There is a slot for each connection; only stalled HTTP/2 streams can take them all, and those beyond
+    /// are served from the heap.
+    pub fn small_reply<T>(&self, write: impl FnOnce(&mut [u8]) -> (usize, T)) -> (Reply, T) {
+        if let Some(slot) = self.small_replies.borrow() {
+            return Reply::in_slot(slot, write);
+        }
+        self.shard.slot_fallback();
+        Reply::on_heap(write)
     }
 
     /// Counts a request that never became one.
