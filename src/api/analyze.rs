@@ -360,7 +360,7 @@ pub fn render(model: &Toxicity, scores: &Scores, nanoseconds: u64, out: &mut [u8
     writer.raw(br#"","model_used":""#);
     writer.raw(manifest.name.as_bytes());
     writer.raw(br#"","processing_time_ms":"#);
-    writer.fixed(nanoseconds, 6);
+    writer.fixed::<6>(nanoseconds);
     writer.raw(br#","labels":{"#);
     for (index, (label, &probability)) in manifest.labels.iter().zip(scores.probabilities()).enumerate() {
         writer.raw(if index == 0 { b"\"" } else { b",\"" });

@@ -43,7 +43,7 @@ pub fn health(worker: &Worker, out: &mut [u8]) -> (u16, usize) {
     writer.raw(if loaded { br#"{"status":"healthy""# } else { br#"{"status":"unhealthy""# });
     writer.raw(if loaded { br#","model_loaded":true"# } else { br#","model_loaded":false"# });
     writer.raw(br#","uptime_seconds":"#);
-    writer.fixed(u64::try_from(uptime_milliseconds).unwrap_or(u64::MAX), 3);
+    writer.fixed::<3>(u64::try_from(uptime_milliseconds).unwrap_or(u64::MAX));
     writer.raw(br#","phase":""#);
     writer.raw(worker.phase.get().as_str().as_bytes());
     writer.raw(concat!(r#"","version":""#, env!("CARGO_PKG_VERSION"), r#"","models":{"#).as_bytes());

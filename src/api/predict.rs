@@ -202,13 +202,13 @@ pub fn render(prediction: Prediction, writer: &mut Writer<'_>) {
     writer.raw(br#"","class_id":"#);
     writer.integer(u64::from(prediction.class_id()));
     writer.raw(br#","confidence":"#);
-    writer.fixed(u64::from(percent(prediction)), 2);
+    writer.fixed::<2>(u64::from(percent(prediction)));
     writer.raw(br#","probabilities":{"#);
     for (index, (class, votes)) in CLASSES.iter().zip(prediction.votes()).enumerate() {
         writer.raw(if index == 0 { b"\"" } else { b",\"" });
         writer.raw(class.as_bytes());
         writer.raw(b"\":");
-        writer.fixed(u64::from(votes), 2);
+        writer.fixed::<2>(u64::from(votes));
     }
     writer.raw(b"}}");
 }

@@ -74,24 +74,27 @@ impl<'a> Writer<'a> {
         self.raw(&digits[start..]);
     }
 
-    /// Appends `numerator / 10^decimals` exactly, without trailing zeros but with at least one decimal:
-    /// `fixed(590_000, 6)` is `0.59`, `fixed(1_000_000, 6)` is `1.0`. `decimals` is 1 to 9.
-    pub fn fixed(&mut self, numerator: u64, decimals: u32) {
-        let scale = 10_u64.pow(decimals);
+    /// Appends `numerator / 10^DECIMALS` exactly, without trailing zeros but with at least one decimal:
+    /// `fixed::<6>(590_000)` is `0.59`, `fixed::<6>(1_000_000)` is `1.0`. `DECIMALS` is 1 to 9.
+    #[inline]
+    pub fn fixed<const DECIMALS: usize>(&mut self, numerator: u64) {
+        let scale = const { 10_u64.pow(DECIMALS as u32) };
         self.integer(numerator / scale);
-        let mut digits = [0; 20];
-        // The leading one keeps the zeros after the point.
-        let start = decimal(scale + numerator % scale, &mut digits) + 1;
-        let fraction = &digits[start..];
-        let kept = fraction.iter().rposition(|&digit| digit != b'0').map_or(1, |last| last + 1);
-        self.raw(b".");
-        self.raw(&fraction[..kept]);
+        let mut rest = (numerator % scale) as u32;
+        let mut point_and_digits = *b".000000000";
+        for digit in point_and_digits[1..=DECIMALS].iter_mut().rev() {
+            *digit = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
+        let last = point_and_digits[2..=DECIMALS].iter().rposition(|&digit| digit != b'0').map_or(1, |last| last + 2);
+        self.raw(&point_and_digits[..=last]);
     }
 
     /// Appends a probability rounded to six decimals. Anything outside 0 to 1, NaN too, becomes the nearer end.
     pub fn probability(&mut self, value: f32) {
-        let millionths = (f64::from(value).clamp(0.0, 1.0) * 1e6).round();
-        self.fixed(millionths as u64, 6);
+        // Exact in double precision, so that adding a half and cutting off rounds.
+        let millionths = f64::from(value).clamp(0.0, 1.0) * 1e6 + 0.5;
+        self.fixed::<6>(millionths as u64);
     }
 }
 
@@ -135,9 +138,9 @@ mod tests {
     fn numbers_read_as_people_write_them() {
         assert_eq!(written(|w| w.integer(0)), "0");
         assert_eq!(written(|w| w.integer(u64::MAX)), u64::MAX.to_string());
-        assert_eq!(written(|w| w.fixed(590_000, 6)), "0.59");
-        assert_eq!(written(|w| w.fixed(1_000_000, 6)), "1.0");
-        assert_eq!(written(|w| w.fixed(12, 6)), "0.000012");
+        assert_eq!(written(|w| w.fixed::<6>(590_000)), "0.59");
+        assert_eq!(written(|w| w.fixed::<6>(1_000_000)), "1.0");
+        assert_eq!(written(|w| w.fixed::<6>(12)), "0.000012");
         assert_eq!(written(|w| w.probability(f32::NAN)), "0.0");
         assert_eq!(written(|w| w.probability(2.0)), "1.0");
     }
@@ -161,12 +164,26 @@ mod tests {
         }
 
         #[test]
-        fn fixed_is_exact(numerator in 0_u64..1_000_000_000_000, decimals in 1_u32..9) {
-            let text = written(|w| w.fixed(numerator, decimals));
-            let (whole, fraction) = text.split_once('.').expect("a point");
-            let padded = format!("{fraction:0<width$}", width = decimals as usize);
-            let back = whole.parse::<u64>().expect("digits") * 10_u64.pow(decimals) + padded.parse::<u64>().expect("digits");
-            prop_assert_eq!(back, numerator);
+        fn fixed_is_exact(numerator in 0_u64..1_000_000_000_000) {
+            for (decimals, text) in [
+                (1, written(|w| w.fixed::<1>(numerator))),
+                (2, written(|w| w.fixed::<2>(numerator))),
+                (6, written(|w| w.fixed::<6>(numerator))),
+                (9, written(|w| w.fixed::<9>(numerator))),
+            ] {
+                let (whole, fraction) = text.split_once('.').expect("a point");
+                prop_assert!(fraction.len() == 1 || !fraction.ends_with('0'), "{text}");
+                let padded = format!("{fraction:0<decimals$}").parse::<u64>().expect("digits");
+                let back = whole.parse::<u64>().expect("digits") * 10_u64.pow(decimals as u32) + padded;
+                prop_assert_eq!(back, numerator);
+            }
+        }
+
+        #[test]
+        fn a_probability_is_rounded_to_the_nearest_millionth(bits in 0_u32..=0x3F80_0000) {
+            let value = f32::from_bits(bits);
+            let millionths = (f64::from(value) * 1e6).round() as u64;
+            prop_assert_eq!(written(|w| w.probability(value)), written(|w| w.fixed::<6>(millionths)));
         }
     }
 }

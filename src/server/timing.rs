@@ -38,7 +38,7 @@ pub fn header(stages: &Stages, total_ns: u64, buffer: &mut BytesMut) -> Option<H
     {
         writer.raw(name.as_bytes());
         writer.raw(b";dur=");
-        writer.fixed(nanoseconds, 6);
+        writer.fixed::<6>(nanoseconds);
         writer.raw(if name == "total" { b"" } else { b", " });
     }
     let length = writer.finish()?;
