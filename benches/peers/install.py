@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 from common import ROOT, Failure, say
@@ -21,6 +22,7 @@ def require_binary(binary: Path) -> None:
         raise Failure(f"{binary} is not there: `make build`, or name the daemon in TAMIS_BIN")
 
 
+@cache
 def cargo(crate: Path, target: Path) -> None:
     """Builds both binaries of `crate` into `target`; cargo knows what is built already."""
     if not shutil.which("cargo"):

@@ -69,22 +69,20 @@ def draw(rows: list[Row], titles: dict[str, str], out: Path) -> None:
     plt.rcParams.update({"axes.labelcolor": INK, "axes.edgecolor": INK, "xtick.color": INK, "ytick.color": INK})
     names = list(titles)
     figure, panels = plt.subplots(len(LOADS), 1, figsize=(7.5, 2.3 * len(LOADS)), sharex=True, layout="constrained")
+    beside = {"textcoords": "offset points", "va": "center"}
     greatest = max(row.cpu_us for row in rows)
     for load, axes in zip(LOADS, panels, strict=True):
         for row in (row for row in rows if row.load == load.name):
             at, own = names.index(row.server), row.server == "tamis"
             axes.barh(at, row.cpu_us, height=0.7, color=TAMIS_COLOUR if own else PEER_COLOUR)
             times = "" if own else f", {significant(row.times_tamis)} times"
-            axes.annotate(
-                f"{significant(row.cpu_us)} us{times}",
-                (row.cpu_us, at),
-                xytext=(4, 0),
-                textcoords="offset points",
-                va="center",
-            )
+            axes.annotate(f"{significant(row.cpu_us)} us{times}", (row.cpu_us, at), xytext=(4, 0), **beside)
+        for name in set(names) - {row.server for row in rows if row.load == load.name}:
+            axes.annotate("has no model for it", (1, names.index(name)), xytext=(4, 0), **beside)
         axes.set_title(load.title, color=INK, loc="left", fontsize=10)
         axes.set(xscale="log", xlim=(1, greatest * 30), yticks=range(len(names)), yticklabels=titles.values())
         axes.set_ylim(len(names) - 0.4, -0.6)
+        axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.grid(axis="x", color=INK, alpha=0.3)
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
