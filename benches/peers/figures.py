@@ -1,4 +1,4 @@
-"""The arithmetic: of several rounds the one that is reported, and the CSV."""
+"""The arithmetic: what is reported of several rounds, and the CSV."""
 
 import csv
 from dataclasses import asdict, dataclass, fields
@@ -21,7 +21,7 @@ class Sample:
 class Row:
     """One server under one load, as `results.csv` has it.
 
-    `times_tamis` is CPU per request divided by that of tamis in the same round.
+    Medians over the rounds; `times_tamis` is that of CPU per request divided by tamis's in the same round.
     """
 
     server: str
@@ -47,13 +47,15 @@ def sample(driven: Driven, nanoseconds: int) -> Sample:
     return Sample(nanoseconds / 1e3 / driven.requests, rate, driven.p50, driven.p99)
 
 
-def median_round(samples: list[Sample], reference: list[Sample]) -> tuple[Sample, float, float, float]:
-    """The sample of the round whose ratio to `reference` is the median (the upper one of two), and three ratios: the
-    median, the least, the greatest."""
-    ratios = [of.cpu / to.cpu for of, to in zip(samples, reference, strict=True)]
-    order = sorted(range(len(ratios)), key=ratios.__getitem__)
-    middle = order[len(order) // 2]
-    return samples[middle], ratios[middle], ratios[order[0]], ratios[order[-1]]
+def medians(samples: list[Sample]) -> Sample:
+    """Each figure's own median over the rounds."""
+    return Sample(*(median([getattr(of, column.name) for of in samples]) for column in fields(Sample)))
+
+
+def ratios(samples: list[Sample], reference: list[Sample]) -> tuple[float, float, float]:
+    """CPU of the rounds of one server over that of the same rounds of another: the median, the least, the greatest."""
+    found = [of.cpu / to.cpu for of, to in zip(samples, reference, strict=True)]
+    return median(found), min(found), max(found)
 
 
 def median(values: list[float]) -> float:

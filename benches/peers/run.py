@@ -109,10 +109,10 @@ def measure(chosen: list[Peer], program: str, core: int, arguments: argparse.Nam
                     say(f"{load.name}, round {at + 1}, {name}: {samples[name][-1].cpu:.2f} us")
             alone = {name: drive(program, server, load, 1, arguments.seconds) for name, server in asked.items()}
             for name, server in asked.items():
-                best, ratio, low, high = figures.median_round(samples[name], samples["tamis"])
-                timed = (best.requests_per_second, best.p50, best.p99, alone[name].p50, alone[name].p99)
+                found, ratios = figures.medians(samples[name]), figures.ratios(samples[name], samples["tamis"])
+                timed = (found.requests_per_second, found.p50, found.p99, alone[name].p50, alone[name].p99)
                 facts = (starts[name] * 1e3, server.resident_kib(), install.size(server.peer.installed))
-                rows.append(Row(name, load.name, arguments.rounds, best.cpu, ratio, low, high, *timed, *facts))
+                rows.append(Row(name, load.name, arguments.rounds, found.cpu, *ratios, *timed, *facts))
         return rows
 
 
