@@ -14,7 +14,7 @@ COMMANDS = {
     "bert": "make bench-bert",
     "latency": "make bench-latency",
     "recording": "make bench-recording",
-    "peers": "make bench-peers",
+    "peers": "make bench-peers && cat benches/peers/results.csv",
 }
 
 
@@ -61,6 +61,19 @@ def cell(row: str, column: int) -> Callable[[str], float | None]:
     return find
 
 
+def peer(server: str, load: str) -> Callable[[str], float | None]:
+    """CPU of tamis as a share of a peer's, in the lines of `benches/peers/results.csv`: server, load, rounds, CPU, times."""
+
+    def find(text: str) -> float | None:
+        for line in text.splitlines():
+            cells = line.split(",")
+            if cells[:2] == [server, load]:
+                return 1 / float(cells[4])
+        return None
+
+    return find
+
+
 UNITS = {"ps": 1e-3, "ns": 1.0, "us": 1e3, "µs": 1e3, "ms": 1e6, "s": 1e9}
 
 
@@ -86,6 +99,7 @@ def duration(pattern: str) -> Callable[[str], float | None]:
 
 FIRST = r"from exec to the first 200, bert off: median ([\d.]+)(\S+),"
 BY_BERT = r"from exec to the first 200 by bert: ([\d.]+)(\w+)"
+AGAINST_FASTAPI = [("predict", "`POST /predict`", 500), ("analyze-100", "`POST /analyze`, `simple`, 100 characters", 100)]
 ROWS = [
     Row(
         "CPU per request against an empty hyper handler, same knobs, bytes and run: `POST /predict`",
@@ -190,5 +204,28 @@ ROWS = [
         "make promises",
         number(r"([\d.]+) MiB after 500"),
         "{:.1f} MiB",
+    ),
+    *(
+        Row(
+            f"CPU per request against {name} with plain models and a metrics library: `POST /predict`",
+            "0.85x",
+            0.85,
+            "peers",
+            "make bench-peers",
+            peer(server, "predict"),
+        )
+        for server, name in (("axum", "axum"), ("actix", "actix-web"))
+    ),
+    *(
+        Row(
+            f"CPU per request against FastAPI with scikit-learn: {what}",
+            f"1/{times}",
+            1 / times,
+            "peers",
+            "make bench-peers",
+            peer("fastapi-sklearn", load),
+            "{:.5f}x",
+        )
+        for load, what, times in AGAINST_FASTAPI
     ),
 ]
