@@ -9,7 +9,7 @@ use super::catalog::{CONFIDENCE_BOUNDS, DURATION_BOUNDS, FAMILIES, PROCESSING_BO
 use super::clients;
 use super::counter::Counter;
 use super::exemplar::Exemplars;
-use super::family::{INFERENCE, Id};
+use super::family::{Family, INFERENCE, Id};
 use super::histogram::{COARSE, FINE, Geometry};
 use super::labels::{Handler, IRIS_CLASSES, Phase, ToxicityModel};
 use super::native::Natives;
@@ -39,6 +39,7 @@ pub struct Snapshot {
     merged: Box<[u64; FINE.buckets()]>,
     quantiles: Histogram<u64>,
     p99_ns: [u64; INFERENCE.len()],
+    inference: [Box<[u64; FINE.buckets()]>; INFERENCE.len()],
     natives: Natives,
     exemplars: Exemplars,
     format: Format,
@@ -58,6 +59,7 @@ impl Snapshot {
             merged: Box::new([0; FINE.buckets()]),
             quantiles,
             p99_ns: [0; INFERENCE.len()],
+            inference: [const { () }; _].map(|()| Box::new([0; FINE.buckets()])),
             natives: Natives::new(),
             exemplars: Exemplars::new(),
             format: Format::Text,
@@ -67,6 +69,24 @@ impl Snapshot {
     /// The values collected last; the last of them, the time that the scrape takes, is 0.
     pub fn samples(&self) -> &[u64; SAMPLES] {
         &self.samples
+    }
+
+    /// The values of a family that were collected last, one a line.
+    ///
+    /// # Panics
+    /// If the family is a fixed one, whose values are not collected.
+    pub fn lines(&self, id: Id) -> &[u64] {
+        let family = &FAMILIES[id as usize];
+        assert!(!family.fixed, "{} is not collected", family.name);
+        let before = FAMILIES[..id as usize].iter().filter(|family| !family.fixed).map(Family::lines).sum();
+        &self.samples[before..][..family.lines()]
+    }
+
+    /// The buckets that are not empty of the durations of route `route` of [`INFERENCE`]: the greatest time of each, in ns,
+    /// and the count, ascending; as collected last.
+    pub fn inference_buckets(&self, route: usize) -> impl Iterator<Item = (u64, u64)> + Clone {
+        let counts = self.inference[route].iter().enumerate();
+        counts.filter(|(_, count)| **count != 0).map(|(index, &count)| (FINE.upper(index), count))
     }
 
     /// The exemplars, as of the last time that they were collected for a format that has them.
@@ -174,6 +194,13 @@ impl Snapshot {
         }
     }
 
+    /// Sets every value to `value`, those of all buckets too.
+    #[cfg(test)]
+    pub fn fill(&mut self, value: u64) {
+        self.samples.fill(value);
+        self.inference.iter_mut().for_each(|buckets| buckets.fill(value));
+    }
+
     fn push(&mut self, value: u64) {
         self.samples[self.len] = value;
         self.len += 1;
@@ -204,6 +231,7 @@ impl Snapshot {
             Buckets::Fine(row) => {
                 self.fold(shards, FINE, &DURATION_BOUNDS, total, |shard| &shard.durations.fine[row]);
                 self.p99_ns[row] = self.merged_p99_ns();
+                std::mem::swap(&mut self.merged, &mut self.inference[row]);
             }
         }
     }
@@ -284,7 +312,6 @@ fn sum<'a>(shards: &'a [Arc<Shard>], cell: impl Fn(&'a Shard) -> &'a Counter) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::family::Family;
     use crate::metrics::labels::{Method, Status};
     use crate::metrics::native::HISTOGRAMS;
     use crate::metrics::process::ProcessReader;
@@ -310,9 +337,8 @@ mod tests {
 
     /// The lines of label set `index` of a family.
     fn lines(snapshot: &Snapshot, id: Id, index: usize) -> &[u64] {
-        let before: usize = FAMILIES.iter().take(id as usize).filter(|family| !family.fixed).map(Family::lines).sum();
         let each = FAMILIES[id as usize].lines_each();
-        &snapshot.samples()[before + index * each..][..each]
+        &snapshot.lines(id)[index * each..][..each]
     }
 
     #[test]
