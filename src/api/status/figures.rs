@@ -5,10 +5,10 @@
 
 use std::time::Duration;
 
-use crate::json::write::Writer;
+use super::json::Json;
 use crate::metrics::catalog::{FAMILIES, SCORE_BOUNDS};
 use crate::metrics::decimal::UNKNOWN;
-use crate::metrics::family::{INFERENCE, Id};
+use crate::metrics::family::{INFERENCE, Id, OUTCOMES};
 use crate::metrics::histogram::FINE;
 use crate::metrics::labels::{Model, ToxicityModel};
 use crate::metrics::series::{ERRORS, REQUESTS};
@@ -41,7 +41,7 @@ impl Figures<'_> {
     /// Writes them into `out`; answers the length, or `None` if `out` is too short, which [`MAX_LEN`] bytes never are. No
     /// allocation.
     pub fn write(&self, out: &mut [u8]) -> Option<usize> {
-        let mut json = Json { writer: Writer::new(out), separate: false };
+        let mut json = Json::new(out);
         json.object(|json| {
             self.process(json);
             self.requests(json);
@@ -52,7 +52,7 @@ impl Figures<'_> {
             self.server(json);
             self.errors(json);
         });
-        json.writer.finish()
+        json.finish()
     }
 
     fn process(&self, json: &mut Json<'_>) {
@@ -106,12 +106,13 @@ impl Figures<'_> {
 
     fn toxicity(&self, json: &mut Json<'_>) {
         json.list("analyses", |json| {
-            let outcomes = self.snapshot.lines(Id::ToxicityRequests).chunks_exact(2);
+            let outcomes = self.snapshot.lines(Id::ToxicityRequests).chunks_exact(OUTCOMES.len());
             for (model, outcome) in ToxicityModel::ALL.into_iter().zip(outcomes) {
                 json.object(|json| {
                     json.text("model", model.as_str());
-                    json.number("success", outcome[0]);
-                    json.number("error", outcome[1]);
+                    for (name, &count) in OUTCOMES.into_iter().zip(outcome) {
+                        json.number(name, count);
+                    }
                 });
             }
         });
@@ -218,73 +219,6 @@ fn quantile(buckets: impl Iterator<Item = (u64, u64)>, count: u64, thousandths: 
         }
     }
     last
-}
-
-/// Objects and lists, with the commas where they belong.
-struct Json<'a> {
-    writer: Writer<'a>,
-    /// Whether something stands before what comes next in the same object or list.
-    separate: bool,
-}
-
-impl Json<'_> {
-    fn object(&mut self, content: impl FnOnce(&mut Self)) {
-        self.enclosed(b"{", content, b"}");
-    }
-
-    fn list(&mut self, name: &str, content: impl FnOnce(&mut Self)) {
-        self.entry(name, |json| json.enclosed(b"[", content, b"]"));
-    }
-
-    fn entry(&mut self, name: &str, value: impl FnOnce(&mut Self)) {
-        self.separator();
-        self.writer.string(name);
-        self.writer.raw(b":");
-        self.separate = false;
-        value(self);
-        self.separate = true;
-    }
-
-    fn text(&mut self, name: &str, text: &str) {
-        self.entry(name, |json| json.writer.string(text));
-    }
-
-    fn truth(&mut self, name: &str, truth: bool) {
-        self.entry(name, |json| json.writer.raw(if truth { b"true" } else { b"false" }));
-    }
-
-    fn number(&mut self, name: &str, value: u64) {
-        self.entry(name, |json| if value == UNKNOWN { json.writer.raw(b"null") } else { json.writer.integer(value) });
-    }
-
-    fn seconds(&mut self, name: &str, ns: u64) {
-        self.entry(name, |json| if ns == UNKNOWN { json.writer.raw(b"null") } else { json.writer.fixed(ns, 9) });
-    }
-
-    fn pair(&mut self, first: u64, second: u64) {
-        self.separator();
-        self.writer.raw(b"[");
-        self.writer.integer(first);
-        self.writer.raw(b",");
-        self.writer.integer(second);
-        self.writer.raw(b"]");
-    }
-
-    fn enclosed(&mut self, open: &[u8], content: impl FnOnce(&mut Self), close: &[u8]) {
-        self.separator();
-        self.writer.raw(open);
-        self.separate = false;
-        content(self);
-        self.writer.raw(close);
-        self.separate = true;
-    }
-
-    fn separator(&mut self) {
-        if self.separate {
-            self.writer.raw(b",");
-        }
-        self.separate = true;
-    }
 }
 
 const QUANTILES: [(&str, u64); 4] =

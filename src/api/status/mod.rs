@@ -1,6 +1,7 @@
 //! `GET /status`: what the daemon does now, as a page to look at and as the figures that the page asks for.
 
 pub mod figures;
+mod json;
 pub mod page;
 
 use super::{Content, Outcome, Worker, scrape};

@@ -98,18 +98,17 @@ function drawAll(figures, window) {
   const names = { none: "(no route)", "/status": "/status, this page" };
   const nameOf = ({ handler, method }) => `${method} ${names[handler] ?? handler}`;
   const routes = [...new Set(figures.requests.map(nameOf))];
-  table("routes", ["Route", "A second", "2xx", "4xx", "5xx"], routes.map((name) => {
-    const mine = (entry) => name === nameOf(entry);
-    const of = (from) => count(requests(figures, (entry) => mine(entry) && entry.status[0] === from));
-    return [name, count(window.rateOf(mine)), of("2"), of("4"), of("5")];
+  table("routes", ["Route", "2xx/s", "4xx/s", "5xx/s", "2xx", "4xx", "5xx"], routes.map((name) => {
+    const mine = ["2", "4", "5"].map((digit) => (entry) => name === nameOf(entry) && entry.status[0] === digit);
+    return [name, ...mine.map((wanted) => count(window.rateOf(wanted))), ...mine.map((wanted) => count(requests(figures, wanted)))];
   }), "no request yet");
   const analyses = Object.fromEntries(figures.analyses.map(({ model, success, error }) => [model, [count(success), count(error)]]));
   const models = figures.models.map(({ name, sha256, loaded, load_seconds }) => {
-    const answers = analyses[name] ?? (name === "iris" ? [count(classified), "–"] : ["in the sum", ""]);
+    const answers = analyses[name] ?? (name === "iris" ? [count(classified), "–"] : ["", ""]);
     return [name, loaded ? "loaded" : "loading", time(load_seconds), ...answers, sha256.slice(0, 12)];
   });
-  const others = models.some((row) => row[3] === "in the sum");
-  if (others) models.push(["models of your own, in sum", "", "", ...analyses.custom, ""]);
+  // A user's models are counted together.
+  if (figures.models.some(({ name }) => !analyses[name] && name !== "iris")) models.push(["the user's", "", "", ...analyses.custom, ""]);
   table("models", ["Model", "State", "Loaded in", "Answers", "Failed", "SHA-256"], models, "none is loaded yet");
   table("problems", ["Error", "Route", "Count"], figures.errors.map(({ error_type, endpoint, count: all }) =>
     [error_type, names[endpoint] ?? endpoint, count(all)]), "none");
