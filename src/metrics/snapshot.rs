@@ -59,7 +59,7 @@ impl Snapshot {
             merged: Box::new([0; FINE.buckets()]),
             quantiles,
             p99_ns: [0; INFERENCE.len()],
-            inference: [const { () }; _].map(|()| Box::new([0; FINE.buckets()])),
+            inference: std::array::from_fn(|_| Box::new([0; FINE.buckets()])),
             natives: Natives::new(),
             exemplars: Exemplars::new(),
             format: Format::Text,
