@@ -145,6 +145,9 @@ def check_loss(browser: Browser, daemon: Daemon):
     daemon.kill()
     until("the loss is told", lambda: visit.phase() == "connection lost")
     assert "does not answer" in visit.text("#link") and "old" in visit.text("#link")
+    visit.page.set_viewport_size(PHONE)
+    time.sleep(0.5)
+    assert visit.phase() == "connection lost", "drawing anew does not make it good"
     daemon.start()
     until("it is back", lambda: visit.phase() == "ready")
     assert visit.text("#link") == ""

@@ -55,13 +55,11 @@ function drawNow(figures, window) {
   const total = (from, to) => requests(figures, (entry) => notOurs(entry) && entry.status >= from && entry.status < to);
   const steady = window.seconds > 0;
   show("version", figures.version);
-  at("phase").className = `phase ${figures.phase}`;
-  show("phase-text", figures.phase);
   show("facts", `up ${age(figures.uptime_seconds)} · ${figures.workers} worker${figures.workers === 1 ? "" : "s"} · kernels for ${figures.cpu_path}`);
   tile("rate", steady ? count(window.rate) : "–", `${count(total("0", "999"))} in all, without this page's`);
   for (const { handler, count: all, p99_seconds: p99 } of figures.latency) {
     const times = window.times(handler);
-    const note = times.length ? `99 % within ${time(quantile(times, 0.99))}` : all ? `none in ${WINDOW} s; 99 % of all within ${time(p99)}` : "none yet";
+    const note = times.length ? `99 % within ${time(quantile(times, 0.99))}` : all ? `none in ${WINDOW} s; p99 of all ${time(p99)}` : "none yet";
     tile(handler.slice(1), time(quantile(times, 0.5)), note);
   }
   const broken = total("500", "600");
@@ -74,7 +72,7 @@ function drawNow(figures, window) {
   const { waiting, capacity } = figures.bert_queue;
   tile("queue", count(waiting), capacity ? `room for ${count(capacity)}` : "bert is not loaded");
   at("queue").classList.toggle("alarm", capacity > 0 && waiting >= capacity);
-  document.title = `${steady ? `${count(window.rate)}/s` : figures.phase} · tamis`;
+  return steady ? `${count(window.rate)}/s` : figures.phase;
 }
 
 function drawAll(figures, window) {
@@ -124,21 +122,24 @@ function drawAll(figures, window) {
   ], "none");
 }
 
-let latest = null, paused = false;
+/** The last figures with what followed from them; why there are no newer ones, if there should be; whether the daemon is
+ * asked at the moment, and whether it may be. */
+let latest = null, lost = "", asking = false, paused = false;
 
 function draw() {
-  if (!latest) return;
-  drawNow(latest.figures, latest.window);
-  drawHistory();
-  drawAll(latest.figures, latest.window);
-}
-
-function lost(reason) {
-  at("phase").className = "phase lost";
-  show("phase-text", "connection lost");
-  show("link", latest ? `${reason}; what is shown is old` : reason);
-  at("main").classList.add("stale");
-  document.title = "connection lost · tamis";
+  let title = "connection lost";
+  if (latest) {
+    const now = drawNow(latest.figures, latest.window);
+    if (!lost) title = now;
+    drawHistory();
+    drawAll(latest.figures, latest.window);
+  }
+  const phase = lost ? "connection lost" : latest.figures.phase;
+  at("phase").className = `phase ${lost ? "lost" : phase}`;
+  show("phase-text", phase);
+  show("link", lost && latest ? `${lost}; what is shown is old` : lost);
+  at("main").classList.toggle("stale", lost !== "");
+  document.title = `${title} · tamis`;
 }
 
 async function ask() {
@@ -149,17 +150,17 @@ async function ask() {
 }
 
 async function turn() {
-  if (!paused && !document.hidden) {
-    try {
-      await ask();
-      show("link", "");
-      at("main").classList.remove("stale");
-      if (!paused) draw();
-    } catch (error) {
-      lost(error.message.startsWith("the daemon") ? error.message : "the daemon does not answer");
-    }
-  }
   setTimeout(turn, INTERVAL);
+  if (asking || paused || document.hidden) return;
+  asking = true;
+  try {
+    await ask();
+    lost = "";
+  } catch (error) {
+    lost = error.message.startsWith("the daemon") ? error.message : "the daemon does not answer";
+  }
+  asking = false;
+  if (!paused) draw();
 }
 
 at("pause").addEventListener("click", () => {
@@ -172,7 +173,7 @@ for (const name of ["rate", "analyze", "predict"]) {
   at(`${name}-chart`).addEventListener("pointermove", (event) => move(event.offsetX));
   at(`${name}-chart`).addEventListener("pointerleave", () => move(null));
 }
-addEventListener("resize", draw);
+addEventListener("resize", () => (latest || lost ? draw() : drawHistory()));
 at("main").hidden = false;
 at("pause").hidden = false;
 drawHistory();
