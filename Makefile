@@ -10,7 +10,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 CARGO ?= cargo
 # Arguments for `run`, `unit` and `bench`, such as ARGS='--listen 127.0.0.1:8000'.
 ARGS ?=
-# Where tests/tools.sh installs what the tests need beside Rust: Python packages, promtool, Alertmanager, wrk.
+# Where tests/tools.sh installs what the tests need beside Rust: Python packages, promtool, Alertmanager, wrk, a browser.
 TAMIS_TOOLS ?= $(CURDIR)/.tools
 export TAMIS_TOOLS
 PYTHON := $(TAMIS_TOOLS)/venv/bin/python
@@ -39,7 +39,7 @@ K8S_MONITORING := $(addprefix k8s-monitoring-,deploy status logs logs-grafana po
 
 BENCHES := $(filter-out bert floor instructions latency,$(basename $(notdir $(wildcard benches/*.rs))))
 
-.PHONY: help test quick fmt $(GATE) instructions $(K8S_MONITORING) dashboards check-aarch64 documents run bench bench-bert bench-criterion bench-floor bench-latency bench-peers bench-recording train-iris train train-toxicity train-smoke train-smoke-dvc clean
+.PHONY: help test quick fmt $(GATE) instructions $(K8S_MONITORING) dashboards screenshots check-aarch64 documents run bench bench-bert bench-criterion bench-floor bench-latency bench-peers bench-recording train-iris train train-toxicity train-smoke train-smoke-dvc clean
 
 ifneq ($(filter train train-toxicity,$(MAKECMDGOALS)),)
 $(if $(DATA),,$(error train needs DATA=directory-of-the-data-sets; models/toxicity/README.md lists them))
@@ -109,6 +109,9 @@ documents: ## Write the README's tables anew from the code
 
 dashboards: ## Write Grafana's dashboards anew from monitoring/grafana/boards/
 	python3 monitoring/grafana/build.py
+
+screenshots: build ## Take the pictures of the status page anew, of two minutes of traffic
+	$(PYTHON) tests/browser/status_page.py $(RELEASE_BIN) $(TAMIS_TOOLS)/bin/chromium monitoring/images
 
 k8s-monitoring-deploy: ## Prometheus, Alertmanager and Grafana into the cluster (DRY_RUN=1, SECRETS_DIR=, VARIANT=, NAMESPACE=)
 	monitoring/kubernetes/deploy.sh deploy

@@ -8,6 +8,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tamis::api::health::SharedPhase;
 use tamis::api::route::{Surface, route};
 use tamis::api::scrape::Scrape;
+use tamis::api::status::Form;
 use tamis::api::{Answered, Limits, Request, SMALL_REPLY, Worker, analyze, fault, predict};
 use tamis::json::read::Reader;
 use tamis::json::write::Writer;
@@ -62,6 +63,7 @@ fn answering(criterion: &mut Criterion) {
             client: 1,
             trace: None,
             representation: Representation::default(),
+            form: Form::Page,
         };
         assert!(matches!(worker.answer(&request, &mut out), Answered::Now(outcome) if outcome.status == 200));
         group.bench_function(name, |bencher| bencher.iter(|| worker.answer(black_box(&request), &mut out)));

@@ -76,7 +76,7 @@ pub struct Flags {
     #[arg(long, global = true, env = "TAMIS_LISTEN", default_value = "0.0.0.0:8000", value_name = "ADDRESS")]
     pub listen: SocketAddr,
 
-    /// Serve probes, /metrics and /model-info here instead of on --listen
+    /// Serve probes, /metrics and /status here instead of on --listen, and /model-info on both
     #[arg(long, global = true, env = "TAMIS_ADMIN_LISTEN", value_name = "ADDRESS")]
     pub admin_listen: Option<SocketAddr>,
 

@@ -214,6 +214,8 @@ fn routes() -> Vec<(&'static str, Request, u16, (f64, f64))> {
         ("GET /metrics, OpenMetrics, gzip", scrape(OPENMETRICS, "gzip"), 200, NOTHING),
         ("GET /metrics, protobuf", scrape(PROTOBUF, "identity"), 200, NOTHING),
         ("GET /metrics, protobuf, gzip", scrape(PROTOBUF, "gzip"), 200, NOTHING),
+        ("GET /status, the page", Request::get("/status"), 200, NOTHING),
+        ("GET /status, the figures", Request::get("/status").header("Accept", "application/json"), 200, NOTHING),
         ("GET /health, traced", Request::get("/health").header("traceparent", TRACE), 200, STRANGE_NAME),
         ("GET /health, strange", Request::get("/health").header("strangename", TRACE), 200, STRANGE_NAME),
         ("HEAD /health", Request::new("HEAD", "/health"), 200, NOTHING),

@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # Installs what the tests judge and load the daemon with, into .tools (or $TAMIS_TOOLS):
-#   venv/bin/python     Python with the packages of tests/judges/requirements.txt and monitoring/test/requirements.txt
+#   venv/bin/python     Python with the packages of the requirements.txt in tests/judges, tests/browser, monitoring/test
 #   bin/promtool, bin/prometheus, bin/alertmanager, bin/amtool, bin/kustomize, bin/wrk,
-#   bin/valgrind
+#   bin/valgrind, bin/chromium
+# `tests/tools.sh STEP...` does some of it: python, prometheus, alertmanager, kustomize, wrk, valgrind, chromium.
 # Nothing is installed on the machine itself: Debian packages are unpacked, not configured. Needs Python 3.11 or newer
 # with venv, and apt. Does nothing where all is there; run it again after a failure.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 tools=${TAMIS_TOOLS:-$root/.tools}
-requirements=("$root/tests/judges/requirements.txt" "$root/monitoring/test/requirements.txt")
+requirements=("$root"/{tests/judges,tests/browser,monitoring/test}/requirements.txt)
 mkdir -p "$tools/bin"
 tools=$(cd "$tools" && pwd)
 
@@ -72,6 +73,25 @@ unpack() {
         dpkg-deb -x "$package" "$directory"
     done
     rm -rf "$download"
+}
+
+# unpack_whole DIRECTORY PACKAGE...: the same with every package that these depend on and this machine lacks. The
+# packages named are unpacked even where the machine has them.
+unpack_whole() {
+    local directory=$1 archives
+    shift
+    archives=$(mktemp -d "$tools/download.XXXXXX")
+    mkdir "$archives/partial"
+    if ! { apt-get "${apt_options[@]}" -o "Dir::Cache::archives=$archives" -o Debug::NoLocking=1 -y \
+        --no-install-recommends --reinstall --download-only install "$@" && [[ -n $(echo "$archives"/*.deb) ]]; }; then
+        rm -rf "$archives"
+        return 1
+    fi
+    mkdir -p "$directory"
+    for package in "$archives"/*.deb; do
+        dpkg-deb -x "$package" "$directory"
+    done
+    rm -rf "$archives"
 }
 
 install_prometheus() {
@@ -185,10 +205,39 @@ WRAPPER
     "$tools/bin/valgrind" --version | sed 's/^/tools: /'
 }
 
-install_python
-install_prometheus
-install_alertmanager
-install_kustomize
-install_wrk
-install_valgrind
-say "all in $tools"
+# The browser with the libraries that this machine lacks, and a font that every machine then has.
+install_chromium() {
+    if "$tools/bin/chromium" --version >/dev/null 2>&1; then
+        say "chromium is there"
+        return
+    fi
+    say "unpacking chromium"
+    own_apt
+    unpack_whole "$tools/chromium" chromium fonts-dejavu-core
+    cat >"$tools/chromium/fonts.conf" <<FONTS
+<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig>
+  <include ignore_missing="yes">/etc/fonts/fonts.conf</include>
+  <dir>$tools/chromium/usr/share/fonts</dir>
+  <cachedir>$tools/chromium/cache</cachedir>
+</fontconfig>
+FONTS
+    rm -f "$tools/bin/chromium"
+    cat >"$tools/bin/chromium" <<WRAPPER
+#!/bin/sh
+libraries=\$(echo "$tools"/chromium/usr/lib/*-linux-gnu)
+LD_LIBRARY_PATH=\$libraries:\$libraries/pulseaudio FONTCONFIG_FILE="$tools/chromium/fonts.conf" \
+    exec "$tools/chromium/usr/lib/chromium/chromium" "\$@"
+WRAPPER
+    chmod +x "$tools/bin/chromium"
+    "$tools/bin/chromium" --version | sed 's/^/tools: /'
+}
+
+if (($# == 0)); then
+    set -- python prometheus alertmanager kustomize wrk valgrind chromium
+fi
+for step in "$@"; do
+    "install_$step"
+done
+say "done, in $tools"

@@ -369,6 +369,12 @@ fn the_daemon_serves_them_by_name_and_counts_them_together() {
     }
     let info = daemon.ask(&Request::get("/model-info"));
     assert!(info.text().contains("\"name\":\"mood\"") && info.text().contains("\"name\":\"many\""));
+    let status = daemon.ask(&Request::get("/status").header("Accept", "application/json"));
+    let status: serde_json::Value = serde_json::from_slice(&status.body).expect("JSON");
+    for name in ["mood", "many"] {
+        let mut models = status["models"].as_array().expect("a list").iter();
+        assert!(models.any(|model| model["name"] == name && model["loaded"] == true), "{status}");
+    }
     std::fs::remove_dir_all(&root).expect("removed");
 }
 

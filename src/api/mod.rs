@@ -10,6 +10,7 @@ pub mod root;
 pub mod route;
 pub mod scrape;
 pub mod spans;
+pub mod status;
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -70,6 +71,8 @@ pub struct Request<'a> {
     pub trace: Option<Trace>,
     /// How metrics are to be represented.
     pub representation: Representation,
+    /// How the status is to be represented.
+    pub form: status::Form,
 }
 
 /// The media type of an answer.
@@ -79,6 +82,8 @@ pub enum Content {
     Json,
     /// `application/problem+json` (RFC 9457)
     Problem,
+    /// `text/html`
+    Page,
     /// That of an exposition format
     Metrics(Representation),
 }
@@ -150,6 +155,7 @@ impl Worker {
         self.scrape
             .max_len()
             .max(model_info::MAX_LEN)
+            .max(status::MAX_LEN)
             .max(analyze::FRAME + MAX_NAMED_BYTES + spans::max_len(self.limits.text))
             .max(predict::max_len(self.limits.rows))
     }
@@ -157,7 +163,7 @@ impl Worker {
     /// Whether the answer to a request of `handler` with this `body` may take more than [`SMALL_REPLY`].
     pub fn is_large(&self, handler: Handler, body: &[u8]) -> bool {
         match handler {
-            Handler::Metrics | Handler::ModelInfo => true,
+            Handler::Metrics | Handler::ModelInfo | Handler::Status => true,
             // A row takes ten bytes at least, so short bodies have short answers.
             Handler::Predict => body.len() > predict::SMALL_BODY,
             // Ours are small unless they quote the text; a user's model may have many labels.
@@ -180,6 +186,7 @@ impl Worker {
             },
             Handler::Predict => predict::answer(self, request, out),
             Handler::Metrics => return Answered::Now(scrape::answer(self, request.representation, out)),
+            Handler::Status => return Answered::Now(status::answer(self, request.form, out)),
             Handler::Root => Ok(root::answer(out)),
             Handler::Health => Ok(health::health(self, out)),
             Handler::Livez => Ok(health::livez(out)),

@@ -13,5 +13,5 @@ const GREETING: &str = concat!(
     r#"{"message":"tamis: toxicity scores and iris classes","status":"operational","version":""#,
     env!("CARGO_PKG_VERSION"),
     r#"","endpoints":["POST /analyze","POST /predict","GET /model-info","GET /health","GET /livez","#,
-    r#""GET /readyz","GET /startupz","GET /metrics"]}"#
+    r#""GET /readyz","GET /startupz","GET /metrics","GET /status"]}"#
 );

@@ -10,7 +10,7 @@ pub enum Surface {
     Whole,
     /// The endpoints of the models, beside an admin listener.
     Public,
-    /// Probes, metrics and model information.
+    /// Probes, metrics, the status page and model information.
     Admin,
 }
 
@@ -57,6 +57,7 @@ pub fn route(surface: Surface, method: &str, path: &str) -> Route {
         "/readyz" => Handler::Readyz,
         "/startupz" => Handler::Startupz,
         "/model-info" => Handler::ModelInfo,
+        "/status" => Handler::Status,
         // The server as a whole.
         "*" if label == Method::Options => {
             return Route { handler: Handler::None, method: label, action: Action::Options };
@@ -108,9 +109,14 @@ mod tests {
     #[test]
     fn each_surface_serves_its_own() {
         let found = |surface, path| route(surface, "GET", path).handler != Handler::None;
-        assert!(!found(Surface::Public, "/metrics") && !found(Surface::Public, "/readyz"));
+        assert!(
+            !found(Surface::Public, "/metrics")
+                && !found(Surface::Public, "/status")
+                && !found(Surface::Public, "/readyz")
+        );
         assert!(!found(Surface::Admin, "/predict") && !found(Surface::Admin, "/analyze"));
-        assert!(found(Surface::Admin, "/metrics") && found(Surface::Public, "/predict") && found(Surface::Public, "/"));
+        assert!(found(Surface::Admin, "/metrics") && found(Surface::Admin, "/status"));
+        assert!(found(Surface::Public, "/predict") && found(Surface::Public, "/"));
     }
 
     #[test]

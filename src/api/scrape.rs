@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Content, Outcome, Worker};
 use crate::kernel::bag;
-use crate::metrics::{Exporter, LiveFacts, LoadedModel, Representation, Shard, StaticFacts};
+use crate::metrics::{Exporter, LiveFacts, LoadedModel, Representation, Shard, Snapshot, StaticFacts};
 use crate::model::Loaded;
 use crate::model::bert::Bert;
 
@@ -33,6 +33,12 @@ impl Scrape {
         self.exporter.max_len() + LABELS_OF_MODELS
     }
 
+    /// What `/metrics` would say now, and what is known once. No allocation, but when models have come since.
+    pub fn collect(&mut self, loaded: &Loaded, live: &LiveFacts) -> (&Snapshot, &StaticFacts) {
+        self.learn(loaded);
+        (self.exporter.collect(live), &self.facts)
+    }
+
     /// Takes the models that have come since into the constant part of every scrape.
     fn learn(&mut self, loaded: &Loaded) {
         let there = |model: &&LoadedModel| model.load_ns.is_some();
@@ -47,15 +53,20 @@ impl Scrape {
 /// Renders every family into `out`, in the representation that is wanted.
 pub fn answer(worker: &mut Worker, representation: Representation, out: &mut [u8]) -> Outcome {
     worker.scrape.learn(&worker.loaded);
-    let live = LiveFacts {
-        phase: worker.phase.get(),
-        now_seconds: worker.started.elapsed().as_secs(),
-        queue_depth: worker.loaded.bert().map_or(0, Bert::waiting) as u64,
-    };
+    let live = live(worker);
     // `max_reply` makes room for all of it; what did not fit would be an empty answer, which Prometheus reports.
     let length = worker.scrape.exporter.render(&live, representation, out).unwrap_or_default();
     worker.shard.scraped(length as u64, u64::try_from(worker.started.elapsed().as_nanos()).unwrap_or(u64::MAX));
     Outcome { content: Content::Metrics(representation), ..Outcome::good(200, length) }
+}
+
+/// What is true now and in no shard.
+pub fn live(worker: &Worker) -> LiveFacts {
+    LiveFacts {
+        phase: worker.phase.get(),
+        now_seconds: worker.started.elapsed().as_secs(),
+        queue_depth: worker.loaded.bert().map_or(0, Bert::waiting) as u64,
+    }
 }
 
 /// Room for the digests and load times that loading adds.

@@ -182,8 +182,9 @@ mod tests {
 
     #[test]
     fn the_body_stays_within_its_series_budget() {
-        const { assert!(LINES <= 400, "more sample lines than promised") };
-        assert_eq!(FAMILIES.iter().map(Family::lines).sum::<usize>(), LINES);
+        let lines: usize = FAMILIES.iter().map(Family::lines).sum();
+        assert_eq!(lines, LINES);
+        assert!(lines <= 400, "{lines} sample lines are more than promised");
     }
 
     #[test]

@@ -79,6 +79,13 @@ impl Exporter {
         written?.ok_or(BufferFull { needed })
     }
 
+    /// Reads what is true now, without rendering it. No allocation; a few system calls for `process_*`.
+    pub fn collect(&mut self, live: &LiveFacts) -> &Snapshot {
+        let process = self.process.read();
+        self.snapshot.collect(&self.shards, live, &process, Format::Text);
+        &self.snapshot
+    }
+
     fn render_plain(&mut self, live: &LiveFacts, format: Format, out: &mut [u8]) -> Result<usize, BufferFull> {
         let start = Instant::now();
         let process = self.process.read();

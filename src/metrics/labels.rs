@@ -13,6 +13,7 @@ pub enum Handler {
     Startupz,
     Metrics,
     ModelInfo,
+    Status,
     Analyze,
     Predict,
     None,
@@ -20,7 +21,7 @@ pub enum Handler {
 
 impl Handler {
     /// Every handler, in the order of its discriminants.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Root,
         Self::Health,
         Self::Livez,
@@ -28,6 +29,7 @@ impl Handler {
         Self::Startupz,
         Self::Metrics,
         Self::ModelInfo,
+        Self::Status,
         Self::Analyze,
         Self::Predict,
         Self::None,
@@ -43,6 +45,7 @@ impl Handler {
             Self::Startupz => "/startupz",
             Self::Metrics => "/metrics",
             Self::ModelInfo => "/model-info",
+            Self::Status => "/status",
             Self::Analyze => "/analyze",
             Self::Predict => "/predict",
             Self::None => "none",
@@ -58,7 +61,8 @@ impl Handler {
             | Self::Readyz
             | Self::Startupz
             | Self::Metrics
-            | Self::ModelInfo => Method::Get,
+            | Self::ModelInfo
+            | Self::Status => Method::Get,
             Self::Analyze | Self::Predict => Method::Post,
             Self::None => Method::Other,
         }

@@ -5,7 +5,8 @@
 //!                                                                          │ relaxed loads
 //! scrape          Exporter ─► ProcessReader ─► Snapshot (merge, fold) ◄────┘
 //!                          ├► Template as Text or OpenMetrics ─┬► the caller's slice
-//!                          └► Encoder (protocol buffers) ──────┘  (through Gzip where that is asked for)
+//!                          ├► Encoder (protocol buffers) ──────┘  (through Gzip where that is asked for)
+//!                          └► whoever shows the values in another way (`GET /status`)
 //! ```
 //!
 //! The catalog says what exists; shards, snapshot, formats and listing follow it, and tests tie them together.

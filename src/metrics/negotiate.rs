@@ -39,22 +39,14 @@ impl Format {
 
     /// How closely a media range names this format; `None` if it does not.
     fn matched(self, range: &[u8]) -> Option<u8> {
-        let mut parts = Parts { rest: Some(range), separator: b';' };
-        let essence = parts.next().unwrap_or_default();
         let own = match self {
             Self::Text => "text/plain",
             Self::OpenMetrics => "application/openmetrics-text",
             Self::Protobuf => "application/vnd.google.protobuf",
         };
-        let main = own.split_inclusive('/').next().unwrap_or_default();
-        if essence == b"*/*" {
-            return Some(0);
-        }
-        if essence.strip_suffix(b"*").is_some_and(|essence| essence.eq_ignore_ascii_case(main.as_bytes())) {
-            return Some(1);
-        }
-        if !essence.eq_ignore_ascii_case(own.as_bytes()) {
-            return None;
+        let closeness = closeness(range, own)?;
+        if closeness < 2 {
+            return Some(closeness);
         }
         let parameter =
             |name| parameters(range).find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value);
@@ -87,15 +79,25 @@ where
     Representation { format: format(accept), gzip: gzip(accept_encoding) }
 }
 
-/// The format of the highest weight; of equals, the one named first. What cannot be read or names nothing of ours is
-/// passed over; if nothing is left, it is the text format.
 fn format<'a, A: Iterator<Item = &'a [u8]>>(accept: impl Fn() -> A) -> Format {
-    let (mut best, mut best_weight, mut best_position) = (Format::Text, 0, usize::MAX);
-    for format in Format::ALL {
+    preferred(Format::ALL, Format::matched, accept)
+}
+
+/// The one of `choices` with the highest weight in the values of all `Accept` headers; of equals, the one named first.
+/// `matched` says how closely a media range names a choice, as [`closeness`] does. What cannot be read or names no choice
+/// is passed over; if nothing is left, it is the first choice.
+pub fn preferred<'a, T: Copy, A: Iterator<Item = &'a [u8]>, const N: usize>(
+    choices: [T; N],
+    matched: impl Fn(T, &[u8]) -> Option<u8>,
+    accept: impl Fn() -> A,
+) -> T {
+    const { assert!(N > 0, "there is a first choice") };
+    let (mut best, mut best_weight, mut best_position) = (choices[0], 0, usize::MAX);
+    for choice in choices {
         let (mut closest, mut weight, mut position) = (None, 0, 0);
         for (place, range) in elements(accept()).enumerate() {
-            let (matched, of_range) = (format.matched(range), weight_of(range));
-            // The range that names a format most closely decides for it (RFC 9110, section 12.5.1).
+            let (matched, of_range) = (matched(choice, range), weight_of(range));
+            // The range that names a choice most closely decides for it (RFC 9110, section 12.5.1).
             if let (Some(_), Some(of_range)) = (matched, of_range)
                 && matched > closest
             {
@@ -103,10 +105,24 @@ fn format<'a, A: Iterator<Item = &'a [u8]>>(accept: impl Fn() -> A) -> Format {
             }
         }
         if weight > best_weight || weight == best_weight && weight > 0 && position < best_position {
-            (best, best_weight, best_position) = (format, weight, position);
+            (best, best_weight, best_position) = (choice, weight, position);
         }
     }
     best
+}
+
+/// How closely a media range names the media type `own`, parameters aside: 0 as one of all, 1 as one of its main type, 2 by
+/// its name; `None` if it does not.
+pub fn closeness(range: &[u8], own: &str) -> Option<u8> {
+    let essence = Parts { rest: Some(range), separator: b';' }.next().unwrap_or_default();
+    let main = own.split_inclusive('/').next().unwrap_or_default();
+    if essence == b"*/*" {
+        return Some(0);
+    }
+    if essence.strip_suffix(b"*").is_some_and(|essence| essence.eq_ignore_ascii_case(main.as_bytes())) {
+        return Some(1);
+    }
+    essence.eq_ignore_ascii_case(own.as_bytes()).then_some(2)
 }
 
 /// Whether gzip is acceptable and nothing says that the plain body is liked better.

@@ -12,7 +12,7 @@ use super::clients;
 use super::counter::Counter;
 use super::drift;
 use super::exemplar::Exemplars;
-use super::family::{INFERENCE, Id};
+use super::family::{Family, INFERENCE, Id};
 use super::histogram::{COARSE, FINE, Geometry};
 use super::labels::{AskedModel, Handler, IRIS_CLASSES, Phase, Shed, Stage, ToxicityModel};
 use super::native::Natives;
@@ -43,6 +43,7 @@ pub struct Snapshot {
     merged: Box<[u64; FINE.buckets()]>,
     quantiles: Histogram<u64>,
     p99_ns: [u64; INFERENCE.len()],
+    inference: [Box<[u64; FINE.buckets()]>; INFERENCE.len()],
     natives: Natives,
     exemplars: Exemplars,
     format: Format,
@@ -62,6 +63,7 @@ impl Snapshot {
             merged: Box::new([0; FINE.buckets()]),
             quantiles,
             p99_ns: [0; INFERENCE.len()],
+            inference: std::array::from_fn(|_| Box::new([0; FINE.buckets()])),
             natives: Natives::new(),
             exemplars: Exemplars::new(),
             format: Format::Text,
@@ -71,6 +73,24 @@ impl Snapshot {
     /// The values collected last; the last of them, the time that the scrape takes, is 0.
     pub fn samples(&self) -> &[u64] {
         &self.samples
+    }
+
+    /// The values of a family that were collected last, one a line.
+    ///
+    /// # Panics
+    /// If the family is a fixed one, whose values are not collected.
+    pub fn lines(&self, id: Id) -> &[u64] {
+        let family = &FAMILIES[id as usize];
+        assert!(!family.fixed, "{} is not collected", family.name);
+        let before = FAMILIES[..id as usize].iter().filter(|family| !family.fixed).map(Family::lines).sum();
+        &self.samples[before..][..family.lines()]
+    }
+
+    /// The buckets that are not empty of the durations of route `route` of [`INFERENCE`]: the greatest time of each, in ns,
+    /// and the count, ascending; as collected last.
+    pub fn inference_buckets(&self, route: usize) -> impl Iterator<Item = (u64, u64)> + Clone {
+        let counts = self.inference[route].iter().enumerate();
+        counts.filter(|(_, count)| **count != 0).map(|(index, &count)| (FINE.upper(index), count))
     }
 
     /// The exemplars, as of the last time that they were collected for a format that has them.
@@ -204,6 +224,13 @@ impl Snapshot {
         }
     }
 
+    /// Sets every value to `value`, those of all buckets too.
+    #[cfg(test)]
+    pub fn fill(&mut self, value: u64) {
+        self.samples.fill(value);
+        self.inference.iter_mut().for_each(|buckets| buckets.fill(value));
+    }
+
     fn push(&mut self, value: u64) {
         self.samples[self.len] = value;
         self.len += 1;
@@ -240,6 +267,7 @@ impl Snapshot {
             Buckets::Fine(row) => {
                 self.fold(shards, FINE, &DURATION_BOUNDS, total, |shard| &shard.durations.fine[row]);
                 self.p99_ns[row] = self.merged_p99_ns();
+                std::mem::swap(&mut self.merged, &mut self.inference[row]);
             }
         }
     }

@@ -124,6 +124,11 @@ impl Bert {
         self.executor.retry_after()
     }
 
+    /// How many texts may wait to be begun.
+    pub fn capacity(&self) -> usize {
+        self.executor.capacity()
+    }
+
     /// How many texts wait to be begun.
     pub fn waiting(&self) -> usize {
         self.executor.waiting()

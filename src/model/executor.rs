@@ -154,6 +154,11 @@ impl Executor {
         self.0.lock().seconds_to_work_off(self.0.size.threads)
     }
 
+    /// How many jobs may wait to be begun.
+    pub fn capacity(&self) -> usize {
+        self.0.size.queue
+    }
+
     /// How many jobs wait to be begun.
     pub fn waiting(&self) -> usize {
         self.0.lock().jobs.waiting()

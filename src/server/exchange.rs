@@ -16,12 +16,15 @@ use hyper::body::{Body, Incoming};
 
 use super::body;
 use super::connection::wire::Wire;
-use super::headers::{TRACEPARENT, Traceparent, content_type, is_json, representation, retry_after};
+use super::headers::{
+    TRACEPARENT, Traceparent, content_type, describe_status, form, is_json, representation, retry_after,
+};
 use super::reply::Reply;
 use super::slots::Slot;
 use super::station::Station;
 use super::timing;
 use crate::api::route::{Action, Route, Surface, allow, route};
+use crate::api::status::Form;
 use crate::api::{self, Answered, Content, Outcome, analyze, fault};
 use crate::metrics::labels::{self, Handler, Shed};
 use crate::metrics::{InProgress, Representation, Shard, Stages};
@@ -68,6 +71,7 @@ impl hyper::service::Service<Request<Incoming>> for Service {
         let tells_timing = for_model && timing::is_preferred(&headers);
         // The first of the two counts the request whatever the other says.
         let watched = for_model && (connection.station.watches_next() | tells_timing);
+        let form = if route.handler == Handler::Status { form(&headers) } else { Form::Page };
         let stage = connection.stage(route.action, &headers, incoming);
         // hyper hands the map's memory to the next request, so a response in it costs no allocation; what the
         // request's values point to must go before hyper reads again.
@@ -77,6 +81,7 @@ impl hyper::service::Service<Request<Incoming>> for Service {
             in_progress: Some(in_progress),
             route,
             representation,
+            form,
             traceparent,
             started,
             headers,
@@ -156,6 +161,7 @@ pub struct Exchange {
     in_progress: Option<InProgress<OwnShard>>,
     route: Route,
     representation: Representation,
+    form: Form,
     traceparent: Option<Traceparent>,
     started: Instant,
     headers: HeaderMap,
@@ -290,6 +296,7 @@ impl Exchange {
             client: self.connection.client,
             trace: self.traceparent.map(|traceparent| traceparent.trace),
             representation: self.representation,
+            form: self.form,
         };
         let write = |out: &mut [u8]| {
             let answered = station.api.borrow_mut().answer(&request, out);
@@ -341,6 +348,9 @@ impl Exchange {
             if gzip {
                 headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
             }
+        }
+        if self.route.handler == Handler::Status && outcome.status == 200 {
+            describe_status(&mut headers, outcome.content);
         }
         match outcome.status {
             204 | 405 => {

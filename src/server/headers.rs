@@ -1,10 +1,13 @@
 //! The values of headers, read and written without allocation.
 
 use bytes::BytesMut;
-use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE};
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY, X_CONTENT_TYPE_OPTIONS,
+};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::api::Content;
+use crate::api::status::{self, Form, page};
 use crate::metrics::negotiate::negotiate;
 use crate::metrics::{Representation, Trace};
 
@@ -20,6 +23,7 @@ pub fn content_type(content: Content) -> HeaderValue {
     HeaderValue::from_static(match content {
         Content::Json => "application/json",
         Content::Problem => "application/problem+json",
+        Content::Page => "text/html; charset=utf-8",
         Content::Metrics(representation) => representation.format.content_type(),
     })
 }
@@ -28,6 +32,22 @@ pub fn content_type(content: Content) -> HeaderValue {
 pub fn representation(headers: &HeaderMap) -> Representation {
     let values = |name| headers.get_all(name).iter().map(HeaderValue::as_bytes);
     negotiate(|| values(ACCEPT), || values(ACCEPT_ENCODING))
+}
+
+/// What a request for the status with these headers is to be answered with.
+pub fn form(headers: &HeaderMap) -> Form {
+    status::negotiate(|| headers.get_all(ACCEPT).iter().map(HeaderValue::as_bytes))
+}
+
+/// Adds what an answer about the status says beside its type: it is of this moment and for this `Accept`, and the page may
+/// do no more than it must.
+pub fn describe_status(headers: &mut HeaderMap, content: Content) {
+    headers.insert(VARY, HeaderValue::from_static("Accept"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if content == Content::Page {
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(page::policy()));
+    }
 }
 
 /// The header of W3C Trace Context that names a trace.

@@ -6,8 +6,8 @@ Thresholds that an alert has are those of monitoring/prometheus/rules/alerts.yml
 """
 
 INFERENCE = 'handler=~"/(analyze|predict).*"'
-TRAFFIC = 'handler!~"/metrics|/health|/livez|/readyz|/startupz"'
-TRAFFIC_ERRORS = 'endpoint!~"/metrics|/health|/livez|/readyz|/startupz"'
+TRAFFIC = 'handler!~"/metrics|/status|/health|/livez|/readyz|/startupz"'
+TRAFFIC_ERRORS = 'endpoint!~"/metrics|/status|/health|/livez|/readyz|/startupz"'
 GOOD_BAD = [(None, "red"), (1, "green")]
 LOADED = [("0", "not loaded", "red"), ("1", "loaded", "green")]
 
