@@ -97,9 +97,33 @@ pub const REQUEST_SIZED: [Handler; 3] = [Handler::Analyze, Handler::Predict, Han
 /// `handler` of `http_response_size_bytes`: the routes whose answers differ in size from one to the next, and `none` for all others.
 pub const RESPONSE_SIZED: [Handler; 4] = [Handler::Metrics, Handler::Analyze, Handler::Predict, Handler::None];
 
-/// The position of `handler` among `handlers`, or the last one.
+/// The position in [`REQUEST_SIZED`] at which the requests of `handler` are counted.
 #[inline]
-pub const fn place_among<const N: usize>(handlers: &[Handler; N], handler: Handler) -> usize {
+pub fn request_size_index(handler: Handler) -> usize {
+    static PLACES: [u8; HANDLERS] = places_among(&REQUEST_SIZED);
+    PLACES[handler as usize] as usize
+}
+
+/// The position in [`RESPONSE_SIZED`] at which the answers of `handler` are counted.
+#[inline]
+pub fn response_size_index(handler: Handler) -> usize {
+    static PLACES: [u8; HANDLERS] = places_among(&RESPONSE_SIZED);
+    PLACES[handler as usize] as usize
+}
+
+/// The position of each handler among `handlers`, or the last one.
+const fn places_among<const N: usize>(handlers: &[Handler; N]) -> [u8; HANDLERS] {
+    let mut places = [0; HANDLERS];
+    let mut handler = 0;
+    while handler < HANDLERS {
+        places[handler] = place_among(handlers, Handler::ALL[handler]) as u8;
+        handler += 1;
+    }
+    places
+}
+
+/// The position of `handler` among `handlers`, or the last one.
+const fn place_among<const N: usize>(handlers: &[Handler; N], handler: Handler) -> usize {
     let mut place = 0;
     while place + 1 < N && handlers[place] as u8 != handler as u8 {
         place += 1;
@@ -309,9 +333,8 @@ mod tests {
 
     #[test]
     fn a_handler_without_a_place_of_its_own_has_the_last() {
-        assert_eq!(REQUEST_SIZED.map(|handler| place_among(&REQUEST_SIZED, handler)), [0, 1, 2]);
-        assert_eq!(RESPONSE_SIZED.map(|handler| place_among(&RESPONSE_SIZED, handler)), [0, 1, 2, 3]);
-        assert_eq!(place_among(&RESPONSE_SIZED, Handler::Livez), 3);
-        assert_eq!(place_among(&REQUEST_SIZED, Handler::Metrics), 2);
+        assert_eq!(REQUEST_SIZED.map(request_size_index), [0, 1, 2]);
+        assert_eq!(RESPONSE_SIZED.map(response_size_index), [0, 1, 2, 3]);
+        assert_eq!((response_size_index(Handler::Livez), request_size_index(Handler::Metrics)), (3, 2));
     }
 }

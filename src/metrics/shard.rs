@@ -16,8 +16,8 @@ use super::histogram::{COARSE, FINE};
 use super::labels::{AskedModel, Handler, IRIS_CLASSES, Method, Shed, Stage, Status, ToxicityModel};
 use super::process::ThreadClock;
 use super::series::{
-    ERROR_OVERFLOW, LANES, REQUEST_OVERFLOW, REQUEST_SIZED, REQUESTS, RESPONSE_SIZED, error_index, lane, place_among,
-    request_index,
+    ERROR_OVERFLOW, LANES, REQUEST_OVERFLOW, REQUEST_SIZED, REQUESTS, RESPONSE_SIZED, error_index, lane, request_index,
+    request_size_index, response_size_index,
 };
 use super::trace::Trace;
 use crate::metrics::catalog::{CONFIDENCE_BOUNDS, DURATION_BOUNDS, PROCESSING_BOUNDS, SCORE_BOUNDS};
@@ -279,8 +279,8 @@ impl Shard {
         self.requests[index].add(1);
         // The summaries' counts are the requests of a handler, and the overflow belongs to `none`.
         let sized = if index == REQUEST_OVERFLOW { Handler::None } else { handler };
-        self.request_bytes[place_among(&REQUEST_SIZED, sized)].add(answer.request_bytes);
-        self.response_bytes[place_among(&RESPONSE_SIZED, sized)].add(answer.response_bytes);
+        self.request_bytes[request_size_index(sized)].add(answer.request_bytes);
+        self.response_bytes[response_size_index(sized)].add(answer.response_bytes);
         self.durations.record(lane(handler, method), answer.duration_ns);
         if let Some(problem) = answer.error {
             self.errors[error_index(problem, handler)].add(1);
@@ -394,6 +394,6 @@ mod tests {
             reader.join().expect("the reader's assertions hold");
         });
         assert_eq!(shard.durations.sum_ns[lane(Handler::Predict, Method::Post)].get(), answers * 5_000);
-        assert_eq!(shard.request_bytes[place_among(&REQUEST_SIZED, Handler::Predict)].get(), answers * 30);
+        assert_eq!(shard.request_bytes[request_size_index(Handler::Predict)].get(), answers * 30);
     }
 }

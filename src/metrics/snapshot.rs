@@ -19,7 +19,7 @@ use super::native::Natives;
 use super::negotiate::Format;
 use super::process::{ProcessFigures, ThreadClock};
 use super::protobuf::Dynamic;
-use super::series::{ERROR_OVERFLOW, LANES, REQUEST_OVERFLOW, REQUEST_SIZED, REQUESTS, RESPONSE_SIZED, place_among};
+use super::series::{ERROR_OVERFLOW, LANES, REQUEST_OVERFLOW, REQUESTS, request_size_index, response_size_index};
 use super::shard::{Buckets, Shard};
 use crate::text::rules::Rule;
 
@@ -126,8 +126,8 @@ impl Snapshot {
             Id::HttpRequests => (0..REQUESTS.len()).for_each(|index| self.push(self.requests[index])),
             Id::HttpDuration => (0..LANES).for_each(|lane| self.push_duration(shards, lane)),
             Id::HttpInProgress => self.push_each(shards, LANES, |shard, lane| &shard.in_progress[lane]),
-            Id::HttpRequestSize => self.push_sizes(shards, &REQUEST_SIZED, |shard| &shard.request_bytes),
-            Id::HttpResponseSize => self.push_sizes(shards, &RESPONSE_SIZED, |shard| &shard.response_bytes),
+            Id::HttpRequestSize => self.push_sizes(shards, request_size_index, |shard| &shard.request_bytes),
+            Id::HttpResponseSize => self.push_sizes(shards, response_size_index, |shard| &shard.response_bytes),
             Id::ToxicityRequests => {
                 for model in 0..ToxicityModel::ALL.len() {
                     self.push(
@@ -240,17 +240,17 @@ impl Snapshot {
         (0..count).for_each(|index| self.push(sum(shards, |shard| cell(shard, index))));
     }
 
-    /// `_sum` and `_count` of each of `handlers`; the count is that of the handler's requests, or of all others.
+    /// `_sum` and `_count` of each place that a handler has; the count is that of all requests counted there.
     fn push_sizes<const N: usize>(
         &mut self,
         shards: &[Arc<Shard>],
-        handlers: &[Handler; N],
+        place_of: impl Fn(Handler) -> usize,
         cells: impl Fn(&Shard) -> &[Counter; N],
     ) {
         let mut answered = [0; N];
         for (index, &(handler, ..)) in REQUESTS.iter().enumerate() {
             let handler = if index == REQUEST_OVERFLOW { Handler::None } else { handler };
-            answered[place_among(handlers, handler)] += self.requests[index];
+            answered[place_of(handler)] += self.requests[index];
         }
         for (place, count) in answered.into_iter().enumerate() {
             self.push(sum(shards, |shard| &cells(shard)[place]));

@@ -79,7 +79,7 @@ proptest! {
         }
         let totals = [all.len() as u64, all.iter().sum(), all.len() as u64];
         prop_assert_eq!(&histogram[DURATION_BOUNDS.len()..], &totals);
-        prop_assert_eq!(lines(Id::HttpRequestSize, place_among(&REQUEST_SIZED, Handler::Predict)), [all.len() as u64; 2]);
+        prop_assert_eq!(lines(Id::HttpRequestSize, request_size_index(Handler::Predict)), [all.len() as u64; 2]);
 
         for (lane, expected) in [(PREDICT, all.len() as u64), (lane(Handler::Health, Method::Get), 0)] {
             let native = snapshot.natives.get(lane).expect("a native histogram a lane");
