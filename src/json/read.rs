@@ -1,4 +1,4 @@
-//! Reading a body onto a recycled tape: by [`flat`] if it is one of the plain ones, else by simd-json.
+//! Reading a body onto a recycled tape: by `flat` if it is one of the plain ones, else by simd-json.
 
 use simd_json::{Buffers, ErrorType, INPUT_PADDING, Node, StaticNode, Tape};
 
