@@ -38,6 +38,7 @@ pub struct LiveFacts {
 #[derive(Debug)]
 pub struct Snapshot {
     samples: Box<[u64]>,
+    workers: usize,
     len: usize,
     requests: [u64; REQUESTS.len()],
     merged: Box<[u64; FINE.buckets()]>,
@@ -58,6 +59,7 @@ impl Snapshot {
         quantiles.auto(false);
         Self {
             samples: vec![0; catalog::samples(workers)].into(),
+            workers,
             len: 0,
             requests: [0; REQUESTS.len()],
             merged: Box::new([0; FINE.buckets()]),
@@ -82,8 +84,9 @@ impl Snapshot {
     pub fn lines(&self, id: Id) -> &[u64] {
         let family = &FAMILIES[id as usize];
         assert!(!family.fixed, "{} is not collected", family.name);
-        let before = FAMILIES[..id as usize].iter().filter(|family| !family.fixed).map(Family::lines).sum();
-        &self.samples[before..][..family.lines()]
+        let lines = |family: &Family| family.lines_with(self.workers);
+        let before = FAMILIES[..id as usize].iter().filter(|family| !family.fixed).map(lines).sum();
+        &self.samples[before..][..lines(family)]
     }
 
     /// The buckets that are not empty of the durations of route `route` of [`INFERENCE`]: the greatest time of each, in ns,
