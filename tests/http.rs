@@ -6,9 +6,28 @@ use std::time::Duration;
 
 use common::daemon::Daemon;
 use common::http::Request;
+use common::metrics::Samples;
 
 const IRIS: &str = r#"{"features":[5.1,3.5,1.4,0.2]}"#;
 const SETOSA: &str = r#"{"prediction":"setosa","class_id":0,"confidence":1.0,"probabilities":{"setosa":1.0,"versicolor":0.0,"virginica":0.0}}"#;
+
+#[test]
+fn a_place_that_waits_for_a_connection_is_not_counted_as_one() {
+    let daemon = Daemon::start(&["--workers", "2"]);
+    let mut connection = daemon.connect();
+    let mut open = || {
+        let scrape = connection.exchange(&Request::get("/metrics")).expect("a scrape");
+        Samples::parse(scrape.text()).expect("the text format").value("tamis_connections_open", &[])
+    };
+    // Those that asked whether it is ready may take a moment to end.
+    for _ in 0..200 {
+        if open() == 1.0 {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("{} connections", open());
+}
 
 #[test]
 fn every_shape_of_features_is_answered() {

@@ -52,7 +52,10 @@ pub struct Station {
 }
 
 /// A place among the worker's connections; dropping it frees the place.
-pub struct Seat(Rc<Station>);
+pub struct Seat {
+    station: Rc<Station>,
+    taken: bool,
+}
 
 impl Station {
     /// A worker's state, all of its memory allocated; on the worker's own thread.
@@ -90,12 +93,11 @@ impl Station {
         let reserved = if surface == Surface::Admin { ADMIN_CONNECTIONS } else { 0 };
         (open < self.max_connections + reserved).then(|| {
             self.connections.set(open + 1);
-            self.shard.connection_opened();
-            Seat(Rc::clone(self))
+            Seat { station: Rc::clone(self), taken: false }
         })
     }
 
-    /// How many connections are open.
+    /// How many places are held.
     pub fn connections(&self) -> usize {
         self.connections.get()
     }
@@ -156,11 +158,23 @@ impl Station {
     }
 }
 
+impl Seat {
+    /// A connection has come for the place: it is counted from now on.
+    #[must_use]
+    pub fn taken(mut self) -> Self {
+        self.station.shard.connection_opened();
+        self.taken = true;
+        self
+    }
+}
+
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.0.connections.set(self.0.connections.get() - 1);
-        self.0.shard.connection_closed();
-        self.0.closed.notify_waiters();
+        self.station.connections.set(self.station.connections.get() - 1);
+        if self.taken {
+            self.station.shard.connection_closed();
+        }
+        self.station.closed.notify_waiters();
     }
 }
 

@@ -65,7 +65,7 @@ async fn accept(listener: TcpListener, surface: Surface, station: Rc<Station>, m
             biased;
             accepted = listener.accept() => match accepted {
                 Ok((socket, peer)) => {
-                    spawn_local(connection::serve(Rc::clone(&station), socket, peer, surface, seat));
+                    spawn_local(connection::serve(Rc::clone(&station), socket, peer, surface, seat.taken()));
                 }
                 Err(error) => {
                     drop(seat);
@@ -81,7 +81,7 @@ async fn accept(listener: TcpListener, surface: Surface, station: Rc<Station>, m
     while let (Some(seat), Ok((socket, peer))) = (station.seat(surface), backlog.accept()) {
         let socket = socket.set_nonblocking(true).and_then(|()| TcpStream::from_std(socket));
         if let Ok(socket) = socket {
-            spawn_local(connection::serve(Rc::clone(&station), socket, peer, surface, seat));
+            spawn_local(connection::serve(Rc::clone(&station), socket, peer, surface, seat.taken()));
         }
     }
 }
