@@ -61,8 +61,12 @@ pub enum Command {
         #[arg(long, default_value = "128", value_name = "COUNT", value_parser = within(3, MAX_PIECES))]
         max: usize,
     },
-    /// List every metric as a Markdown table
-    PrintMetrics,
+    /// List every metric: name, type, unit, labels, sample lines, meaning
+    PrintMetrics {
+        /// Shape of the list
+        #[arg(long, value_enum, default_value = "markdown")]
+        format: ListFormat,
+    },
     /// List every flag as a Markdown table
     PrintConfig,
     /// Ask a running daemon whether it is ready; exit 0 or 1
@@ -209,6 +213,15 @@ pub enum LogFormat {
     Json,
     /// For people
     Text,
+}
+
+/// `print-metrics --format`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ListFormat {
+    /// A table for people
+    Markdown,
+    /// A list of objects for programs, with the label values that are known before the daemon starts
+    Json,
 }
 
 impl CommandLine {

@@ -186,6 +186,11 @@ fn subcommands_do_what_they_say() {
     assert!(run(&["healthcheck", "--listen", &daemon.address().to_string()]).status.success());
     assert_eq!(run(&["healthcheck", "--listen", "127.0.0.1:1"]).status.code(), Some(1));
     assert!(String::from_utf8_lossy(&run(&["print-metrics"]).stdout).contains("http_requests_total"));
+    let listed = run(&["print-metrics", "--format", "json"]).stdout;
+    assert!(
+        serde_json::from_slice::<serde_json::Value>(&listed)
+            .is_ok_and(|listed| listed[0]["name"] == "http_requests_total")
+    );
     assert!(String::from_utf8_lossy(&run(&["print-config"]).stdout).contains("--listen"));
     assert!(String::from_utf8_lossy(&run(&["--help"]).stdout).contains("TAMIS_LISTEN"));
 }

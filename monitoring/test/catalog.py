@@ -23,9 +23,9 @@ class Catalog:
     def __init__(self, exposition: str):
         self.families = {}
         self.labels = {}
-        for line in subprocess.check_output([DAEMON, "print-metrics"], text=True).splitlines()[2:]:
-            name, kind, _, labels, *_ = (cell.strip() for cell in line.strip("|").split(" | "))
-            name, labels = name.strip("` "), set(re.findall(r"`(\w+)`", labels))
+        listed = json.loads(subprocess.check_output([DAEMON, "print-metrics", "--format", "json"], text=True))
+        for family in listed:
+            name, kind, labels = family["name"], family["type"], set(family["labels"])
             samples = {
                 "counter": [""],
                 "gauge": [""],
@@ -40,7 +40,7 @@ class Catalog:
             for sample in family.samples:
                 self.series.setdefault(sample.name, []).append(sample.labels)
         if not self.families:
-            raise Failure("tamis print-metrics printed no table")
+            raise Failure("tamis print-metrics listed nothing")
         for name in sorted(self.labels.keys() ^ self.series.keys()):
             raise Failure(f"{name} stands in one of print-metrics and the scrape only")
         self.external = {}

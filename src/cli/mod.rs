@@ -12,7 +12,7 @@ use std::io::{BufRead as _, Result, Write as _, stdin, stdout};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use crate::config::{self, Command, Flags};
+use crate::config::{self, Command, Flags, ListFormat};
 use crate::metrics;
 use crate::model::engine::EngineError;
 use crate::model::toxicity::{BERT, EngineChoice, SIMPLE, Toxicity};
@@ -37,7 +37,8 @@ pub fn run(command: &Command, flags: &Flags) -> Result<ExitCode> {
         Command::Pieces { vocabulary, max } => {
             pieces::run(&pieces::read(vocabulary)?, *max, stdin().lock(), stdout().lock())?;
         }
-        Command::PrintMetrics => metrics::write_markdown(&mut stdout().lock())?,
+        Command::PrintMetrics { format: ListFormat::Markdown } => metrics::write_markdown(&mut stdout().lock())?,
+        Command::PrintMetrics { format: ListFormat::Json } => metrics::write_json(&mut stdout().lock())?,
         Command::PrintConfig => print!("{}", config::markdown()),
         Command::Healthcheck => return Ok(healthcheck::run(flags)),
     }

@@ -1,6 +1,8 @@
-//! The catalog as a Markdown table, for people.
+//! The catalog as a Markdown table, for people, and as JSON, for programs.
 
 use std::io::{self, Write};
+
+use serde_json::{Value, json};
 
 use super::catalog::FAMILIES;
 use super::family::{Family, Kind, Scale};
@@ -19,6 +21,47 @@ pub fn write_markdown(out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "| `{name}` | {kind} | {} | {labels} | {lines} | {} |", unit(family), family.help)?;
     }
     Ok(())
+}
+
+/// Writes a list of objects, one a family: `name`, `type`, `unit`, `help`, `labels` (names), `lines` (samples in the text
+/// format, of two workers), for a histogram the `bounds` of its classic buckets but the last, in the unit, and where the
+/// label values are known before the daemon starts `series`, an object of them for each.
+///
+/// # Errors
+/// What `out` reports.
+pub fn write_json(out: &mut impl Write) -> io::Result<()> {
+    let families: Vec<Value> = FAMILIES.iter().map(described).collect();
+    serde_json::to_writer_pretty(&mut *out, &families)?;
+    writeln!(out)
+}
+
+fn described(family: &Family) -> Value {
+    let labels = family.series.names();
+    let mut found = json!({
+        "name": family.name,
+        "type": family.kind.as_str(),
+        "unit": unit(family),
+        "help": family.help,
+        "labels": labels,
+        "lines": family.lines(),
+    });
+    if family.kind == Kind::Histogram {
+        let of_one = match family.scale {
+            Scale::One => 1.0,
+            Scale::Hundredths => 1e2,
+            Scale::Millionths => 1e6,
+            Scale::Nanoseconds => 1e9,
+        };
+        found["bounds"] = family.bounds.iter().map(|&bound| json!(bound as f64 / of_one)).collect();
+    }
+    let series: Vec<_> = (0..family.series.count()).map(|index| family.series.values(index)).collect();
+    if series.iter().all(|values| values[..labels.len()].iter().all(|value| !value.is_empty())) {
+        let named = |values: &[&str; 3]| {
+            labels.iter().zip(values).map(|(&name, &value)| (name.to_owned(), json!(value))).collect()
+        };
+        found["series"] = series.iter().map(named).collect::<Vec<serde_json::Map<String, Value>>>().into();
+    }
+    found
 }
 
 /// The unit that the name or the scale says.
@@ -49,5 +92,19 @@ mod tests {
         for family in &FAMILIES {
             assert!(table.contains(&format!("| `{}` | {} |", family.name, family.kind.as_str())));
         }
+    }
+
+    #[test]
+    fn the_list_for_programs_says_every_series_that_can_be_known() {
+        let mut out = Vec::new();
+        write_json(&mut out).expect("memory takes any text");
+        let listed: Vec<Value> = serde_json::from_slice(&out).expect("JSON");
+        let of = |name: &str| listed.iter().find(|family| family["name"] == name).expect("a family");
+        assert_eq!(listed.len(), FAMILIES.len());
+        assert_eq!(of("model_predictions_total")["series"][0], json!({"predicted_class": "setosa"}));
+        assert_eq!(of("tamis_workers")["series"], json!([{}]));
+        assert!(of("tamis_build_info").get("series").is_none(), "the version is the build's");
+        assert_eq!(of("toxicity_score_distribution")["bounds"][1], 10.0);
+        assert_eq!(of("http_request_duration_seconds")["unit"], "seconds");
     }
 }

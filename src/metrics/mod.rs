@@ -45,7 +45,7 @@ pub use exporter::Exporter;
 pub use facts::{LoadedModel, StaticFacts};
 pub use gzip::Gzip;
 pub use layout::{BufferFull, Dialect, Template};
-pub use listing::write_markdown;
+pub use listing::{write_json, write_markdown};
 pub use negotiate::{Format, Representation};
 pub use openmetrics::OpenMetrics;
 pub use request::InProgress;
