@@ -141,7 +141,7 @@ bench-criterion: ## Criterion benches: ARGS='--save-baseline before'
 	$(CARGO) bench --locked $(addprefix --bench ,$(BENCHES)) -- $(ARGS)
 
 bench-recording: ## CPU per request of this tree beside the same without metrics, in one run; builds both
-	$(CARGO) build --locked --profile bench --features unmetered
+	$(CARGO) bench --locked --no-run --features unmetered --bench floor
 	cp $(TARGET_DIR)/release/tamis $(TARGET_DIR)/release/tamis-unmetered
 	$(CARGO) bench --locked --bench floor -- --against $(TARGET_DIR)/release/tamis-unmetered
 

@@ -28,7 +28,7 @@ enum Beside {
 
 fn main() {
     let bench = std::env::args().any(|word| word == "--bench");
-    let (rounds, seconds) = if bench { (9, 3.0) } else { (1, 0.2) };
+    let (rounds, seconds) = if bench { (7, 2.0) } else { (1, 0.2) };
     let Some(wrk) = measure::wrk() else {
         assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "wrk is not installed: run `make tools`");
         return println!("latency: skipped, wrk is not installed (`make tools`)");

@@ -66,7 +66,12 @@ pub(super) struct Durations {
     pub(super) sum_ns: [Counter; LANES],
     pub(super) coarse: [[Counter; COARSE.buckets()]; LANES - INFERENCE.len()],
     pub(super) fine: [[Counter; FINE.buckets()]; INFERENCE.len()],
+    /// A bit for each [`BLOCK`] of `fine` that has something: durations lie close together, and a scrape passes over the rest.
+    pub(super) fine_blocks: [Counter; INFERENCE.len()],
 }
+
+/// How many fine buckets a bit of [`Durations::fine_blocks`] stands for.
+pub(super) const BLOCK: usize = FINE.buckets().div_ceil(u64::BITS as usize).next_power_of_two();
 
 /// Where a lane's buckets are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +109,7 @@ impl Shard {
                 sum_ns: [const { Counter::new() }; _],
                 coarse: [const { [const { Counter::new() }; _] }; _],
                 fine: [const { [const { Counter::new() }; _] }; _],
+                fine_blocks: [const { Counter::new() }; _],
             },
             scores: [const { Counter::new() }; _],
             score_sum: Counter::new(),
@@ -294,7 +300,11 @@ impl Durations {
         self.sum_ns[lane].add(duration_ns);
         match Buckets::of(lane) {
             Buckets::Coarse(row) => self.coarse[row][COARSE.index(duration_ns)].add(1),
-            Buckets::Fine(row) => self.fine[row][FINE.index(duration_ns)].add(1),
+            Buckets::Fine(row) => {
+                let index = FINE.index(duration_ns);
+                self.fine[row][index].add(1);
+                self.fine_blocks[row].set(self.fine_blocks[row].get() | 1 << (index / BLOCK));
+            }
         }
     }
 }

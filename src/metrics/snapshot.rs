@@ -20,7 +20,7 @@ use super::negotiate::Format;
 use super::process::{ProcessFigures, ThreadClock};
 use super::protobuf::Dynamic;
 use super::series::{ERROR_OVERFLOW, LANES, REQUEST_OVERFLOW, REQUESTS, request_size_index, response_size_index};
-use super::shard::{Buckets, Shard};
+use super::shard::{BLOCK, Buckets, Shard};
 use crate::text::rules::Rule;
 
 /// What is true at a scrape and is in no shard.
@@ -268,8 +268,10 @@ impl Snapshot {
                 self.fold(shards, COARSE, &DURATION_BOUNDS, total, |shard| &shard.durations.coarse[row]);
             }
             Buckets::Fine(row) => {
-                self.fold(shards, FINE, &DURATION_BOUNDS, total, |shard| &shard.durations.fine[row]);
-                self.p99_ns[row] = self.merged_p99_ns();
+                let blocks = |shard: &Shard| shard.durations.fine_blocks[row].get();
+                self.fold_blocks(shards, FINE, &DURATION_BOUNDS, total, |shard| &shard.durations.fine[row], blocks);
+                let union = shards.iter().fold(0, |union, shard| union | blocks(shard));
+                self.p99_ns[row] = self.merged_p99_ns(union);
                 std::mem::swap(&mut self.merged, &mut self.inference[row]);
             }
         }
@@ -285,11 +287,30 @@ impl Snapshot {
         total: u64,
         row: impl Fn(&'a Shard) -> &'a [Counter],
     ) {
+        self.fold_blocks(shards, geometry, bounds, total, row, |_| u64::MAX);
+    }
+
+    /// The same of no more than those blocks of [`BLOCK`] buckets of each shard whose bits `blocks` sets.
+    fn fold_blocks<'a>(
+        &mut self,
+        shards: &'a [Arc<Shard>],
+        geometry: Geometry,
+        bounds: &[u64],
+        total: u64,
+        row: impl Fn(&'a Shard) -> &'a [Counter],
+        blocks: impl Fn(&'a Shard) -> u64,
+    ) {
         let buckets = geometry.buckets();
         self.merged[..buckets].fill(0);
         for shard in shards {
-            for (merged, cell) in self.merged.iter_mut().zip(row(shard)) {
-                *merged = merged.wrapping_add(cell.get());
+            let cells = self.merged.chunks_mut(BLOCK).zip(row(shard).chunks(BLOCK));
+            for (block, (merged, cells)) in cells.enumerate() {
+                if blocks(shard) >> block & 1 == 0 {
+                    continue;
+                }
+                for (merged, cell) in merged.iter_mut().zip(cells) {
+                    *merged = merged.wrapping_add(cell.get());
+                }
             }
         }
         let (mut start, mut count) = (0, 0);
@@ -308,12 +329,13 @@ impl Snapshot {
         }
     }
 
-    /// The 99th percentile of what was folded last, from the fine geometry: each bucket counts as its upper edge.
-    fn merged_p99_ns(&mut self) -> u64 {
+    /// The 99th percentile of what was folded last, from the fine geometry: each bucket counts as its upper edge. `blocks`
+    /// has a bit for each [`BLOCK`] that is not empty.
+    fn merged_p99_ns(&mut self, blocks: u64) -> u64 {
         self.quantiles.reset();
-        for (index, &count) in self.merged.iter().enumerate() {
-            if count != 0 {
-                self.quantiles.saturating_record_n(FINE.upper(index), count);
+        for (block, counts) in self.merged.chunks(BLOCK).enumerate().filter(|(block, _)| blocks >> block & 1 != 0) {
+            for (index, &count) in counts.iter().enumerate().filter(|(_, count)| **count != 0) {
+                self.quantiles.saturating_record_n(FINE.upper(block * BLOCK + index), count);
             }
         }
         if self.quantiles.is_empty() { 0 } else { self.quantiles.value_at_quantile(0.99) }
