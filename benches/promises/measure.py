@@ -61,7 +61,7 @@ def run(name: str) -> None:
 
 def table(outputs: dict[str, str]) -> str:
     """The promises as Markdown, and below them when and on what they were measured."""
-    lines = ["| promise | target | measured | | by |", "|---|---|---|---|---|"]
+    lines = ["| promise | target | measured | | held by |", "|---|---|---|---|---|"]
     for row in ROWS:
         measured = row.measure(outputs)
         if measured is None:
