@@ -132,8 +132,7 @@ fn waiting_for_a_model_on_another_thread_allocates_nothing() {
         let dates = (after.0 - before.0) - REQUESTS as f64 * budget.0;
         let others = (after.1 - before.1) - REQUESTS as f64 * budget.1 - dates * DATE;
         assert_eq!(others, 0.0, "{name}: bytes beyond hyper's and those of {dates} dates");
-        // The clock that hyper reads is the wall's: a second may begin at either end.
-        assert!((0.0..=start.elapsed().as_secs_f64() + 2.0).contains(&dates), "{name}: {dates} more than hyper's");
+        assert!((0.0..=start.elapsed().as_secs_f64() + 1.0).contains(&dates), "{name}: {dates} more than hyper's");
     }
     gate.open();
 }

@@ -59,6 +59,15 @@ suite_apt() {
     apt-get "${apt_options[@]}" update
 }
 
+# extract DIRECTORY ARCHIVES: puts the content of the packages below ARCHIVES into DIRECTORY, and removes ARCHIVES.
+extract() {
+    mkdir -p "$1"
+    for package in "$2"/*.deb; do
+        dpkg-deb -x "$package" "$1"
+    done
+    rm -rf "$2"
+}
+
 # unpack DIRECTORY PACKAGE...: downloads with the apt chosen last and unpacks below DIRECTORY.
 unpack() {
     local directory=$1 download
@@ -68,11 +77,7 @@ unpack() {
         rm -rf "$download"
         return 1
     fi
-    mkdir -p "$directory"
-    for package in "$download"/*.deb; do
-        dpkg-deb -x "$package" "$directory"
-    done
-    rm -rf "$download"
+    extract "$directory" "$download"
 }
 
 # unpack_whole DIRECTORY PACKAGE...: the same with every package that these depend on and this machine lacks. The
@@ -87,11 +92,7 @@ unpack_whole() {
         rm -rf "$archives"
         return 1
     fi
-    mkdir -p "$directory"
-    for package in "$archives"/*.deb; do
-        dpkg-deb -x "$package" "$directory"
-    done
-    rm -rf "$archives"
+    extract "$directory" "$archives"
 }
 
 install_prometheus() {

@@ -28,7 +28,7 @@ def cargo(crate: Path, target: Path) -> None:
     if not shutil.which("cargo"):
         raise Failure("cargo is not installed: axum and actix need Rust, as the daemon does")
     say("building axum and actix")
-    options = ["--release", "--locked", "--manifest-path", crate / "Cargo.toml", "--target-dir", target]
+    options = ["--release", "--manifest-path", crate / "Cargo.toml", "--target-dir", target]
     run(["cargo", "build", *options])
 
 

@@ -17,6 +17,7 @@ pub mod clients;
 pub mod counter;
 pub mod decimal;
 pub mod drift;
+mod durations;
 pub mod escape;
 pub mod exemplar;
 mod exporter;

@@ -10,9 +10,10 @@ use std::sync::OnceLock;
 use super::clients::Clients;
 use super::counter::Counter;
 use super::drift::Window;
+use super::durations::Durations;
 use super::exemplar::{self, Exemplar, SLOTS, Slot};
-use super::family::{INFERENCE, Id};
-use super::histogram::{COARSE, FINE};
+use super::family::Id;
+use super::histogram::COARSE;
 use super::labels::{AskedModel, Handler, IRIS_CLASSES, Method, Shed, Stage, Status, ToxicityModel};
 use super::process::ThreadClock;
 use super::series::{
@@ -60,26 +61,6 @@ pub struct Shard {
     pub(super) exemplars: [Slot; SLOTS],
 }
 
-/// Durations by lane: the routes that run a model in the fine geometry, the others in the coarse one.
-#[derive(Debug)]
-pub(super) struct Durations {
-    pub(super) sum_ns: [Counter; LANES],
-    pub(super) coarse: [[Counter; COARSE.buckets()]; LANES - INFERENCE.len()],
-    pub(super) fine: [[Counter; FINE.buckets()]; INFERENCE.len()],
-    /// A bit for each [`BLOCK`] of `fine` that has something: durations lie close together, and a scrape passes over the rest.
-    pub(super) fine_blocks: [Counter; INFERENCE.len()],
-}
-
-/// How many fine buckets a bit of [`Durations::fine_blocks`] stands for.
-pub(super) const BLOCK: usize = FINE.buckets().div_ceil(u64::BITS as usize).next_power_of_two();
-
-/// Where a lane's buckets are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Buckets {
-    Coarse(usize),
-    Fine(usize),
-}
-
 /// One answer, as the HTTP families count it.
 #[derive(Clone, Copy, Debug)]
 pub struct Answer {
@@ -97,7 +78,6 @@ pub struct Answer {
 
 impl Shard {
     /// A shard in which nothing has happened. The one allocation of its life.
-    #[expect(clippy::large_stack_arrays, reason = "62 KiB on the stack of a thread that starts, held by a test")]
     pub fn new() -> Box<Self> {
         Box::new(Self {
             requests: [const { Counter::new() }; _],
@@ -105,12 +85,7 @@ impl Shard {
             in_progress: [const { Counter::new() }; _],
             request_bytes: [const { Counter::new() }; _],
             response_bytes: [const { Counter::new() }; _],
-            durations: Durations {
-                sum_ns: [const { Counter::new() }; _],
-                coarse: [const { [const { Counter::new() }; _] }; _],
-                fine: [const { [const { Counter::new() }; _] }; _],
-                fine_blocks: [const { Counter::new() }; _],
-            },
+            durations: Durations::new(),
             scores: [const { Counter::new() }; _],
             score_sum: Counter::new(),
             processing: [const { [const { Counter::new() }; _] }; _],
@@ -294,33 +269,6 @@ impl Shard {
     }
 }
 
-impl Durations {
-    #[inline]
-    fn record(&self, lane: usize, duration_ns: u64) {
-        self.sum_ns[lane].add(duration_ns);
-        match Buckets::of(lane) {
-            Buckets::Coarse(row) => self.coarse[row][COARSE.index(duration_ns)].add(1),
-            Buckets::Fine(row) => {
-                let index = FINE.index(duration_ns);
-                self.fine[row][index].add(1);
-                self.fine_blocks[row].set(self.fine_blocks[row].get() | 1 << (index / BLOCK));
-            }
-        }
-    }
-}
-
-impl Buckets {
-    #[inline]
-    pub(super) const fn of(lane: usize) -> Self {
-        const FIRST: usize = super::series::lane(INFERENCE[0], Method::Post);
-        match lane {
-            FIRST.. if lane < FIRST + INFERENCE.len() => Self::Fine(lane - FIRST),
-            FIRST.. => Self::Coarse(lane - INFERENCE.len()),
-            _ => Self::Coarse(lane),
-        }
-    }
-}
-
 const SCORE_BUCKET: [u8; 101] = bucket_of(&SCORE_BOUNDS);
 const CONFIDENCE_BUCKET: [u8; 101] = bucket_of(&CONFIDENCE_BOUNDS);
 
@@ -339,16 +287,12 @@ const fn bucket_of(bounds: &[u64]) -> [u8; 101] {
     table
 }
 
-const _: () = {
-    assert!(size_of::<Shard>() <= 64 * 1024, "a worker's cells fit 64 KiB");
-    let [first, second] = [lane(INFERENCE[0], Method::Post), lane(INFERENCE[1], Method::Post)];
-    assert!(second == first + 1, "the fine lanes are neighbours");
-};
+const _: () = assert!(size_of::<Shard>() <= 64 * 1024, "a worker's cells fit 64 KiB");
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::series::LANE_HANDLERS;
+    use crate::metrics::histogram::FINE;
     use std::sync::atomic::{AtomicBool, Ordering};
 
     #[test]
@@ -356,15 +300,6 @@ mod tests {
         let thread = std::thread::Builder::new().stack_size(256 * 1024);
         let requests = thread.spawn(|| Shard::new().requests[0].get()).expect("a thread").join();
         assert_eq!(requests.expect("no overflow"), 0);
-    }
-
-    #[test]
-    fn every_lane_has_buckets_of_its_own() {
-        let places: Vec<_> = (0..LANES).map(Buckets::of).collect();
-        for (lane, place) in places.iter().enumerate() {
-            assert!(!places[..lane].contains(place));
-            assert_eq!(INFERENCE.contains(&LANE_HANDLERS[lane]), matches!(place, Buckets::Fine(_)));
-        }
     }
 
     #[test]

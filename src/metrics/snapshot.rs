@@ -11,6 +11,7 @@ use super::catalog::{
 use super::clients;
 use super::counter::Counter;
 use super::drift;
+use super::durations::{BLOCK, Buckets};
 use super::exemplar::Exemplars;
 use super::family::{Family, INFERENCE, Id};
 use super::histogram::{COARSE, FINE, Geometry};
@@ -20,7 +21,7 @@ use super::negotiate::Format;
 use super::process::{ProcessFigures, ThreadClock};
 use super::protobuf::Dynamic;
 use super::series::{ERROR_OVERFLOW, LANES, REQUEST_OVERFLOW, REQUESTS, request_size_index, response_size_index};
-use super::shard::{BLOCK, Buckets, Shard};
+use super::shard::Shard;
 use crate::text::rules::Rule;
 
 /// What is true at a scrape and is in no shard.
@@ -146,7 +147,7 @@ impl Snapshot {
             Id::ToxicityProcessing => {
                 for model in 0..ToxicityModel::TIMED {
                     let total = sum(shards, |shard| &shard.processing_ns[model]);
-                    self.fold(shards, COARSE, &PROCESSING_BOUNDS, total, |shard| &shard.processing[model]);
+                    self.fold(shards, COARSE, &PROCESSING_BOUNDS, total, |shard| (&shard.processing[model], ALL));
                 }
             }
             Id::ToxicityActiveUsers => {
@@ -180,7 +181,7 @@ impl Snapshot {
             Id::StageDuration => {
                 for stage in 0..Stage::ALL.len() {
                     let total = sum(shards, |shard| &shard.stages_ns[stage]);
-                    self.fold(shards, COARSE, &STAGE_BOUNDS, total, |shard| &shard.stages[stage]);
+                    self.fold(shards, COARSE, &STAGE_BOUNDS, total, |shard| (&shard.stages[stage], ALL));
                 }
             }
             Id::ScoreDrift => {
@@ -265,49 +266,37 @@ impl Snapshot {
         let total = sum(shards, |shard| &shard.durations.sum_ns[lane]);
         match Buckets::of(lane) {
             Buckets::Coarse(row) => {
-                self.fold(shards, COARSE, &DURATION_BOUNDS, total, |shard| &shard.durations.coarse[row]);
+                self.fold(shards, COARSE, &DURATION_BOUNDS, total, |shard| (&shard.durations.coarse[row], ALL));
             }
             Buckets::Fine(row) => {
-                let blocks = |shard: &Shard| shard.durations.fine_blocks[row].get();
-                self.fold_blocks(shards, FINE, &DURATION_BOUNDS, total, |shard| &shard.durations.fine[row], blocks);
-                let union = shards.iter().fold(0, |union, shard| union | blocks(shard));
-                self.p99_ns[row] = self.merged_p99_ns(union);
+                let occupied = self.fold(shards, FINE, &DURATION_BOUNDS, total, |shard| {
+                    (&shard.durations.fine[row], shard.durations.fine_blocks[row].get())
+                });
+                self.p99_ns[row] = self.merged_p99_ns(occupied);
                 std::mem::swap(&mut self.merged, &mut self.inference[row]);
             }
         }
     }
 
     /// A histogram whose buckets are those of `geometry`: cumulative counts up to each bound and in all, sum, count.
-    /// Leaves the merged buckets in `self.merged`, and among the natives where the format has them.
+    /// `row` gives a shard's buckets and a bit for each [`BLOCK`] of them that may not be empty. Leaves the merged buckets in
+    /// `self.merged`, and among the natives where the format has them; answers the blocks that may not be empty.
     fn fold<'a>(
         &mut self,
         shards: &'a [Arc<Shard>],
         geometry: Geometry,
         bounds: &[u64],
         total: u64,
-        row: impl Fn(&'a Shard) -> &'a [Counter],
-    ) {
-        self.fold_blocks(shards, geometry, bounds, total, row, |_| u64::MAX);
-    }
-
-    /// The same of no more than those blocks of [`BLOCK`] buckets of each shard whose bits `blocks` sets.
-    fn fold_blocks<'a>(
-        &mut self,
-        shards: &'a [Arc<Shard>],
-        geometry: Geometry,
-        bounds: &[u64],
-        total: u64,
-        row: impl Fn(&'a Shard) -> &'a [Counter],
-        blocks: impl Fn(&'a Shard) -> u64,
-    ) {
+        row: impl Fn(&'a Shard) -> (&'a [Counter], u64),
+    ) -> u64 {
         let buckets = geometry.buckets();
         self.merged[..buckets].fill(0);
+        let mut occupied = 0;
         for shard in shards {
-            let cells = self.merged.chunks_mut(BLOCK).zip(row(shard).chunks(BLOCK));
-            for (block, (merged, cells)) in cells.enumerate() {
-                if blocks(shard) >> block & 1 == 0 {
-                    continue;
-                }
+            let (cells, blocks) = row(shard);
+            occupied |= blocks;
+            let places = self.merged.chunks_mut(BLOCK).zip(cells.chunks(BLOCK)).enumerate();
+            for (_, (merged, cells)) in places.filter(|(block, _)| blocks >> block & 1 != 0) {
                 for (merged, cell) in merged.iter_mut().zip(cells) {
                     *merged = merged.wrapping_add(cell.get());
                 }
@@ -327,6 +316,7 @@ impl Snapshot {
         if self.format == Format::Protobuf {
             self.natives.push(geometry, &self.merged[..buckets]);
         }
+        occupied
     }
 
     /// The 99th percentile of what was folded last, from the fine geometry: each bucket counts as its upper edge. `blocks`
@@ -363,6 +353,9 @@ impl Snapshot {
 fn sum<'a>(shards: &'a [Arc<Shard>], cell: impl Fn(&'a Shard) -> &'a Counter) -> u64 {
     shards.iter().map(|shard| cell(shard).get()).fold(0, u64::wrapping_add)
 }
+
+/// Every block of a row.
+const ALL: u64 = u64::MAX;
 
 #[cfg(test)]
 mod tests;

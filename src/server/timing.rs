@@ -42,7 +42,8 @@ pub fn header(stages: &Stages, total_ns: u64, buffer: &mut BytesMut) -> Option<H
         writer.raw(if name == "total" { b"" } else { b", " });
     }
     let length = writer.finish()?;
-    buffer.reserve(length);
+    // For the longest, so that one longer than those before it finds room too.
+    buffer.reserve(MAX_LEN);
     buffer.extend_from_slice(&text[..length]);
     HeaderValue::from_maybe_shared(buffer.split().freeze()).ok()
 }
@@ -91,6 +92,18 @@ mod tests {
         let value = header(&stages, 1_500_030_400, &mut buffer).expect("a value");
         assert_eq!(value, "read;dur=0.0121, infer;dur=0.000126, queue;dur=1500.0, total;dur=1500.0304");
         assert_eq!(header(&Stages::UNWATCHED, 0, &mut buffer).expect("a value"), "total;dur=0.0");
+    }
+
+    #[test]
+    fn a_header_longer_than_those_before_it_finds_room() {
+        let mut stages = Stages::watched(Instant::now());
+        let mut buffer = BytesMut::new();
+        let place = header(&stages, 1, &mut buffer).expect("a value").as_bytes().as_ptr();
+        for stage in Stage::ALL {
+            stages.add(stage, u64::MAX);
+            let longer = header(&stages, u64::MAX, &mut buffer).expect("a value");
+            assert_eq!(longer.as_bytes().as_ptr(), place, "{longer:?}");
+        }
     }
 
     #[test]

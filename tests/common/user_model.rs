@@ -1,7 +1,7 @@
 //! A user's model as its files: good to begin with, then spoilt by a test in one place.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tamis::model::files::Files;
 use tamis::model::toxicity::{EngineChoice, LoadError, Toxicity};
@@ -135,4 +135,12 @@ pub fn expected(pieces: &[&str]) -> [f64; 2] {
     let [calm, angry] = [0, 1].map(|label| rows.iter().map(|row| row[label]).sum::<f64>() / rows.len() as f64);
     let angry = 1.0 / (1.0 + (calm - angry).exp());
     [1.0 - angry, angry]
+}
+
+/// A directory of the test called `name`, empty.
+pub fn empty_directory(name: &str) -> PathBuf {
+    let directory = std::env::temp_dir().join(format!("tamis-user-models-{}-{name}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&directory);
+    std::fs::create_dir_all(&directory).expect("a directory");
+    directory
 }
