@@ -11,6 +11,8 @@
 //! Each id is kept once: whether an n-gram occurs says more about toxicity than how often it does, and a text that
 //! repeats one harmless word cannot drown the rest.
 
+use super::swar::{HIGH, is_letter, is_space, load};
+
 /// The number of bits of an id.
 pub const HASH_BITS: u32 = 18;
 
@@ -97,9 +99,8 @@ impl Sink for Ids<'_> {
 #[inline(always)]
 fn is_new(seen: &mut [u64; SEEN_WORDS], id: u32) -> bool {
     let word = &mut seen[id as usize >> 6 & (SEEN_WORDS - 1)];
-    let bit = 1_u64 << (id & 63);
-    let new = *word & bit == 0;
-    *word |= bit;
+    let new = *word >> (id & 63) & 1 == 0;
+    *word |= 1 << (id & 63);
     new
 }
 
@@ -126,14 +127,83 @@ pub fn occurrences(normalized: &[u8], visit: impl FnMut(u32, usize, usize)) {
 
 #[inline(always)]
 fn cut(normalized: &[u8], sink: &mut impl Sink) {
-    let mut previous_word = (0, 0);
+    let mut previous = (0, 0);
     let mut start = 0;
-    while let Some(length) = word_length(normalized, start + 1) {
-        let end = start + 1 + length;
-        characters(normalized, start, end, sink);
-        previous_word = words(normalized, start + 1, end, previous_word, sink);
+    while start + 1 < normalized.len() {
+        let bytes = load(normalized, start + 1);
+        let spaces = is_space(bytes);
+        let end;
+        if spaces != 0 {
+            // A word that a register holds, as most are.
+            let bits = spaces.trailing_zeros() & !7;
+            end = start + 1 + bits as usize / 8;
+            short_characters(bytes, start, end, sink);
+            previous = short_words(normalized, bytes, bits, start + 1, previous, sink);
+        } else {
+            let Some(length) = word_length(normalized, start + 1) else { return };
+            end = start + 1 + length;
+            characters(normalized, start, end, sink);
+            previous = words(normalized, start + 1, end, previous, sink);
+        }
         start = end;
     }
+}
+
+/// The character n-grams of a word of up to seven bytes with the spaces at its edges, `first` and `last`. `bytes` are
+/// those after the first space.
+#[inline(always)]
+fn short_characters(bytes: u64, first: usize, last: usize, sink: &mut impl Sink) {
+    let (mut window, mut rest) = (bytes << 8 | u64::from(b' '), bytes);
+    let mut at = first;
+    while at + 3 < last {
+        sink.put_characters(window, at);
+        (window, rest, at) = (rest, rest >> 8, at + 1);
+    }
+    if at + 2 < last {
+        sink.put(window & THREE, at, at + 3);
+        sink.put(window & FOUR, at, at + 4);
+        (window, at) = (rest, at + 1);
+    }
+    if at + 1 < last {
+        sink.put(window & THREE, at, at + 3);
+    }
+}
+
+/// What [`words`] does, of the first `bits` of `bytes`, which stand at `start`: a word and signs around it, most often.
+#[inline(always)]
+fn short_words(
+    text: &[u8],
+    bytes: u64,
+    bits: u32,
+    start: usize,
+    previous: (u64, usize),
+    sink: &mut impl Sink,
+) -> (u64, usize) {
+    let letters = is_letter(bytes) & ((1 << bits) - 1);
+    let run = (!letters & HIGH).trailing_zeros() & !7;
+    if letters >> run != 0 {
+        return words(text, start, start + bits as usize / 8, previous, sink);
+    }
+    if run == 0 {
+        return previous;
+    }
+    word(fold(WORD_SEED, bytes & ((1 << run) - 1)), start, start + run as usize / 8, previous, sink)
+}
+
+/// A word of this `number`, alone and with the one before it.
+#[inline(always)]
+fn word(number: u64, start: usize, end: usize, previous: (u64, usize), sink: &mut impl Sink) -> (u64, usize) {
+    sink.put(number, start, end);
+    if previous.0 != 0 {
+        sink.put(previous.0.rotate_left(25).wrapping_mul(MULTIPLIER) ^ number, previous.1, end);
+    }
+    (number, start)
+}
+
+#[inline(always)]
+fn fold(number: u64, bytes: u64) -> u64 {
+    let number = (number ^ bytes).wrapping_mul(MULTIPLIER);
+    number ^ number >> 29
 }
 
 fn id_of(number: u64) -> u32 {
@@ -149,9 +219,7 @@ fn word_length(text: &[u8], start: usize) -> Option<usize> {
         if length == 0 && bytes == 0 {
             return None;
         }
-        // A zero byte of `gaps` is a space; the lowest is found exactly (Warren, Hacker's Delight, section 6-1).
-        let gaps = bytes ^ (ONES * u64::from(b' '));
-        let found = gaps.wrapping_sub(ONES) & !gaps & (ONES << 7);
+        let found = is_space(bytes);
         if found != 0 {
             return Some(length + (found.trailing_zeros() / 8) as usize);
         }
@@ -197,12 +265,7 @@ fn words(text: &[u8], start: usize, end: usize, mut previous: (u64, usize), sink
             stop += 1;
         }
         if stop > at {
-            let word = number(text, at, stop);
-            sink.put(word, at, stop);
-            if previous.0 != 0 {
-                sink.put(previous.0.rotate_left(25).wrapping_mul(MULTIPLIER) ^ word, previous.1, stop);
-            }
-            previous = (word, at);
+            previous = word(number(text, at, stop), at, stop, previous, sink);
         }
         at = stop + 1;
     }
@@ -216,24 +279,9 @@ fn number(text: &[u8], start: usize, stop: usize) -> u64 {
     for at in (start..stop).step_by(8) {
         let bytes = load(text, at);
         let unused = 8_usize.saturating_sub(stop - at) as u32 * 8;
-        number = (number ^ (bytes & (u64::MAX >> unused))).wrapping_mul(MULTIPLIER);
-        number ^= number >> 29;
+        number = fold(number, bytes & (u64::MAX >> unused));
     }
     number
-}
-
-/// The eight bytes at `at` as a little-endian number; bytes past the end are zero.
-#[inline(always)]
-fn load(text: &[u8], at: usize) -> u64 {
-    match text.get(at..).and_then(<[u8]>::first_chunk) {
-        Some(bytes) => u64::from_le_bytes(*bytes),
-        None => load_end(text, at),
-    }
-}
-
-#[cold]
-fn load_end(text: &[u8], at: usize) -> u64 {
-    text.get(at..).unwrap_or_default().iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte))
 }
 
 /// 2^64 divided by the golden ratio, made odd.
@@ -243,7 +291,6 @@ const WORD_SEED: u64 = 0x5DEE_CE66_D1A4_F87D;
 const THREE: u64 = 0xFF_FFFF;
 const FOUR: u64 = 0xFFFF_FFFF;
 const FIVE: u64 = 0xFF_FFFF_FFFF;
-const ONES: u64 = 0x0101_0101_0101_0101;
 const SEEN_WORDS: usize = 1 << (HASH_BITS - 6);
 
 /// Which bytes make words: ASCII letters and digits, and all of UTF-8 outside ASCII.
@@ -258,116 +305,4 @@ const IN_WORD: [bool; 256] = {
 };
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::HashSet;
-
-    fn ids(normalized: &str) -> Vec<u32> {
-        let mut ids = vec![0; normalized.len() * MAX_FEATURES_PER_BYTE];
-        let count = extract(normalized.as_bytes(), &mut ids, &mut Seen::new());
-        ids.truncate(count);
-        ids
-    }
-
-    fn id(number: u64) -> u32 {
-        (number.wrapping_mul(MULTIPLIER) >> (64 - HASH_BITS)) as u32
-    }
-
-    /// What the module's documentation says, written the slow way.
-    fn reference(normalized: &str) -> Vec<u32> {
-        let value = |gram: &[u8]| gram.iter().rev().fold(0_u64, |number, &byte| number * 256 + u64::from(byte));
-        let (mut all, mut previous) = (Vec::new(), 0_u64);
-        for word in normalized.split(' ').filter(|word| !word.is_empty()) {
-            let padded = format!(" {word} ");
-            let bytes = padded.as_bytes();
-            for at in 0..bytes.len() {
-                for n in 3..=5 {
-                    all.extend(bytes.get(at..at + n).map(|gram| id(value(gram))));
-                }
-            }
-            for run in word.split(|c: char| c.is_ascii() && !c.is_ascii_alphanumeric()).filter(|run| !run.is_empty()) {
-                let mut number = WORD_SEED;
-                for chunk in run.as_bytes().chunks(8) {
-                    number = (number ^ value(chunk)).wrapping_mul(MULTIPLIER);
-                    number ^= number >> 29;
-                }
-                all.push(id(number));
-                if previous != 0 {
-                    all.push(id(previous.rotate_left(25).wrapping_mul(MULTIPLIER) ^ number));
-                }
-                previous = number;
-            }
-        }
-        let mut kept = HashSet::new();
-        all.retain(|&id| kept.insert(id));
-        all
-    }
-
-    #[test]
-    fn ids_are_those_of_the_documented_definition() {
-        for text in [
-            "",
-            " a ",
-            " ab ",
-            " abc ",
-            " abcdefg ",
-            " abcdefgh ",
-            " you, and i! ",
-            " don't f*** . it's a-b ",
-            " déjà-vu encyclopaedia x ",
-        ] {
-            assert_eq!(ids(text), reference(text), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn occurrences_are_every_n_gram_in_its_place() {
-        let text = b" abab, ab ";
-        let mut found = Vec::new();
-        occurrences(text, |id, start, end| found.push((id, start, end)));
-        let mut distinct: Vec<u32> = Vec::new();
-        for &(id, ..) in &found {
-            if !distinct.contains(&id) {
-                distinct.push(id);
-            }
-        }
-        assert_eq!(distinct, ids(" abab, ab "));
-        for &(id, start, end) in &found {
-            let gram = text[start..end].iter().rev().fold(0_u64, |number, &byte| number << 8 | u64::from(byte));
-            let word = super::number(text, start, end);
-            assert!(id == super::id_of(gram) || id == super::id_of(word) || (start, end) == (1, 9), "{start}..{end}");
-        }
-        assert_eq!(found.iter().filter(|&&(_, start, end)| (start, end) == (1, 5)).count(), 2, "a 4-gram and a word");
-        assert_eq!(found.iter().filter(|&&(_, start, end)| (start, end) == (1, 9)).count(), 1, "the pair of words");
-    }
-
-    #[test]
-    fn a_full_slice_ends_the_list() {
-        let text = b" some words of a text ";
-        let whole = ids(" some words of a text ");
-        for room in 0..whole.len() {
-            let mut few = vec![0; room];
-            let mut seen = Seen::new();
-            assert_eq!(extract(text, &mut few, &mut seen), room);
-            assert_eq!(few, whole[..room]);
-            assert!(seen.0.iter().all(|&word| word == 0), "the set is left empty");
-        }
-    }
-
-    #[test]
-    fn the_hash_collides_no_more_than_chance() {
-        // Every three-letter word gives 17,576 distinct trigrams and as many words.
-        let mut trigrams = HashSet::new();
-        let mut words = HashSet::new();
-        for number in 0..26_u64.pow(3) {
-            let letters = [number / 676, number / 26 % 26, number % 26].map(|letter| b'a' + letter as u8);
-            trigrams.insert(id(u64::from_le_bytes([letters[0], letters[1], letters[2], 0, 0, 0, 0, 0])));
-            let text = [b' ', letters[0], letters[1], letters[2], b' '];
-            words.insert(id(super::number(&text, 1, 4)));
-        }
-        // Expected for a random function: 2^18 * (1 - exp(-17576 / 2^18)) = 17,000 distinct ids.
-        for distinct in [trigrams.len(), words.len()] {
-            assert!(distinct > 16_800, "{distinct} distinct ids");
-        }
-    }
-}
+mod tests;

@@ -13,6 +13,7 @@ pub mod fold;
 pub mod normalize;
 mod punctuation;
 pub mod rules;
+mod swar;
 pub mod trace;
 pub mod vocabulary;
 pub mod word;
