@@ -44,6 +44,20 @@ fn echo(ids: &mut [u32], _: bool) -> Result<[f32; MAX_LABELS], &'static str> {
     Ok([ids[0] as f32; MAX_LABELS])
 }
 
+#[test]
+fn its_threads_give_way_to_the_others() {
+    let own = getpriority_process(None).expect("a priority");
+    let (told, nice) = sync_channel(1);
+    let run = move |ids: &mut [u32], explain: bool| {
+        told.send(getpriority_process(None)).map_err(|_| "the test is over")?;
+        echo(ids, explain)
+    };
+    let executor = Executor::start("nice", size(1, 1, PATIENCE), run).expect("started");
+    assert!(wait(executor.submit(&[1], false).expect("room")).is_ok());
+    assert_eq!(nice.recv().expect("told"), Ok((own + NICER).min(19)));
+    assert_eq!(getpriority_process(None), Ok(own), "the thread that asks keeps its own");
+}
+
 /// A model that runs only when it is let: it tells which id it began, then waits for a word.
 fn gated() -> (Box<Run>, Receiver<u32>, SyncSender<()>) {
     let (begun, told) = sync_channel(64);
