@@ -1,21 +1,28 @@
-//! What disturbs those who are answered at once: the 99th percentile of `/predict` and of `simple` while Prometheus scrapes
-//! every 100 ms, and while `bert` has more to do than it can, against the same daemon left alone.
+//! What disturbs those who are answered at once: the time that `/predict` and `simple` take while Prometheus scrapes every
+//! 100 ms, and while `bert` has more to do than it can, against the same daemon left alone.
 //!
-//! `cargo bench --bench latency` prints a table; `cargo test --benches` runs one short round. The rounds of each kind come in
-//! turn; the table shows the median round by ratio. The daemon has one core and `wrk` another, so `bert` has no core of
-//! its own.
+//! `cargo bench --bench latency` prints a table; `cargo test --benches` runs a moment of each. A client asks at a constant
+//! rate, the daemon has one core and the client another, so `bert` has no core of its own. Slices of half a second alone and
+//! beside come in turn, and percentiles are of all slices of a kind together: whatever the machine does besides falls on both.
 #![expect(clippy::print_stdout, reason = "the table is what it is for")]
 #![allow(dead_code, reason = "the floor uses the rest of what is shared")]
 
+#[path = "latency/client.rs"]
+mod client;
 #[path = "floor/measure.rs"]
 mod measure;
+#[path = "latency/statistics.rs"]
+mod statistics;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use measure::{Load, Server, measure};
+use client::Client;
+use measure::Server;
+use statistics::{Pair, compare};
 
 /// What goes on beside the load that is measured.
 #[derive(Clone, Copy)]
@@ -26,30 +33,46 @@ enum Beside {
     Bert,
 }
 
+/// Requests per second: an eighth of what one core of a slow host answers.
+const RATE: u32 = 10_000;
+const CONNECTIONS: usize = 16;
+
 fn main() {
     let bench = std::env::args().any(|word| word == "--bench");
-    let (rounds, seconds) = if bench { (7, 2.0) } else { (1, 0.2) };
-    let Some(wrk) = measure::wrk() else {
-        assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "wrk is not installed: run `make tools`");
-        return println!("latency: skipped, wrk is not installed (`make tools`)");
-    };
+    let (slices, length) = if bench { (60, Duration::from_millis(500)) } else { (1, Duration::from_millis(50)) };
+    take_the_second_core();
     let server = Server::daemon(env!("CARGO_BIN_EXE_tamis"), 1, &["--bert-threads", "1"]);
     wait_for_bert(&server);
-    println!("| request | beside it | p99 alone, us | p99, us | ratio |\n|---|---|---|---|---|");
+    println!(
+        "| request | beside it | | alone, us | beside, us | ratio | nine in ten ratios |\n|---|---|---|---|---|---|---|"
+    );
     for (name, path, body) in [("POST /predict", "/predict", FEATURES), ("POST /analyze, simple", "/analyze", TEXT)] {
-        let load = Load { name, path, body: Some(body.to_owned()), depth: 1, workers: 1 };
+        let mut client = Client::connect(server.port, CONNECTIONS, &post(path, body), RATE);
+        client.ask(length);
         #[cfg(feature = "bert")]
         let disturbances = [(Beside::Scrapes, "a scrape every 100 ms"), (Beside::Bert, "`bert`, saturated")];
         #[cfg(not(feature = "bert"))]
         let disturbances = [(Beside::Scrapes, "a scrape every 100 ms")];
         for (beside, what) in disturbances {
-            let p99 = |beside: Beside| during(beside, &server, || measure(&wrk, &server, &load, seconds).p99);
-            let mut samples: Vec<[f64; 2]> = (0..rounds).map(|_| [Beside::Nothing, beside].map(p99)).collect();
-            samples.sort_by(|a, b| (a[1] / a[0]).total_cmp(&(b[1] / b[0])));
-            let [alone, disturbed] = samples[samples.len() / 2];
-            println!("| {name} | {what} | {alone:.0} | {disturbed:.0} | {:.2} |", disturbed / alone);
+            let mut slice = |beside: Beside| during(beside, &server, || client.ask(length));
+            let pairs: Vec<Pair> = (0..slices).map(|_| [Beside::Nothing, beside].map(&mut slice)).collect();
+            for percentile in [50.0, 90.0, 99.0] {
+                let found = compare(&pairs, percentile);
+                let [low, high] = found.interval;
+                println!(
+                    "| {name} | {what} | p{percentile} | {:.0} | {:.0} | {:.2} | {low:.2} to {high:.2} |",
+                    found.alone, found.beside, found.ratio
+                );
+            }
         }
     }
+}
+
+/// This process, and the threads that it starts, leave the first core to the daemon.
+fn take_the_second_core() {
+    let own = std::process::id().to_string();
+    let moved = Command::new("taskset").args(["-a", "-c", "-p", "1", &own]).stdout(Stdio::null()).status();
+    assert!(moved.is_ok_and(|status| status.success()), "taskset, and a second core");
 }
 
 /// Does `work` while `beside` goes on.
@@ -74,8 +97,10 @@ fn during<T>(beside: Beside, server: &Server, work: impl FnOnce() -> T) -> T {
                 scope.spawn(repeat("GET /metrics HTTP/1.1\r\nhost: a\r\n\r\n".into(), Duration::from_millis(100)));
             }
             // One is read and others wait, always.
-            Beside::Bert => (0..4).for_each(|_| drop(scope.spawn(repeat(post(BERT), Duration::ZERO)))),
+            Beside::Bert => (0..4).for_each(|_| drop(scope.spawn(repeat(post("/analyze", BERT), Duration::ZERO)))),
         }
+        // Once it goes on.
+        std::thread::sleep(Duration::from_millis(30));
         let done = work();
         ended.store(true, Ordering::Relaxed);
         done
@@ -86,7 +111,7 @@ fn wait_for_bert(server: &Server) {
     let deadline = Instant::now() + Duration::from_mins(1);
     while cfg!(feature = "bert") {
         let mut stream = TcpStream::connect(("127.0.0.1", server.port)).expect("the daemon");
-        stream.write_all(post(BERT).as_bytes()).expect("the daemon");
+        stream.write_all(post("/analyze", BERT).as_bytes()).expect("the daemon");
         if read_answer(&mut stream).starts_with("HTTP/1.1 200") {
             break;
         }
@@ -95,10 +120,10 @@ fn wait_for_bert(server: &Server) {
     }
 }
 
-fn post(body: &str) -> String {
+fn post(path: &str, body: &str) -> String {
     let length = body.len();
     format!(
-        "POST /analyze HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+        "POST {path} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
     )
 }
 

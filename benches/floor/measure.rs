@@ -28,8 +28,6 @@ pub struct Sample {
     pub cpu: f64,
     /// Requests per second.
     pub requests: f64,
-    /// The 99th percentile of the time from request to answer, in microseconds.
-    pub p99: f64,
 }
 
 /// A server process on a core of its own; dropping it ends it.
@@ -138,7 +136,7 @@ pub fn measure(wrk: &Path, server: &Server, load: &Load, seconds: f64) -> Sample
     let output = Command::new("taskset")
         .args(["-c", "1"])
         .arg(wrk)
-        .args(["-t1", "-c32", "--latency", "-d", &duration, "-s"])
+        .args(["-t1", "-c32", "-d", &duration, "-s"])
         .arg(&script)
         .arg(&url)
         .output()
@@ -151,15 +149,7 @@ pub fn measure(wrk: &Path, server: &Server, load: &Load, seconds: f64) -> Sample
     let done = text.lines().find_map(|line| line.contains(" requests in ").then(|| number(line, 0))).flatten();
     let rate = text.lines().find_map(|line| line.starts_with("Requests/sec").then(|| number(line, 1))).flatten();
     let done = done.unwrap_or_else(|| panic!("wrk said: {text} {}", String::from_utf8_lossy(&output.stderr)));
-    let p99 = text.lines().find_map(|line| microseconds(line.trim().strip_prefix("99%")?.trim()));
-    Sample { cpu: cpu as f64 / 1e3 / done, requests: rate.unwrap_or_default(), p99: p99.unwrap_or_default() }
-}
-
-/// A time as `wrk` writes it: `812.00us`, `1.52ms`, `1.01s`.
-fn microseconds(text: &str) -> Option<f64> {
-    [("us", 1.0), ("ms", 1e3), ("s", 1e6)]
-        .into_iter()
-        .find_map(|(unit, scale)| text.strip_suffix(unit)?.parse::<f64>().ok().map(|number| number * scale))
+    Sample { cpu: cpu as f64 / 1e3 / done, requests: rate.unwrap_or_default() }
 }
 
 fn script(load: &Load) -> PathBuf {

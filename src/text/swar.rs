@@ -31,7 +31,7 @@ pub fn is_space(bytes: u64) -> u64 {
 pub fn is_letter(bytes: u64) -> u64 {
     // Of seven bits each, which a sum with up to 0x80 lifts into the eighth.
     let low = bytes & !HIGH;
-    let lower = low | ONES * 0x20;
+    let lower = low | (ONES * 0x20);
     let letter = (lower + ONES * (0x80 - 0x61)) & !(lower + ONES * (0x7f - 0x7a));
     let digit = (low + ONES * (0x80 - 0x30)) & !(low + ONES * (0x7f - 0x39));
     (letter | digit | bytes) & HIGH
