@@ -78,8 +78,8 @@ doc: ## API documentation; a broken link fails
 unit: ## Unit, integration and documentation tests
 	$(CARGO) test --locked $(ARGS)
 
-bench-smoke: ## Every bench, compiled and run once; of the peers what needs none of them installed
-	for bench in harness peers growth; do
+bench-smoke: ## Every bench, compiled and run once; of those in Python what needs nothing installed
+	for bench in harness peers growth soak; do
 	  $(PYTHON) -m unittest discover --start-directory "benches/$$bench/checks" --top-level-directory "benches/$$bench" --pattern '*.py'
 	done
 	$(CARGO) test --locked --benches
