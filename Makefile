@@ -39,7 +39,7 @@ K8S_MONITORING := $(addprefix k8s-monitoring-,deploy status logs logs-grafana po
 
 BENCHES := $(filter-out bert floor instructions latency,$(basename $(notdir $(wildcard benches/*.rs))))
 
-.PHONY: help test quick fmt $(GATE) instructions $(K8S_MONITORING) dashboards screenshots check-aarch64 documents run bench bench-bert bench-criterion bench-floor bench-latency bench-peers bench-recording train-iris train train-toxicity train-smoke train-smoke-dvc clean
+.PHONY: help test quick fmt $(GATE) instructions $(K8S_MONITORING) dashboards screenshots check-aarch64 documents run bench bench-bert bench-criterion bench-floor bench-growth bench-latency bench-peers bench-recording soak-heap train-iris train train-toxicity train-smoke train-smoke-dvc clean
 
 ifneq ($(filter train train-toxicity,$(MAKECMDGOALS)),)
 $(if $(DATA),,$(error train needs DATA=directory-of-the-data-sets; models/toxicity/README.md lists them))
@@ -78,8 +78,10 @@ doc: ## API documentation; a broken link fails
 unit: ## Unit, integration and documentation tests
 	$(CARGO) test --locked $(ARGS)
 
-bench-smoke: ## Every bench, compiled and run once; of the peers what needs none of them installed
-	$(PYTHON) -m unittest discover --start-directory benches/peers/checks --top-level-directory benches/peers --pattern '*.py'
+bench-smoke: ## Every bench, compiled and run once; of those in Python what needs nothing installed
+	for bench in harness peers growth soak; do
+	  $(PYTHON) -m unittest discover --start-directory "benches/$$bench/checks" --top-level-directory "benches/$$bench" --pattern '*.py'
+	done
 	$(CARGO) test --locked --benches
 
 check-models: train-smoke ## Retrain iris and compare byte for byte; smoke-train toxicity
@@ -158,6 +160,14 @@ instructions: ## Instructions of every stage, counted by callgrind and compared:
 
 bench-floor: ## CPU per request, beside hyper's own floor, in one run; ARGS='--against BINARY' beside another build
 	$(CARGO) bench --locked --bench floor -- $(ARGS)
+
+bench-growth: build ## How the cost grows with text, rows, connections, workers and rate; builds oha (4 min): ARGS='--only text --print'
+	TAMIS_BIN=$(RELEASE_BIN) $(PYTHON) benches/growth/measure.py $(ARGS)
+
+soak-heap: build ## Ten million requests of every kind: whether memory stays flat
+	mkdir -p $(TARGET_DIR)/soak
+	TAMIS_BIN=$(RELEASE_BIN) TAMIS_SOAK_REQUESTS=10000000 $(CARGO) test --locked --test soak -- --nocapture | tee $(TARGET_DIR)/soak/printed.txt
+	$(PYTHON) benches/soak/report.py $(ARGS) $(TARGET_DIR)/soak/printed.txt
 
 bench-peers: build ## tamis beside axum, actix-web, FastAPI and MLServer, which it installs (2 GB): ARGS='--rounds 1 --seconds 1'
 	TAMIS_BIN=$(RELEASE_BIN) $(PYTHON) benches/peers/run.py $(ARGS)

@@ -4,11 +4,14 @@
 //! `make instructions` builds it as the release is built, counts, and compares with `benches/instructions/baseline.csv`: a
 //! stage that takes 2 % more than written there fails by its name. `make instructions ARGS=--record` writes the file anew.
 //! `cargo test --benches` performs every stage once. A count is the difference between two runs, so that what happens once
-//! falls out; valgrind has no AVX-512, so the kernels counted are those of AVX2.
+//! falls out. Whole requests go through the connection code of the server over bytes in memory: all but the kernel's part,
+//! accepting and the reactor's turn. valgrind has no AVX-512, so the kernels counted are those of AVX2.
 #![expect(clippy::print_stdout, reason = "the table is what it is for")]
 
 #[path = "instructions/baseline.rs"]
 mod baseline;
+#[path = "instructions/connection.rs"]
+mod connection;
 #[path = "instructions/stages.rs"]
 mod stages;
 
@@ -16,6 +19,10 @@ use std::process::Command;
 
 use baseline::{Baseline, Verdict};
 use stages::STAGES;
+
+/// As in the daemon.
+#[global_allocator]
+static ALLOCATOR: tamis::alloc::Counting = tamis::alloc::Counting;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();

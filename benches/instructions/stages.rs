@@ -1,20 +1,16 @@
 //! What is counted.
 
 use std::hint::black_box;
-use std::io::{Read, Write};
-use std::net::TcpStream;
-use std::time::Duration;
 
-use clap::Parser as _;
-use tamis::config::CommandLine;
 use tamis::json::read::Reader;
 use tamis::kernel::bag::Table;
+use tamis::model::iris;
 use tamis::model::toxicity::{BERT, EngineChoice, SIMPLE, Toxicity};
-use tamis::model::{Models, iris};
-use tamis::server::Server;
 use tamis::text::features::{MAX_FEATURES_PER_BYTE, Seen, extract};
 use tamis::text::normalize::normalize;
 use tamis::text::{MAX_NORMALIZED_BYTES, Scratch};
+
+use super::connection::ask;
 
 /// A stage, how often the shorter of the two runs performs it, and what performs it so many times.
 pub struct Stage {
@@ -23,7 +19,7 @@ pub struct Stage {
     pub run: fn(u64),
 }
 
-pub const STAGES: [Stage; 12] = [
+pub const STAGES: [Stage; 14] = [
     Stage { name: "parse /predict", times: 100, run: |times| parse(times, PREDICT.as_bytes()) },
     Stage { name: "parse /analyze 400 bytes", times: 100, run: |times| parse(times, analyze(400).as_bytes()) },
     Stage { name: "iris", times: 1000, run: classify },
@@ -32,12 +28,24 @@ pub const STAGES: [Stage; 12] = [
     Stage { name: "simple kernel 400 bytes", times: 100, run: |times| kernel(times, PROSE) },
     Stage { name: "simple text to score 400 bytes", times: 100, run: |times| score(times, PROSE) },
     Stage { name: "bert 100 bytes", times: 1, run: |times| think(times, &PROSE[..100]) },
-    Stage { name: "GET /livez", times: 50, run: |times| ask(times, "GET /livez HTTP/1.1\r\nhost: a\r\n\r\n") },
-    Stage { name: "POST /predict", times: 50, run: |times| ask(times, &post("/predict", PREDICT)) },
-    Stage { name: "POST /analyze 100 bytes", times: 50, run: |times| ask(times, &post("/analyze", &analyze(100))) },
-    Stage { name: "GET /metrics", times: 20, run: |times| ask(times, "GET /metrics HTTP/1.1\r\nhost: a\r\n\r\n") },
+    Stage { name: "GET /livez", times: REQUESTS, run: |times| ask(times, &get("/livez"), 200) },
+    Stage { name: "POST /predict", times: REQUESTS, run: |times| ask(times, &post("/predict", PREDICT), 200) },
+    Stage {
+        name: "POST /analyze 100 bytes",
+        times: REQUESTS,
+        run: |times| ask(times, &post("/analyze", &analyze(100)), 200),
+    },
+    Stage {
+        name: "POST /analyze 400 bytes",
+        times: REQUESTS,
+        run: |times| ask(times, &post("/analyze", &analyze(400)), 200),
+    },
+    Stage { name: "GET /metrics", times: 32, run: |times| ask(times, &get("/metrics"), 200) },
+    Stage { name: "GET /none, 404", times: REQUESTS, run: |times| ask(times, &get("/none"), 404) },
 ];
 
+/// Of 16 requests for a model one has its stages timed: a multiple, so that every run has its share of them.
+const REQUESTS: u64 = 160;
 const PREDICT: &str = r#"{"features":[5.1,3.5,1.4,0.2]}"#;
 const PROSE: &str = "I do not agree with your last edit, but thank you for explaining on the talk page why you made it. The \
     source that you cite is from 1998 and has been superseded, so I would rather keep the older wording until we find a \
@@ -46,6 +54,10 @@ const PROSE: &str = "I do not agree with your last edit, but thank you for expla
 
 fn analyze(bytes: usize) -> String {
     format!(r#"{{"text":"{}"}}"#, &PROSE[..bytes])
+}
+
+fn get(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n")
 }
 
 fn post(path: &str, body: &str) -> String {
@@ -108,34 +120,4 @@ fn think(times: u64, text: &str) {
     for _ in 0..times {
         assert!(black_box(model.run(black_box(&mut ids.clone()), false)).is_ok());
     }
-}
-
-/// Over a connection to the whole daemon in this process: the worker's instructions and the few of this client.
-fn ask(times: u64, request: &str) {
-    let line = CommandLine::parse_from(["tamis", "--listen", "127.0.0.1:0", "--workers", "1", "--bert", "off"]);
-    let server = Server::start(&line.flags).expect("a free port");
-    server.ready(Models::load(None, EngineChoice::Auto).expect("the embedded models"));
-    let mut stream = TcpStream::connect(server.addresses()[0]).expect("it accepts");
-    stream.set_nodelay(true).expect("a TCP socket");
-    let mut answer = vec![0; 1 << 17];
-    for _ in 0..times {
-        stream.write_all(request.as_bytes()).expect("sent");
-        let mut read = 0;
-        while !complete(&answer[..read]) {
-            read += stream.read(&mut answer[read..]).expect("an answer");
-        }
-        assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer[..read]));
-    }
-    drop(stream);
-    assert!(server.drain(Duration::ZERO, Duration::from_secs(20)));
-}
-
-/// Whether the whole of an answer is there. By bytes, in one pass: this runs in what is counted.
-fn complete(answer: &[u8]) -> bool {
-    const NAME: &[u8] = b"content-length: ";
-    let Some(head) = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n") else { return false };
-    let Some(at) = answer[..head].windows(NAME.len()).position(|bytes| bytes == NAME) else { return true };
-    let digits = answer[at + NAME.len()..head].iter().take_while(|byte| byte.is_ascii_digit());
-    let length = digits.fold(0, |sum, byte| sum * 10 + usize::from(byte - b'0'));
-    answer.len() >= head + 4 + length
 }

@@ -1,17 +1,13 @@
-"""Where things are, and how a run fails."""
+"""Where the peers are. Imported before `harness`, which lies beside this folder and is found through here."""
 
-import os
+import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
-# What tests/tools.sh has installed; the peers are installed below it.
-TOOLS = Path(os.environ.get("TAMIS_TOOLS", ROOT / ".tools"))
+sys.path.append(str(HERE.parent))
+from harness.common import ROOT, TOOLS, Failure  # noqa: E402, F401, see above
+
 INSTALLED = TOOLS / "peers"
-
-
-class Failure(Exception):
-    """A run cannot go on; the message says why and, where there is a way, what to do."""
 
 
 def say(text: str) -> None:

@@ -1,20 +1,10 @@
-"""The arithmetic: what is reported of several rounds, and the CSV."""
+"""What is reported of several rounds of several servers, and the CSV."""
 
 import csv
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from wrk import Driven
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One server in one round. CPU and latencies in microseconds."""
-
-    cpu: float
-    requests_per_second: float
-    p50: float
-    p99: float
+from harness.figures import Sample, median
 
 
 @dataclass(frozen=True)
@@ -41,34 +31,10 @@ class Row:
     installed_bytes: int
 
 
-def sample(driven: Driven, nanoseconds: int) -> Sample:
-    """What a run of wrk cost whose server ran for `nanoseconds`."""
-    rate = driven.requests / driven.seconds
-    return Sample(nanoseconds / 1e3 / driven.requests, rate, driven.p50, driven.p99)
-
-
-def medians(samples: list[Sample]) -> Sample:
-    """Each figure's own median over the rounds."""
-    return Sample(*(median([getattr(of, column.name) for of in samples]) for column in fields(Sample)))
-
-
 def ratios(samples: list[Sample], reference: list[Sample]) -> tuple[float, float, float]:
     """CPU of the rounds of one server over that of the same rounds of another: the median, the least, the greatest."""
     found = [of.cpu / to.cpu for of, to in zip(samples, reference, strict=True)]
     return median(found), min(found), max(found)
-
-
-def median(values: list[float]) -> float:
-    """The median, the upper one of two."""
-    return sorted(values)[len(values) // 2]
-
-
-def significant(value: float) -> str:
-    """Three significant digits, thousands apart."""
-    if value >= 100:
-        digits = len(str(int(value)))
-        return f"{round(value, 3 - digits):,.0f}"
-    return f"{value:.3g}" if value < 1 else f"{value:.2f}" if value < 10 else f"{value:.1f}"
 
 
 def write(rows: list[Row], path: Path) -> None:

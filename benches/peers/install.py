@@ -16,12 +16,6 @@ def run(command: list) -> None:
         raise Failure(f"failed: {' '.join(words)}")
 
 
-def require_binary(binary: Path) -> None:
-    """The daemon must be built."""
-    if not binary.is_file():
-        raise Failure(f"{binary} is not there: `make build`, or name the daemon in TAMIS_BIN")
-
-
 @cache
 def cargo(crate: Path, target: Path) -> None:
     """Builds both binaries of `crate` into `target`; cargo knows what is built already."""

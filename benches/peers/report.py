@@ -2,24 +2,10 @@
 
 from pathlib import Path
 
-from common import Failure
-from figures import Row, significant
+from figures import Row
+from harness.figures import pair, significant
+from harness.pictures import BLUE, INK, ORANGE, plots, save, tidy
 from loads import LOADS
-
-BEGIN, END = "<!-- peers: written by `make bench-peers` -->", "<!-- /peers -->"
-# Okabe and Ito 2008: told apart by people with any colour vision.
-TAMIS_COLOUR, PEER_COLOUR = "#D55E00", "#0072B2"
-# A grey that can be read on white and on black: the picture has no ground of its own.
-INK = "#7a828c"
-
-
-def require(readme: Path) -> None:
-    """What is written at a run's end must be writable at its beginning."""
-    insert(readme.read_text(), "")
-    try:
-        import matplotlib  # noqa: F401, it is looked for alone
-    except ImportError as error:
-        raise Failure(f"{error}: run `make tools`, and this with .tools/venv/bin/python") from error
 
 
 def markdown(rows: list[Row], titles: dict[str, str], seconds: int) -> str:
@@ -44,29 +30,9 @@ def markdown(rows: list[Row], titles: dict[str, str], seconds: int) -> str:
     return "\n".join(lines)
 
 
-def pair(first: float, second: float) -> str:
-    """Two figures in a cell."""
-    return f"{significant(first)} / {significant(second)}"
-
-
-def insert(text: str, body: str) -> str:
-    """`text` with `body` in the place of what stands between the markers."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise Failure(f"benches/README.md lacks {BEGIN} or {END}")
-    return f"{before}{BEGIN}\n{body}\n{END}{after}"
-
-
 def draw(rows: list[Row], titles: dict[str, str], out: Path) -> None:
     """CPU per request of every server, a panel for each load; the axis is logarithmic."""
-    import matplotlib
-
-    matplotlib.use("svg")
-    from matplotlib import pyplot as plt
-
-    plt.rcParams.update({"svg.hashsalt": "tamis", "svg.fonttype": "none", "font.size": 10, "text.color": INK})
-    plt.rcParams.update({"axes.labelcolor": INK, "axes.edgecolor": INK, "xtick.color": INK, "ytick.color": INK})
+    plt = plots()
     names = list(titles)
     figure, panels = plt.subplots(len(LOADS), 1, figsize=(7.5, 2.3 * len(LOADS)), sharex=True, layout="constrained")
     beside = {"textcoords": "offset points", "va": "center"}
@@ -74,7 +40,7 @@ def draw(rows: list[Row], titles: dict[str, str], out: Path) -> None:
     for load, axes in zip(LOADS, panels, strict=True):
         for row in (row for row in rows if row.load == load.name):
             at, own = names.index(row.server), row.server == "tamis"
-            axes.barh(at, row.cpu_us, height=0.7, color=TAMIS_COLOUR if own else PEER_COLOUR)
+            axes.barh(at, row.cpu_us, height=0.7, color=ORANGE if own else BLUE)
             times = "" if own else f", {significant(row.times_tamis)} times"
             axes.annotate(f"{significant(row.cpu_us)} us{times}", (row.cpu_us, at), xytext=(4, 0), **beside)
         for name in set(names) - {row.server for row in rows if row.load == load.name}:
@@ -83,9 +49,6 @@ def draw(rows: list[Row], titles: dict[str, str], out: Path) -> None:
         axes.set(xscale="log", xlim=(1, greatest * 30), yticks=range(len(names)), yticklabels=titles.values())
         axes.set_ylim(len(names) - 0.4, -0.6)
         axes.xaxis.set_major_formatter("{x:,.0f}")
-        axes.grid(axis="x", color=INK, alpha=0.3)
-        axes.set_axisbelow(True)
-        axes.spines[["top", "right"]].set_visible(False)
+        tidy(axes, "x")
     panels[-1].set_xlabel("CPU microseconds per request, user and kernel (logarithmic)")
-    figure.savefig(out, transparent=True, metadata={"Date": None, "Creator": None})
-    plt.close(figure)
+    save(figure, out)

@@ -20,14 +20,15 @@ import figures
 import install
 import loads
 import report
-import wrk
-from common import HERE, INSTALLED, ROOT, Failure, say
-from figures import Row, Sample
+from common import HERE, INSTALLED, Failure, say
+from figures import Row
+from harness import readme, wrk
+from harness.common import cores, positive
+from harness.figures import Sample, median, medians, sample
 from processes import Server
 from servers import PEERS, TAMIS, Peer, prepare
 
 CONNECTIONS = 32
-README = ROOT / "benches/README.md"
 
 
 def main() -> int:
@@ -36,10 +37,10 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     chosen = [peer for peer in PEERS if peer is TAMIS or peer.name in arguments.only or not arguments.only]
     try:
-        server_core, client_core = cores()
+        server_core, client_core, *_ = cores()
         program = wrk.find()
         if not arguments.only:
-            report.require(README)
+            readme.require("peers")
         INSTALLED.mkdir(parents=True, exist_ok=True)
         for peer in chosen:
             prepare(peer)
@@ -65,21 +66,6 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def positive(word: str) -> int:
-    """A whole number from 1."""
-    if not word.isdigit() or int(word) < 1:
-        raise argparse.ArgumentTypeError(f"{word} is not a whole number from 1")
-    return int(word)
-
-
-def cores() -> tuple[int, int]:
-    """The servers' core and wrk's."""
-    usable = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-    if len(usable) < 2:
-        raise Failure("a server and wrk need a core each: this needs Linux and two CPUs")
-    return usable[0], usable[1]
-
-
 def measure(chosen: list[Peer], program: str, core: int, arguments: argparse.Namespace) -> list[Row]:
     """Every figure of every server."""
     with ExitStack() as stack:
@@ -96,7 +82,7 @@ def measure(chosen: list[Peer], program: str, core: int, arguments: argparse.Nam
                 with Server(peer, core) as again:
                     times.append(again.start_seconds)
             servers[peer.name] = stack.enter_context(Server(peer, core))
-            starts[peer.name] = figures.median([*times, servers[peer.name].start_seconds])
+            starts[peer.name] = median([*times, servers[peer.name].start_seconds])
         rows = []
         for load in loads.LOADS:
             asked = {name: server for name, server in servers.items() if server.peer.scores_texts or not load.is_text}
@@ -109,7 +95,7 @@ def measure(chosen: list[Peer], program: str, core: int, arguments: argparse.Nam
                     say(f"{load.name}, round {at + 1}, {name}: {samples[name][-1].cpu:.2f} us")
             alone = {name: drive(program, server, load, 1, arguments.seconds) for name, server in asked.items()}
             for name, server in asked.items():
-                found, ratios = figures.medians(samples[name]), figures.ratios(samples[name], samples["tamis"])
+                found, ratios = medians(samples[name]), figures.ratios(samples[name], samples["tamis"])
                 timed = (found.requests_per_second, found.p50, found.p99, alone[name].p50, alone[name].p99)
                 facts = (starts[name] * 1e3, server.resident_kib(), install.size(server.peer.installed))
                 rows.append(Row(name, load.name, arguments.rounds, found.cpu, *ratios, *timed, *facts))
@@ -125,7 +111,7 @@ def drive(program: str, server: Server, load: loads.Load, connections: int, seco
         driven = wrk.drive(program, server.url + path, body, connections, seconds)
     except Failure as failure:
         raise Failure(f"{server.peer.name}, {load.title}: {failure}") from failure
-    return figures.sample(driven, server.cpu_nanoseconds() - before)
+    return sample(driven, server.cpu_nanoseconds() - before)
 
 
 def publish(rows: list[Row], titles: dict[str, str], arguments: argparse.Namespace) -> None:
@@ -134,7 +120,7 @@ def publish(rows: list[Row], titles: dict[str, str], arguments: argparse.Namespa
     print(tables)
     if arguments.only:
         return
-    README.write_text(report.insert(README.read_text(), tables))
+    readme.write("peers", tables)
     figures.write(rows, HERE / "results.csv")
     report.draw(rows, titles, HERE / "peers.svg")
     say("written: benches/README.md, benches/peers/results.csv, benches/peers/peers.svg")

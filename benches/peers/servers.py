@@ -1,12 +1,12 @@
 """The servers that are compared, tamis first: what runs each, and what of it is installed."""
 
-import os
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import install
 from common import HERE, INSTALLED, ROOT
+from harness.common import binary, require_binary
 from loads import Contract, OpenInference
 
 UVICORN = ["--host", "127.0.0.1", "--port", "{port}", "--loop", "uvloop", "--http", "httptools"]
@@ -28,11 +28,6 @@ class Peer:
     scores_texts: bool = True
     # Whether its toxicity model is `simple`.
     same_text_model: bool = True
-
-
-def binary() -> Path:
-    """The daemon: `TAMIS_BIN`, or what `make build` makes."""
-    return Path(os.environ.get("TAMIS_BIN", ROOT / "target/release/tamis"))
 
 
 TAMIS = Peer(
@@ -80,7 +75,7 @@ def prepare(peer: Peer) -> None:
     """Installs what `peer` needs, unless it is there."""
     match peer.name:
         case "tamis":
-            install.require_binary(binary())
+            require_binary(binary())
         case "axum" | "actix":
             install.cargo(HERE / "rust", INSTALLED / "rust")
         case "fastapi-onnxruntime":

@@ -8,7 +8,6 @@ uses what is there, `--print` leaves README.md alone. The machine must have noth
 
 import argparse
 import datetime
-import os
 import subprocess
 import sys
 import time
@@ -16,7 +15,9 @@ from pathlib import Path
 
 from rows import COMMANDS, ROWS
 
-ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from harness.common import ROOT, machine  # noqa: E402, it lies beside this folder
+
 KEPT = ROOT / "target" / "promises"
 README = ROOT / "README.md"
 BEGIN, END = "<!-- performance: written by `make bench` -->\n", "<!-- /performance -->"
@@ -71,12 +72,6 @@ def table(outputs: dict[str, str]) -> str:
             verdict = "" if row.most is None else "met" if measured <= row.most else "**missed**"
         lines.append(f"| {row.promise} | {row.target} | {told} | {verdict} | `{row.by}` |")
     return "\n".join(lines) + f"\n\nMeasured on {datetime.date.today()} by `make bench`: {machine()}."
-
-
-def machine() -> str:
-    """The processor as the kernel names it, and how much of it there is."""
-    names = [line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-    return f"{len(os.sched_getaffinity(0))} virtual cores, {names[0] if names else 'unknown'}, Linux {os.uname().release.split('-')[0]}"
 
 
 if __name__ == "__main__":

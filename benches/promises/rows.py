@@ -14,6 +14,7 @@ COMMANDS = {
     "bert": "make bench-bert",
     "latency": "make bench-latency",
     "recording": "make bench-recording",
+    "soak": "make soak-heap",
     "peers": "make bench-peers && cat benches/peers/results.csv",
 }
 
@@ -212,6 +213,15 @@ ROWS = [
         "make promises",
         number(r"([\d.]+) MiB after 500"),
         "{:.1f} MiB",
+    ),
+    Row(
+        "resident memory over the last half of ten million requests of every kind, greatest less least",
+        "256 KiB",
+        256,
+        "soak",
+        "make soak-heap",
+        number(r"in the last half of 10\d{6} requests resident memory differs by (\d+) KiB"),
+        "{:.0f} KiB",
     ),
     *(
         Row(

@@ -17,8 +17,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use hyper::server::conn::{http1, http2};
-use tokio::io::{AsyncRead, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 
 use super::exchange::{Connection, Service};
 use super::station::{Seat, Station};
@@ -31,10 +30,13 @@ use wire::{Awaiting, Wire};
 /// The longest header section that is read, in bytes, request line included.
 pub const MAX_HEADER_SECTION: usize = 16 * 1024;
 
+/// What a connection is served over: a socket, or bytes in memory where requests are counted.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Stream for S {}
+
 /// Serves `socket` until either side ends it. `_seat` is held for as long.
-pub async fn serve(station: Rc<Station>, socket: TcpStream, peer: SocketAddr, surface: Surface, _seat: Seat) {
-    // A client that has gone already is found out by the first read.
-    let _ = socket.set_nodelay(true);
+pub async fn serve(station: Rc<Station>, socket: impl Stream, peer: SocketAddr, surface: Surface, _seat: Seat) {
     let wire = Rc::new(Wire::new(Instant::now()));
     let mut io = Io::new(socket, Rc::clone(&wire), Rc::clone(&station));
     let mut watch = Watch { deadline: Deadline::new(station.timeouts), wire: Rc::clone(&wire), station };
@@ -98,7 +100,7 @@ struct Watch {
 
 impl Watch {
     /// Whether the client speaks HTTP/2; `None` if it went, or time ran out, before it was known.
-    async fn protocol(&mut self, io: &mut Io) -> Option<bool> {
+    async fn protocol(&mut self, io: &mut Io<impl Stream>) -> Option<bool> {
         let station = Rc::clone(&self.station);
         let mut drain = pin!(station.drain.notified());
         let mut draining = Draining::Unwatched;
@@ -117,7 +119,7 @@ impl Watch {
         told
     }
 
-    async fn http1(mut self, mut connection: http1::Connection<Io, Service>) {
+    async fn http1<S: Stream>(mut self, mut connection: http1::Connection<Io<S>, Service>) {
         let station = Rc::clone(&self.station);
         let mut drain = pin!(station.drain.notified());
         let mut draining = Draining::Unwatched;
@@ -154,7 +156,7 @@ impl Watch {
     }
 
     /// HTTP/2 answers errors of its own kind in its own frames.
-    async fn http2(mut self, connection: http2::Connection<Io, Service, LocalExecutor>) {
+    async fn http2<S: Stream>(mut self, connection: http2::Connection<Io<S>, Service, LocalExecutor>) {
         let station = Rc::clone(&self.station);
         let (mut connection, mut drain) = (pin!(connection), pin!(station.drain.notified()));
         let mut draining = Draining::Unwatched;
@@ -175,14 +177,12 @@ impl Watch {
     }
 
     /// Tells the client that its header section came too slowly; the connection ends.
-    async fn time_out(&self, socket: &mut TcpStream) {
+    async fn time_out(&self, socket: &mut impl Stream) {
         let Some(mut slot) = self.station.replies.borrow() else { return };
         let Some(length) = refusal::timeout(slot.bytes_mut()) else { return };
         self.station.count_refusal(Problem::RequestTimeout);
         // A client that takes nothing either has had its answer: whatever fits the socket's buffer.
-        if socket.writable().await.is_ok() {
-            let _ = socket.try_write(&slot.bytes()[..length]);
-        }
+        let _ = socket.write(&slot.bytes()[..length]).await;
         linger(socket).await;
     }
 }
@@ -219,8 +219,7 @@ impl Draining {
 /// Closes so that the last answer survives: ends our side, then reads and drops what the client still sends,
 /// for a bounded time and length. Closing at once would answer those bytes with a reset, and a reset makes the
 /// client's side throw away what it has not read yet (RFC 9112, section 9.6).
-async fn linger(socket: &mut TcpStream) {
-    use tokio::io::AsyncWriteExt as _;
+async fn linger(socket: &mut impl Stream) {
     const PATIENCE: Duration = Duration::from_secs(1);
     const MOST: usize = 4 * 1024 * 1024;
     let drained = async {

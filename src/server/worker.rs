@@ -1,6 +1,6 @@
 //! One worker: a thread, its runtime, its listeners, its connections.
 
-use std::net::TcpListener as StdListener;
+use std::net::{SocketAddr, TcpListener as StdListener};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::task::spawn_local;
 
 use super::connection;
-use super::station::Station;
+use super::station::{Seat, Station};
 use crate::api::route::Surface;
 
 /// What the process tells its workers.
@@ -64,9 +64,7 @@ async fn accept(listener: TcpListener, surface: Surface, station: Rc<Station>, m
         tokio::select! {
             biased;
             accepted = listener.accept() => match accepted {
-                Ok((socket, peer)) => {
-                    spawn_local(connection::serve(Rc::clone(&station), socket, peer, surface, seat.taken()));
-                }
+                Ok((socket, peer)) => begin(&station, socket, peer, surface, seat),
                 Err(error) => {
                     drop(seat);
                     tracing::warn!(%error, "accepting a connection failed");
@@ -81,9 +79,16 @@ async fn accept(listener: TcpListener, surface: Surface, station: Rc<Station>, m
     while let (Some(seat), Ok((socket, peer))) = (station.seat(surface), backlog.accept()) {
         let socket = socket.set_nonblocking(true).and_then(|()| TcpStream::from_std(socket));
         if let Ok(socket) = socket {
-            spawn_local(connection::serve(Rc::clone(&station), socket, peer, surface, seat.taken()));
+            begin(&station, socket, peer, surface, seat);
         }
     }
+}
+
+/// Serves an accepted connection beside all others.
+fn begin(station: &Rc<Station>, socket: TcpStream, peer: SocketAddr, surface: Surface, seat: Seat) {
+    // A client that has gone already is found out by the first read.
+    let _ = socket.set_nodelay(true);
+    spawn_local(connection::serve(Rc::clone(station), socket, peer, surface, seat.taken()));
 }
 
 /// Ends every connection gently, and returns when all have ended or the order comes to end now.

@@ -1,4 +1,4 @@
-//! Between hyper and a tokio socket: bytes in, bytes out, and a note of every wait on the [`Wire`].
+//! Between hyper and a socket: bytes in, bytes out, and a note of every wait on the [`Wire`].
 //!
 //! hyper answers bytes that are not HTTP by itself, with a bare status line. The adapter sees that answer pass
 //! and sends the problem document in its place, so that every error of the daemon looks alike and counts.
@@ -10,17 +10,17 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use hyper::rt::ReadBufCursor;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::io::ReadBuf;
 
+use super::Stream;
 use super::outbox::{self, Outbox};
 use super::refusal;
 use super::wire::Wire;
 use crate::server::station::Station;
 
 /// A socket as hyper wants it.
-pub struct Io {
-    socket: TcpStream,
+pub struct Io<S> {
+    socket: S,
     outbox: Outbox,
     wire: Rc<Wire>,
     station: Rc<Station>,
@@ -31,15 +31,15 @@ pub struct Io {
     unread: std::ops::Range<usize>,
 }
 
-impl Io {
+impl<S: Stream> Io<S> {
     /// Wraps `socket`.
-    pub fn new(socket: TcpStream, wire: Rc<Wire>, station: Rc<Station>) -> Self {
+    pub fn new(socket: S, wire: Rc<Wire>, station: Rc<Station>) -> Self {
         let outbox = Outbox::new(station.outgoing.clone());
         Self { socket, outbox, wire, station, gathers: true, sniffed: [0; HTTP2_PREFACE.len()], unread: 0..0 }
     }
 
     /// The socket.
-    pub fn socket(&mut self) -> &mut TcpStream {
+    pub fn socket(&mut self) -> &mut S {
         &mut self.socket
     }
 
@@ -89,7 +89,7 @@ impl Io {
     }
 }
 
-impl hyper::rt::Read for Io {
+impl<S: Stream> hyper::rt::Read for Io<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -123,7 +123,7 @@ impl hyper::rt::Read for Io {
     }
 }
 
-impl hyper::rt::Write for Io {
+impl<S: Stream> hyper::rt::Write for Io<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let io = &mut *self;
         if io.gathers {

@@ -7,9 +7,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use tokio::io::AsyncWrite;
-use tokio::net::TcpStream;
-
+use super::Stream;
 use super::wire::Wire;
 use crate::server::slots::{Slot, Slots};
 
@@ -55,7 +53,7 @@ impl Outbox {
     /// What the socket says.
     pub fn poll_send(
         &mut self,
-        socket: &mut TcpStream,
+        socket: &mut impl Stream,
         wire: &Wire,
         context: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
@@ -74,7 +72,7 @@ impl Outbox {
 /// # Errors
 /// What the socket says; `WriteZero` if it takes nothing and says nothing.
 pub fn poll_write(
-    socket: &mut TcpStream,
+    socket: &mut impl Stream,
     wire: &Wire,
     bytes: &[u8],
     context: &mut Context<'_>,

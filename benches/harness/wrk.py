@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 
-from common import TOOLS, Failure
+from .common import TOOLS, Failure
 
 SCRIPT = """wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"
@@ -15,7 +15,7 @@ done = function(summary, latency, requests)
   local errors = summary.errors
   local failed = errors.connect + errors.read + errors.write + errors.status + errors.timeout
   local p50, p99 = latency:percentile(50), latency:percentile(99)
-  io.write(string.format("peers %d %d %d %d %d\\n", summary.requests, summary.duration, p50, p99, failed))
+  io.write(string.format("wrk %d %d %d %d %d\\n", summary.requests, summary.duration, p50, p99, failed))
 end
 """
 
@@ -52,7 +52,7 @@ def drive(program: str, url: str, body: str, connections: int, seconds: int) -> 
 
 def parse(output: str) -> Driven:
     """What the script wrote; anything but answers with 200 is a failure."""
-    lines = [line.split()[1:] for line in output.splitlines() if line.startswith("peers ")]
+    lines = [line.split()[1:] for line in output.splitlines() if line.startswith("wrk ")]
     if len(lines) != 1 or len(lines[0]) != 5:
         raise Failure(f"wrk said: {output.strip()}")
     requests, duration, p50, p99, failed = map(int, lines[0])

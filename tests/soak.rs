@@ -1,0 +1,146 @@
+//! Memory over many requests of every kind, on connections that come and go: flat, and asked for as often at the end as at
+//! the beginning. `make soak-heap` sends ten million to the release binary, the tests 200,000 to their own.
+
+mod common;
+
+use std::env;
+
+use common::daemon::Daemon;
+use common::http::{Connection, Request};
+
+/// Without `TAMIS_SOAK_REQUESTS`.
+const REQUESTS: u64 = 200_000;
+/// Into how many parts the requests are divided, each with a sample at its end.
+const PARTS: u64 = 20;
+/// By how much resident memory may differ within the last half, in KiB.
+const MOST_APART: u64 = 256;
+/// How often a request of the last half may call the allocator, of what one of the first does.
+const MOST_CALLS: f64 = 1.01;
+/// Connections that are busy at once.
+const CROWD: usize = 4;
+
+/// What one of them sends at once: a request and the status that answers it, a mix of five times.
+const TIMES: usize = 5;
+
+fn mix() -> Vec<(Request, u16)> {
+    let predict = r#"{"features":[5.1,3.5,1.4,0.2]}"#;
+    let named = r#"{"sepal_length":6.7,"sepal_width":3.0,"petal_length":5.2,"petal_width":2.3}"#;
+    let rows = format!(r#"{{"features":[{}]}}"#, ["[5.9,3.0,4.2,1.5]"; 16].join(","));
+    let short = r#"{"text":"Thank you for explaining why you made that edit."}"#;
+    let long = format!(r#"{{"text":"{}"}}"#, "Please explain on the talk page why, friend. ".repeat(9));
+    let explained = r#"{"text":"You are not a stupid person at all, thank you!","explain":true}"#;
+    let traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    vec![
+        (Request::json("/predict", predict), 200),
+        (Request::json("/predict", predict), 200),
+        (Request::json("/predict", predict).header("traceparent", traceparent), 200),
+        (Request::json("/predict", predict).header("prefer", "server-timing"), 200),
+        (Request::json("/predict", named), 200),
+        (Request::json("/predict", rows), 200),
+        (Request::json("/analyze", short), 200),
+        (Request::json("/analyze", short), 200),
+        (Request::json("/analyze", long), 200),
+        (Request::json("/analyze", explained), 200),
+        (Request::get("/health"), 200),
+        (Request::get("/livez"), 200),
+        (Request::get("/model-info"), 200),
+        (Request::json("/analyze", r#"{"txt":1}"#), 422),
+        (Request::json("/predict", r#"{"features":[1,2,3]}"#), 422),
+        (Request::json("/predict", r#"{"features":"#), 400),
+        (Request::post("/predict", predict), 415),
+        (Request::json("/analyze", r#"{"text":"Some text.","model":"bert"}"#), 503),
+        (Request::get("/none"), 404),
+        (Request::new("DELETE", "/predict"), 405),
+    ]
+}
+
+/// Where the daemon stands after so many requests.
+struct Sample {
+    requests: u64,
+    resident_kib: u64,
+    allocator_calls: f64,
+}
+
+#[test]
+fn memory_is_flat_over_requests_of_every_kind() {
+    let total = env::var("TAMIS_SOAK_REQUESTS").map_or(REQUESTS, |number| number.parse().expect("a number"));
+    let daemon = Daemon::start(&["--workers", "1", "--bert", "off"]);
+    let (batch, statuses) = batch();
+    let mut crowd: Vec<_> = (0..CROWD).map(|_| daemon.connect()).collect();
+    let (mut requests, mut turns) = (0, 0);
+    let mut samples = vec![sample(&daemon, 0)];
+    for part in 1..=PARTS {
+        while requests < total * part / PARTS {
+            requests += turn(&daemon, &mut crowd, &batch, &statuses, turns);
+            turns += 1;
+        }
+        samples.push(sample(&daemon, requests));
+    }
+    let (first, last) = samples.split_at(samples.len() / 2);
+    let resident = last.iter().map(|sample| sample.resident_kib);
+    let apart = resident.clone().max().expect("samples") - resident.min().expect("samples");
+    let [before, after] = [first, last].map(calls);
+    println!(
+        "soak: in the last half of {requests} requests resident memory differs by {apart} KiB, \
+        and a request calls the allocator {after:.4} times, in the first half {before:.4} times"
+    );
+    assert!(apart <= MOST_APART, "{apart} KiB between the least and the greatest");
+    assert!(after <= before * MOST_CALLS, "{after:.4} calls of the allocator a request, {before:.4} before");
+}
+
+/// What a connection sends at once, and the answers' statuses.
+fn batch() -> (Vec<u8>, Vec<u16>) {
+    let mix = mix();
+    let bytes: Vec<u8> = mix.iter().flat_map(|(request, _)| request.to_bytes()).collect();
+    let statuses: Vec<u16> = mix.iter().map(|&(_, status)| status).collect();
+    (bytes.repeat(TIMES), statuses.repeat(TIMES))
+}
+
+/// A batch on every connection, and in the place of one of them a new one; now and then a scrape in each format, and a client
+/// that does not speak HTTP. Answers how many requests that were.
+fn turn(daemon: &Daemon, crowd: &mut [Connection], batch: &[u8], statuses: &[u16], turn: usize) -> u64 {
+    crowd[turn % CROWD] = daemon.connect();
+    for connection in crowd.iter_mut() {
+        connection.send(batch).expect("sent");
+    }
+    for connection in crowd.iter_mut() {
+        let answers = connection.read_responses(statuses.len()).expect("answers");
+        let found: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
+        assert_eq!(found, statuses);
+    }
+    let sent = (crowd.len() * statuses.len()) as u64;
+    if !turn.is_multiple_of(10) {
+        return sent;
+    }
+    for accept in ["*/*", "application/openmetrics-text", PROTOBUF] {
+        let scrape = Request::get("/metrics").header("accept", accept).header("accept-encoding", "gzip");
+        assert_eq!(daemon.ask(&scrape).status, 200);
+    }
+    let mut stranger = daemon.connect();
+    stranger.send(b"\x16\x03\x01 this is not HTTP\r\n\r\n").expect("sent");
+    assert_eq!(stranger.read_response().expect("an answer").status, 400);
+    sent + 4
+}
+
+fn sample(daemon: &Daemon, requests: u64) -> Sample {
+    let allocator_calls = daemon.scrape().value("tamis_heap_allocations_total", &[]);
+    let resident_kib = resident_kib(daemon.id());
+    println!("soak: {requests} requests, resident {resident_kib} KiB, {allocator_calls} calls of the allocator");
+    Sample { requests, resident_kib, allocator_calls }
+}
+
+/// Resident memory as the kernel counts it page by page; `VmRSS` is a sum of counters that each core adds to when it likes
+/// (proc(5): "this value is inaccurate").
+fn resident_kib(process: u32) -> u64 {
+    let rollup = std::fs::read_to_string(format!("/proc/{process}/smaps_rollup")).expect("Linux 4.14");
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Rss:")).expect("a line of it");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
+}
+
+/// Calls of the allocator by a request between the first of `samples` and the last.
+fn calls(samples: &[Sample]) -> f64 {
+    let (first, last) = (&samples[0], &samples[samples.len() - 1]);
+    (last.allocator_calls - first.allocator_calls) / (last.requests - first.requests) as f64
+}
+
+const PROTOBUF: &str = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited";
