@@ -2,6 +2,7 @@
 //! [`Outcome`] out; it knows neither hyper nor sockets.
 
 pub mod analyze;
+pub mod batch;
 pub mod fault;
 pub mod health;
 pub mod model_info;
@@ -39,6 +40,10 @@ pub struct Limits {
     pub text: usize,
     /// Rows of `features`.
     pub rows: usize,
+    /// Texts of a batch.
+    pub batch: usize,
+    /// Texts of one batch that may be with a model, or wait for it, at once.
+    pub window: usize,
 }
 
 /// What one worker thread owns to answer requests, allocated once.
@@ -82,6 +87,8 @@ pub enum Content {
     Json,
     /// `application/problem+json` (RFC 9457)
     Problem,
+    /// `application/x-ndjson`
+    Lines,
     /// `text/html`
     Page,
     /// That of an exposition format
@@ -193,7 +200,8 @@ impl Worker {
             Handler::Readyz => Ok(health::readyz(self, out)),
             Handler::Startupz => Ok(health::startupz(self, out)),
             Handler::ModelInfo => model_info::answer(self, out),
-            Handler::None => Err(Fault::new(Problem::NotFound)),
+            // A batch has a way of its own: it is answered as it goes.
+            Handler::AnalyzeBatch | Handler::None => Err(Fault::new(Problem::NotFound)),
         };
         Answered::Now(match answered {
             Ok((status, length)) => Outcome::good(status, length),
