@@ -193,7 +193,7 @@ fn a_batch_longer_than_the_queue_passes_through_it_in_order() {
         };
         let server =
             Inference::start(&["--bert-queue", queue, "--bert-threads", "2", "--max-batch", "100"], None, told);
-        let texts: Vec<_> = (1..=100).map(|count| "ab ".repeat(1) + &"xyz w".repeat(count)).collect();
+        let texts: Vec<_> = (1..=100).map(|count| "xyz w".repeat(count)).collect();
         let alone: Vec<_> = texts[..10]
             .iter()
             .map(|text| {
@@ -242,7 +242,7 @@ fn auto_keeps_the_order_where_some_texts_go_to_bert_and_some_do_not() {
 fn a_text_that_waits_too_long_is_told_so_in_its_place_and_a_full_queue_refuses_the_whole() {
     let gate = Gate::shut();
     let run = gate.clone();
-    let server = Inference::start(&["--bert-queue", "8", "--bert-timeout", "300ms"], None, move |ids| run.run(ids));
+    let server = Inference::start(&["--bert-queue", "64", "--bert-timeout", "300ms"], None, move |ids| run.run(ids));
     let mut slow = server.connect();
     slow.send(&batch(&json!({"texts": ["one", "two", "three"], "model": "bert"})).to_bytes()).expect("sent");
     gate.wait_begun(1);
@@ -269,23 +269,29 @@ fn a_text_that_waits_too_long_is_told_so_in_its_place_and_a_full_queue_refuses_t
 
 #[test]
 fn a_client_that_leaves_takes_its_questions_back_and_its_memory_is_lent_again() {
-    let gate = Gate::shut();
-    let run = gate.clone();
-    let server = Inference::start(&["--bert-queue", "64", "--bert-timeout", "100m"], None, move |ids| run.run(ids));
-    let request = batch(&json!({"texts": ["one", "two", "three"], "model": "bert"})).to_bytes();
-    for _ in 0..40 {
+    let slow = |_: &[u32]| {
+        std::thread::sleep(Duration::from_millis(5));
+        Ok(FOUND)
+    };
+    let server = Inference::start(&[], None, slow);
+    let request = batch(&json!({"texts": vec!["You are kind."; 200], "model": "bert"})).to_bytes();
+    // More of them than are made at start.
+    for _ in 0..20 {
         let mut connection = server.connect();
         connection.send(&request).expect("sent");
-        // The head of the answer is there before any result: it is under way.
+        // The head of the answer is there before its end: it is under way.
         let mut head = [0; 12];
         std::io::Read::read_exact(&mut connection.stream(), &mut head).expect("a head");
         assert_eq!(&head, b"HTTP/1.1 200");
+        drop(connection);
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let labels = [("method", "POST"), ("handler", "/analyze/batch")];
+        while server.scrape().value("http_requests_inprogress", &labels) != 0.0 {
+            assert!(Instant::now() < deadline, "it is still under way");
+        }
     }
     server.wait_for("tamis_inference_queue_depth", 0.0);
-    let samples = server.scrape();
-    assert_eq!(requests(&samples, "200"), 0.0, "nobody was answered");
-    assert_eq!(samples.value("http_requests_inprogress", &[("method", "POST"), ("handler", "/analyze/batch")]), 0.0);
-    gate.open();
+    assert_eq!(requests(&server.scrape(), "200"), 0.0, "nobody was answered");
     assert_eq!(results(&json(&server.ask(&batch(&json!({"texts": ["four"], "model": "bert"}))))).len(), 1);
 }
 
@@ -388,5 +394,6 @@ fn others_are_answered_while_a_large_batch_is_scored() {
         meanwhile.iter().max()
     );
     assert!(count >= 39_990 - 30, "{count} results");
-    assert!(meanwhile.len() >= 50, "{} probes were answered in {:?}", meanwhile.len(), ended - begun);
+    // One for about each millisecond that the batch takes; without its pauses there would be none.
+    assert!(meanwhile.len() >= 10, "{} probes were answered in {:?}", meanwhile.len(), ended - begun);
 }

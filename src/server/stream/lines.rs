@@ -54,6 +54,8 @@ impl Lines {
     ) -> Result<Poll<Line<'_>>, ClientGone> {
         while !self.is_whole {
             if self.piece.is_empty() && !self.has_ended {
+                // Given back first: hyper reads into the same memory again.
+                self.piece = Bytes::new();
                 match Pin::new(&mut self.incoming).poll_frame(context) {
                     Poll::Pending => {
                         wire.body_pending();
