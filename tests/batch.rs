@@ -397,3 +397,37 @@ fn others_are_answered_while_a_large_batch_is_scored() {
     // One for about each millisecond that the batch takes; without its pauses there would be none.
     assert!(meanwhile.len() >= 10, "{} probes were answered in {:?}", meanwhile.len(), ended - begun);
 }
+
+#[test]
+fn a_row_that_is_no_iris_is_told_in_its_place_and_the_others_are_classified() {
+    let daemon = Daemon::start(&["--workers", "1", "--bert", "off"]);
+    let before = daemon.scrape();
+    let rows = json!([[5.1, 3.5, 1.4, 0.2], [1, 2], [6.7, 3.0, 5.2, 2.3], 5, [1, 2, 3, -1e300], [1, "a", 3, 4]]);
+    let answer = daemon.ask(&Request::json("/predict", json!({"features": rows}).to_string()));
+    let body = json(&answer);
+    let told: Vec<_> = body
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|row| (&row["prediction"], &row["error_type"], &row["field"]))
+        .collect();
+    let iris = |name: &str| (json!(name), Value::Null, Value::Null);
+    let wrong = |kind: &str, field: &str| (Value::Null, json!(kind), json!(field));
+    let expected = [
+        iris("setosa"),
+        wrong("wrong_length", "features[1]"),
+        iris("virginica"),
+        wrong("invalid_type", "features[3]"),
+        wrong("number_out_of_range", "features[4][3]"),
+        wrong("invalid_type", "features[5][1]"),
+    ];
+    assert_eq!(told, expected.iter().map(|(a, b, c)| (a, b, c)).collect::<Vec<_>>());
+    assert_eq!(answer.status, 200);
+    let moved = delta(&before, &daemon.scrape());
+    let predicted = ["setosa", "versicolor", "virginica"]
+        .map(|class| moved.value("model_predictions_total", &[("predicted_class", class)]));
+    assert_eq!(predicted, [1.0, 0.0, 1.0]);
+    // As many rows as a request may have, all of them wrong: there is room to say so.
+    let rows = format!(r#"{{"features":[[]{}]}}"#, ",9".repeat(1023));
+    assert_eq!(json(&daemon.ask(&Request::json("/predict", rows))).as_array().map(Vec::len), Some(1024));
+}

@@ -171,8 +171,7 @@ impl Worker {
     pub fn is_large(&self, handler: Handler, body: &[u8]) -> bool {
         match handler {
             Handler::Metrics | Handler::ModelInfo | Handler::Status => true,
-            // A row takes ten bytes at least, so short bodies have short answers.
-            Handler::Predict => body.len() > predict::SMALL_BODY,
+            Handler::Predict => predict::may_be_a_list(body),
             // Ours are small unless they quote the text; a user's model may have many labels.
             Handler::Analyze => {
                 spans::may_be_asked(body)
