@@ -369,7 +369,7 @@ fn others_are_answered_while_a_large_batch_is_scored() {
         std::io::Read::read_exact(&mut connection.stream(), &mut head).expect("a head");
         told.send(Instant::now()).expect("heard");
         let mut rest = Vec::new();
-        let mut piece = [0; 1 << 16];
+        let mut piece = vec![0; 1 << 16];
         while !rest.ends_with(b"0\r\n\r\n") {
             let read = std::io::Read::read(&mut connection.stream(), &mut piece).expect("the answer");
             assert_ne!(read, 0, "the answer ends too soon");

@@ -25,6 +25,7 @@ use crate::json::write::Writer;
 use crate::metrics::labels::{Stage, ToxicityModel};
 use crate::metrics::{Shard, Stages, Trace};
 use crate::model::Loaded;
+use crate::model::bert::Bert;
 use crate::model::manifest::MAX_NAMED_BYTES;
 use crate::model::toxicity::Scores;
 use crate::problem::{Fault, Problem};
@@ -40,7 +41,6 @@ pub struct Flow {
 }
 
 /// One text.
-#[expect(clippy::large_enum_variant, reason = "they lie in memory that is used again; a box would be an allocation")]
 enum Entry {
     /// With what it took from the text to the scores, in ns, by `simple` or a user's model of this place.
     Scored(Scores, u64, Option<usize>, ToxicityModel),
@@ -217,7 +217,7 @@ impl Entry {
         match self {
             Self::Scored(scores, nanoseconds, place, counted) => {
                 let model = match (counted, place) {
-                    (ToxicityModel::Bert, _) => loaded.bert().map(|bert| bert.model()),
+                    (ToxicityModel::Bert, _) => loaded.bert().map(Bert::model),
                     (ToxicityModel::Simple, _) => loaded.models().map(|models| &models.toxicity),
                     (ToxicityModel::Custom, place) => {
                         loaded.models().and_then(|models| Some(models.custom.get((*place)?)?.model()))

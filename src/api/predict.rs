@@ -21,7 +21,8 @@ pub const fn max_len(rows: usize) -> usize {
 
 /// Whether `body` may hold a list of rows.
 pub fn may_be_a_list(body: &[u8]) -> bool {
-    body.iter().filter(|&&byte| byte == b'[').count() > 1
+    let first = body.iter().position(|&byte| byte == b'[');
+    first.is_some_and(|first| body[first + 1..].contains(&b'['))
 }
 
 /// Classifies the rows of `request`; answers status and length.

@@ -74,7 +74,7 @@ impl hyper::service::Service<Request<Incoming>> for Service {
         // The first of the two counts the request whatever the other says.
         let watched = for_model && (connection.station.watches_next() | tells_timing);
         let form = if route.handler == Handler::Status { form(&headers) } else { Form::Page };
-        let stage = connection.stage(&route, &headers, incoming);
+        let stage = connection.stage(route, &headers, incoming);
         // hyper hands the map's memory to the next request, so a response in it costs no allocation; what the
         // request's values point to must go before hyper reads again.
         headers.clear();
@@ -92,7 +92,7 @@ impl hyper::service::Service<Request<Incoming>> for Service {
 }
 
 impl Connection {
-    fn stage(&self, route: &Route, headers: &HeaderMap, incoming: Incoming) -> Stage {
+    fn stage(&self, route: Route, headers: &HeaderMap, incoming: Incoming) -> Stage {
         match route.action {
             Action::Answer => Stage::Answer(None),
             Action::Options => Stage::Options,

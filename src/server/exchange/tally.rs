@@ -27,6 +27,7 @@ pub struct Tally {
 
 impl Tally {
     /// The same request, for whoever goes on with it; this one counts it no more.
+    #[must_use]
     pub fn handed_on(&mut self) -> Self {
         Self { in_progress: self.in_progress.take(), ..*self }
     }

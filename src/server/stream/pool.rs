@@ -9,6 +9,7 @@ use crate::api::Limits;
 
 /// A fixed number of streams. Borrowing and giving back never allocates.
 #[derive(Clone)]
+#[expect(clippy::vec_box, reason = "an answer is moved about with the stream that it lends: a pointer, not all of it")]
 pub struct Streams(Rc<RefCell<Vec<Box<Stream>>>>);
 
 /// A borrowed stream; dropping it ends what is under way and gives it back.
