@@ -21,7 +21,7 @@ use tamis::problem::{Fault, Problem};
 const PREDICT: &[u8] = br#"{"features":[5.1,3.5,1.4,0.2]}"#;
 const ANALYZE: &[u8] =
     br#"{"text":"I do not agree with your last edit, but thank you for explaining on the talk page why you made it. "}"#;
-const LIMITS: Limits = Limits { body: 65536, text: 16384, rows: 1024 };
+const LIMITS: Limits = Limits { body: 65536, text: 16384, rows: 1024, batch: 256, window: 8 };
 
 fn routing(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("route");

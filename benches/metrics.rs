@@ -118,7 +118,9 @@ fn scrape(criterion: &mut Criterion) {
         measure(bencher, || snapshot.collect(&shards, &LIVE, &process, Format::Protobuf));
     });
     group.bench_function("part: render", |bencher| {
-        measure(bencher, || template.render(snapshot.samples(), snapshot.exemplars(), || 12_345, &mut out));
+        measure(bencher, || {
+            template.render(snapshot.samples(), snapshot.shown(), snapshot.exemplars(), || 12_345, &mut out)
+        });
     });
     group.throughput(Throughput::Elements(OPENMETRICS_LINES as u64));
     for (coding, gzip) in [("", false), (", gzip", true)] {

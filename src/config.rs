@@ -12,6 +12,7 @@ use clap::builder::ValueParser;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::api::Limits;
+use crate::api::batch::MOST_AT_ONCE;
 use crate::model::bert;
 use crate::model::toxicity::EngineChoice;
 use crate::server::connection::wire::Timeouts;
@@ -127,6 +128,10 @@ pub struct Flags {
     /// Most rows in one /predict request
     #[arg(long, global = true, env = "TAMIS_MAX_ROWS", default_value = "1024", value_name = "COUNT", value_parser = within(1, 1 << 20))]
     pub max_rows: usize,
+
+    /// Most texts in one /analyze/batch request; lines of NDJSON are not counted
+    #[arg(long, global = true, env = "TAMIS_MAX_BATCH", default_value = "256", value_name = "COUNT", value_parser = within(1, 65536))]
+    pub max_batch: usize,
 
     /// Most open connections per worker; more wait in the kernel's backlog
     #[arg(long, global = true, env = "TAMIS_MAX_CONNECTIONS", default_value = "1024", value_name = "COUNT", value_parser = within(1, 1 << 20))]
@@ -283,7 +288,15 @@ impl Flags {
 
     /// What one request may ask for.
     pub fn limits(&self) -> Limits {
-        Limits { body: self.max_body_bytes, text: self.max_text_bytes, rows: self.max_rows }
+        let bert = self.bert_settings();
+        Limits {
+            body: self.max_body_bytes,
+            text: self.max_text_bytes,
+            rows: self.max_rows,
+            batch: self.max_batch,
+            // An eighth of the places: several batches and single texts get on beside each other.
+            window: ((bert.queue + bert.threads) / 8).clamp(1, MOST_AT_ONCE),
+        }
     }
 
     /// How long a client may take.

@@ -111,8 +111,13 @@ fn waiting_for_a_model_on_another_thread_allocates_nothing() {
         ("503 overloaded", &full, "bert", 503, false),
         ("503 inference_timeout", &late, "bert", 503, false),
         ("auto, late", &late, "auto", 200, false),
+        ("bert, a batch", &instant, "batch", 200, false),
     ] {
-        let request = analyze("You are kind.", model);
+        let request = if model == "batch" {
+            Request::json("/analyze/batch", format!(r#"{{"model":"bert","texts":{:?}}}"#, vec!["You are kind."; 40]))
+        } else {
+            analyze("You are kind.", model)
+        };
         let request = if timed { request.header("prefer", "server-timing") } else { request }.to_bytes();
         let budget = if timed { (BODY_CHANNEL.0 + PREFER.0, BODY_CHANNEL.1 + PREFER.1) } else { BODY_CHANNEL };
         let mut connection = with_long_answer(server.connect());
@@ -198,6 +203,15 @@ fn split(bytes: &[u8]) -> (&[u8], &[u8]) {
     bytes.split_at(head + (bytes.len() - head) / 2)
 }
 
+fn batch(texts: usize) -> String {
+    format!(r#"{{"texts":[{}]}}"#, vec![r#""You are kind, naïve and \"quoted\".""#; texts].join(","))
+}
+
+fn lines(count: usize) -> Request {
+    let lines = "\"You are kind.\"\n{\"text\":\"Idiot.\"}\n7\n".repeat(count / 3);
+    Request::post("/analyze/batch", lines).header("Content-Type", "application/x-ndjson")
+}
+
 fn routes() -> Vec<(&'static str, Request, u16, (f64, f64))> {
     let rows = format!(r#"{{"features":[{}]}}"#, vec!["[6.1,2.8,4.7,1.2]"; 20].join(","));
     let long = format!(r#"{{"text":"{}"}}"#, "The quick brown fox, naïve and \\n escaped. ".repeat(60));
@@ -253,6 +267,16 @@ fn routes() -> Vec<(&'static str, Request, u16, (f64, f64))> {
             BODY_CHANNEL,
         ),
         ("POST /analyze, long", Request::json("/analyze", long), 200, BODY_CHANNEL),
+        ("POST /analyze/batch", Request::json("/analyze/batch", batch(3)), 200, BODY_CHANNEL),
+        ("POST /analyze/batch, 200 texts", Request::json("/analyze/batch", batch(200)), 200, BODY_CHANNEL),
+        ("POST /analyze/batch, 200 lines", lines(200), 200, BODY_CHANNEL),
+        (
+            "POST /analyze/batch, wrong texts",
+            Request::json("/analyze/batch", r#"{"texts":["",1,[]]}"#),
+            200,
+            BODY_CHANNEL,
+        ),
+        ("422 wrong_length of texts", Request::json("/analyze/batch", batch(257)), 422, BODY_CHANNEL),
         ("400 malformed_json", Request::json("/predict", r#"{"features":[1"#), 400, BODY_CHANNEL),
         ("400 invalid_utf8", Request::json("/analyze", b"{\"text\":\"\xff\"}".as_slice()), 400, BODY_CHANNEL),
         ("415", Request::post("/predict", "{}"), 415, BODY_CHANNEL),

@@ -10,10 +10,18 @@ use common::metrics::Samples;
 use common::recording::{LIVE, answer, exercise, render_as, traced, two_shards};
 use common::tools::tool_or_skip;
 use serde_json::json;
-use tamis::metrics::catalog::{LINES, LINES_A_WORKER, OPENMETRICS_LINES};
+use tamis::metrics::catalog::{FAMILIES, LINES, LINES_A_WORKER, OPENMETRICS_LINES};
+use tamis::metrics::family::{Kind, TWO_WORKERS};
 use tamis::metrics::labels::{Handler, Method, Stage, ToxicityModel};
 use tamis::metrics::process::ProcessReader;
 use tamis::metrics::{Format, InProgress, Representation, Shard, Trace, decimal, family::Scale};
+
+/// The sample lines of the text format and of OpenMetrics once every route has been used.
+fn all_lines() -> (usize, usize) {
+    let text = FAMILIES.iter().map(|family| family.lines_with(TWO_WORKERS)).sum();
+    let created = FAMILIES.iter().filter(|family| family.kind != Kind::Gauge).map(|family| family.series.count());
+    (text, text + created.sum::<usize>())
+}
 
 /// Answers to `handler` after each of `durations`, by one worker and the other in turn.
 fn record(shards: &[Arc<Shard>], handler: Handler, durations: &[u64]) {
@@ -31,6 +39,7 @@ fn foreign_readers_read_the_same_from_every_format() {
     let long: Vec<u64> =
         (0..36).flat_map(|octave| [1_u64 << octave, (1 << octave) + 1, (1 << octave) * 7 / 5]).collect();
     record(&shards, Handler::Predict, &long);
+    record(&shards, Handler::AnalyzeBatch, &[20_000_000, 3]);
     record(&shards, Handler::Analyze, &[0, 1, 2, 5_000, 5_001, 5_000, 9_999_999]);
     let (old, new) = (Trace { trace_id: 1, span_id: 2 }, Trace { trace_id: u128::MAX - 15, span_id: 0xabc });
     traced(&shards[0], Handler::Predict, 3_000, old);
@@ -54,7 +63,7 @@ fn foreign_readers_read_the_same_from_every_format() {
     let (duration, post) = ("http_request_duration_seconds_bucket", json!({"method": "POST", "handler": "/predict"}));
     let started = decimal::text(ProcessReader::open().start_ns(), Scale::Nanoseconds);
     let expected = json!({
-        "openmetrics_lines": OPENMETRICS_LINES,
+        "openmetrics_lines": all_lines().1,
         "created": started,
         "durations": {
             "/predict": long.iter().copied().chain([3_000, 4_000, 10_000_000_000]).collect::<Vec<_>>(),
@@ -119,7 +128,13 @@ fn openmetrics_differs_from_the_text_format_where_it_must() {
     }
     assert!(!open.contains("total_created") && !open.contains("# UNIT model_confidence"));
     let samples = |body: &str| body.lines().filter(|line| !line.starts_with('#')).count();
-    assert_eq!((samples(&text), samples(&open)), (LINES, OPENMETRICS_LINES));
+    assert_eq!((samples(&text), samples(&open)), all_lines());
+    let idle = two_shards();
+    let first = |format| {
+        let body = render_as(&idle, &LIVE, Representation { format, gzip: false });
+        samples(std::str::from_utf8(&body).expect("UTF-8"))
+    };
+    assert_eq!((first(Format::Text), first(Format::OpenMetrics)), (LINES, OPENMETRICS_LINES));
     assert!(!text.contains("_created") && !text.contains("# EOF") && !text.contains("trace_id"));
 }
 

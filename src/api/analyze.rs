@@ -4,7 +4,7 @@
 //! `auto` is answered by `simple` where that is sure and by `bert` where it is not; and by `simple` after all if `bert` is
 //! not there, has no room, is late or fails.
 
-mod asked;
+pub(super) mod asked;
 
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -35,7 +35,7 @@ pub enum Step {
 
 /// A request whose text a model with threads of its own has been asked about; dropping it takes the question back.
 pub struct Waiting {
-    ticket: Ticket,
+    pub(super) ticket: Ticket,
     prior: Prior,
     /// Who is asked, if not `bert`: a user's model, by its place among [`Models::custom`].
     custom: Option<usize>,
@@ -58,21 +58,42 @@ enum Explain {
 }
 
 /// Scores, and the model that gave them.
-struct Verdict<'m> {
-    model: &'m Toxicity,
-    counted: ToxicityModel,
-    scores: Scores,
+pub(super) struct Verdict<'m> {
+    pub(super) model: &'m Toxicity,
+    pub(super) counted: ToxicityModel,
+    pub(super) scores: Scores,
 }
 
-enum Scored<'m> {
+/// What has become of a text.
+pub(super) enum Scored<'m> {
     Now(Verdict<'m>),
     /// With the place of the user's model that is asked, or with what `auto` answers without `bert`.
     Later((Ticket, Prior), Option<usize>, Option<Scores>),
 }
 
 impl Waiting {
+    /// Of a text that came at `received`, and is not to be explained.
+    pub(super) fn plain(
+        (ticket, prior): (Ticket, Prior),
+        custom: Option<usize>,
+        otherwise: Option<Scores>,
+        received: Instant,
+    ) -> Self {
+        Self { ticket, prior, custom, otherwise, explain: None, received, client: 0, trace: None }
+    }
+
+    /// When the text came.
+    pub(super) const fn received(&self) -> Instant {
+        self.received
+    }
+
+    /// Which user's model is asked, if not `bert`.
+    pub(super) const fn custom(&self) -> Option<usize> {
+        self.custom
+    }
+
     /// The model of ours that was asked for.
-    const fn asked(&self) -> Option<AskedModel> {
+    pub(super) const fn asked(&self) -> Option<AskedModel> {
         match (self.custom, self.otherwise) {
             (Some(_), _) => None,
             (None, Some(_)) => Some(AskedModel::Auto),
@@ -112,7 +133,7 @@ pub fn answer(worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Res
             let fault = Fault::new(Problem::UnknownField).field("explain");
             return Err(fault.expected("write its name without escapes", ""));
         }
-        let scored = score(loaded, &asked, scratch, shard, stages)?;
+        let scored = score(loaded, &asked, scratch, stages)?;
         if let (true, Scored::Now(verdict)) = (explain, &scored) {
             spans = render_spans(verdict.model, asked.text, scratch, out);
         }
@@ -140,11 +161,7 @@ pub fn answer(worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Res
             Ok(Step::Waiting(Waiting { ticket, prior, custom, otherwise, explain, received, client, trace }))
         }
         Err(fault) => {
-            shard.analysis_failed(match choice {
-                Choice::Simple | Choice::Auto => ToxicityModel::Simple,
-                Choice::Bert => ToxicityModel::Bert,
-                Choice::Custom(_) => ToxicityModel::Custom,
-            });
+            count_failure(shard, choice, &fault);
             Err(fault)
         }
     }
@@ -177,24 +194,7 @@ pub fn resume(
         stages.add(Stage::Infer, waiting.ticket.ran_ns());
         stages.skip();
     }
-    let asked = asked_later(loaded, waiting.custom);
-    let verdict = match (found, asked, loaded.models(), waiting.otherwise) {
-        (Ok(values), Some((model, counted)), ..) => {
-            Verdict { model, counted, scores: model.finish(values, waiting.prior) }
-        }
-        (_, _, Some(models), Some(scores)) => by_simple(models, scores),
-        (found, ..) => {
-            shard.analysis_failed(asked.map_or(ToxicityModel::Bert, |(_, counted)| counted));
-            let custom = waiting.custom.and_then(|place| loaded.models()?.custom.get(place));
-            let executor = custom.and_then(Custom::executor);
-            let retry_after =
-                executor.map_or_else(|| loaded.bert().map_or(1, Bert::retry_after), Executor::retry_after);
-            return Err(match found {
-                Err(Failure::Late) => Fault::new(Problem::InferenceTimeout).retry_after(retry_after),
-                _ => failed(),
-            });
-        }
-    };
+    let verdict = conclude(loaded, shard, waiting, found)?;
     let nanoseconds = nanoseconds(waiting.received);
     count(shard, &verdict, nanoseconds, waiting.trace);
     count_drift(shard, loaded, waiting.asked(), &verdict.scores);
@@ -221,6 +221,48 @@ pub fn resume(
     Ok(writer.finish().map_or(length, |written| last + written))
 }
 
+/// What is answered to whoever was `waiting` for what was `found`.
+///
+/// # Errors
+/// As [`resume`]; the failure is counted.
+pub(super) fn conclude<'l>(
+    loaded: &'l Loaded,
+    shard: &Shard,
+    waiting: &Waiting,
+    found: Found,
+) -> Result<Verdict<'l>, Fault> {
+    let asked = asked_later(loaded, waiting.custom);
+    match (found, asked, loaded.models(), waiting.otherwise) {
+        (Ok(values), Some((model, counted)), ..) => {
+            Ok(Verdict { model, counted, scores: model.finish(values, waiting.prior) })
+        }
+        (_, _, Some(models), Some(scores)) => Ok(by_simple(models, scores)),
+        (found, ..) => {
+            shard.analysis_failed(asked.map_or(ToxicityModel::Bert, |(_, counted)| counted));
+            let custom = waiting.custom.and_then(|place| loaded.models()?.custom.get(place));
+            let executor = custom.and_then(Custom::executor);
+            let retry_after =
+                executor.map_or_else(|| loaded.bert().map_or(1, Bert::retry_after), Executor::retry_after);
+            Err(match found {
+                Err(Failure::Late) => Fault::new(Problem::InferenceTimeout).retry_after(retry_after),
+                _ => failed(),
+            })
+        }
+    }
+}
+
+/// Counts a text that was refused.
+pub(super) fn count_failure(shard: &Shard, choice: Choice, fault: &Fault) {
+    if fault.problem == Problem::Overloaded {
+        shard.shed(Shed::Queue);
+    }
+    shard.analysis_failed(match choice {
+        Choice::Simple | Choice::Auto => ToxicityModel::Simple,
+        Choice::Bert => ToxicityModel::Bert,
+        Choice::Custom(_) => ToxicityModel::Custom,
+    });
+}
+
 /// Explains what `model` makes of `text` into `out`, from [`SPANS_AT`] on; answers the length.
 fn render_spans(model: &Toxicity, text: &str, scratch: &mut Scratch, out: &mut [u8]) -> usize {
     let mut writer = Writer::new(out.get_mut(SPANS_AT..).unwrap_or_default());
@@ -238,11 +280,14 @@ fn with_spans(spans: usize, length: usize, out: &mut [u8]) -> usize {
     length + spans
 }
 
-fn score<'l>(
+/// Scores the text that is asked about, or has it scored.
+///
+/// # Errors
+/// As [`answer`], but for what is wrong with a body. Nothing is counted.
+pub(super) fn score<'l>(
     loaded: &'l Loaded,
     asked: &Asked<'_>,
     scratch: &mut Scratch,
-    shard: &Shard,
     stages: &mut Stages,
 ) -> Result<Scored<'l>, Fault> {
     let Asked { text, choice, explain } = *asked;
@@ -255,14 +300,14 @@ fn score<'l>(
                 Fault::new(Problem::ModelUnavailable).field("model").expected(why, "")
             })?;
             let submitted = bert.submit(text, explain, scratch);
-            let submitted = submitted.map_err(|full| refused(full, shard))?;
+            let submitted = submitted.map_err(refused)?;
             Ok(Scored::Later(submitted.ok_or_else(empty)?, None, None))
         }
         Choice::Custom(place) => {
             let custom = models.custom.get(place).ok_or(Fault::new(Problem::UnknownModel).field("model"))?;
             if let Some(executor) = custom.executor() {
                 let submitted = custom.submit(executor, text, explain, scratch);
-                let submitted = submitted.map_err(|full| refused(full, shard))?;
+                let submitted = submitted.map_err(refused)?;
                 return Ok(Scored::Later(submitted.ok_or_else(empty)?, Some(place), None));
             }
             let (model, counted) = (custom.model(), ToxicityModel::Custom);
@@ -295,7 +340,8 @@ const fn by_simple(models: &Models, scores: Scores) -> Verdict<'_> {
     Verdict { model: &models.toxicity, counted: ToxicityModel::Simple, scores }
 }
 
-fn count(shard: &Shard, verdict: &Verdict<'_>, nanoseconds: u64, trace: Option<Trace>) {
+/// Counts an analysis that gave scores.
+pub(super) fn count(shard: &Shard, verdict: &Verdict<'_>, nanoseconds: u64, trace: Option<Trace>) {
     shard.analyzed(verdict.counted, verdict.scores.score(), nanoseconds);
     if let Some(trace) = trace {
         shard.analysis_traced(verdict.counted, nanoseconds, trace);
@@ -303,7 +349,7 @@ fn count(shard: &Shard, verdict: &Verdict<'_>, nanoseconds: u64, trace: Option<T
 }
 
 /// Counts scores among those of the model that was asked for, if its manifest has a reference for them.
-fn count_drift(shard: &Shard, loaded: &Loaded, asked: Option<AskedModel>, scores: &Scores) {
+pub(super) fn count_drift(shard: &Shard, loaded: &Loaded, asked: Option<AskedModel>, scores: &Scores) {
     let Some(asked) = asked else { return };
     let bert = || Some(loaded.bert()?.model().manifest());
     let edges = match asked {
@@ -318,13 +364,13 @@ fn count_drift(shard: &Shard, loaded: &Loaded, asked: Option<AskedModel>, scores
     }
 }
 
-fn nanoseconds(since: Instant) -> u64 {
+/// How long ago, in ns.
+pub(super) fn nanoseconds(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// The refusal of a text for which a model's queue has no room.
-fn refused(full: Full, shard: &Shard) -> Fault {
-    shard.shed(Shed::Queue);
+const fn refused(full: Full) -> Fault {
     Fault::new(Problem::Overloaded).retry_after(full.retry_after)
 }
 
@@ -336,7 +382,7 @@ fn failed() -> Fault {
     Fault::new(Problem::ModelUnavailable).expected("it failed; see the log", "")
 }
 
-fn not_yet() -> Fault {
+pub(super) fn not_yet() -> Fault {
     Fault::new(Problem::ModelUnavailable).expected("it will be in a moment", "")
 }
 

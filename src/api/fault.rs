@@ -15,14 +15,34 @@ pub fn answer(fault: &Fault, out: &mut [u8]) -> Outcome {
     writer.raw(title(problem).as_bytes());
     writer.raw(b"\",\"status\":");
     writer.integer(u64::from(problem.status()));
+    members(fault, &mut writer);
+    let length = writer.finish().unwrap_or_default();
+    Outcome {
+        status: problem.status(),
+        content: Content::Problem,
+        length,
+        problem: Some(problem),
+        retry_after: fault.retry_after,
+    }
+}
+
+/// Writes `fault` in the place of one result among others: the document without `type` and `title`, which say nothing of it.
+pub fn item(fault: &Fault, writer: &mut Writer<'_>) {
+    writer.raw(b"{\"status\":");
+    writer.integer(u64::from(fault.problem.status()));
+    members(fault, writer);
+}
+
+/// From the `detail` to the last brace.
+fn members(fault: &Fault, writer: &mut Writer<'_>) {
     writer.raw(b",\"detail\":\"");
-    detail(fault, &mut writer);
+    detail(fault, writer);
     writer.raw(b"\",\"error_type\":\"");
-    writer.raw(problem.error_type().as_bytes());
+    writer.raw(fault.problem.error_type().as_bytes());
     writer.raw(b"\"");
     if let Some(field) = &fault.field {
         writer.raw(b",\"field\":\"");
-        path(field, &mut writer);
+        path(field, writer);
         writer.raw(b"\"");
     }
     if let Some(offset) = fault.offset {
@@ -34,14 +54,6 @@ pub fn answer(fault: &Fault, out: &mut [u8]) -> Outcome {
         writer.integer(limit as u64);
     }
     writer.raw(b"}");
-    let length = writer.finish().unwrap_or_default();
-    Outcome {
-        status: problem.status(),
-        content: Content::Problem,
-        length,
-        problem: Some(problem),
-        retry_after: fault.retry_after,
-    }
 }
 
 /// The reason phrase of the status, as RFC 9457 (section 4.2.1) wants it for `about:blank`.
@@ -80,7 +92,7 @@ fn detail(fault: &Fault, writer: &mut Writer<'_>) {
         Problem::MethodNotAllowed => write!(writer, "this path does not take this method; see the Allow header"),
         Problem::RequestTimeout => write!(writer, "the request did not arrive in time; send it again"),
         Problem::BodyTooLarge => write!(writer, "the body is longer than {allowed} bytes; send less at a time"),
-        Problem::UnsupportedMediaType => write!(writer, "send the body with content-type: application/json"),
+        Problem::UnsupportedMediaType => write!(writer, "{}", media_types(fault)),
         Problem::InvalidType => write!(writer, "must be {}, not {}", fault.expected, fault.found),
         Problem::MissingField => write!(writer, "is missing; {}", fault.expected),
         Problem::UnknownField => write!(writer, "is not known here; {}", fault.expected),
@@ -102,6 +114,11 @@ fn detail(fault: &Fault, writer: &mut Writer<'_>) {
             write!(writer, "the text waited too long for its model; try again after the Retry-After seconds")
         }
     };
+}
+
+/// What a body may be sent as: what is expected says where there is more than one way.
+const fn media_types(fault: &Fault) -> &'static str {
+    if fault.expected.is_empty() { "send the body with content-type: application/json" } else { fault.expected }
 }
 
 /// The field's name with its place: `features[2][0]`.

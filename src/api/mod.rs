@@ -2,6 +2,7 @@
 //! [`Outcome`] out; it knows neither hyper nor sockets.
 
 pub mod analyze;
+pub mod batch;
 pub mod fault;
 pub mod health;
 pub mod model_info;
@@ -39,6 +40,10 @@ pub struct Limits {
     pub text: usize,
     /// Rows of `features`.
     pub rows: usize,
+    /// Texts of a batch.
+    pub batch: usize,
+    /// Texts of one batch that may be with a model, or wait for it, at once.
+    pub window: usize,
 }
 
 /// What one worker thread owns to answer requests, allocated once.
@@ -82,6 +87,8 @@ pub enum Content {
     Json,
     /// `application/problem+json` (RFC 9457)
     Problem,
+    /// `application/x-ndjson`
+    Lines,
     /// `text/html`
     Page,
     /// That of an exposition format
@@ -164,8 +171,7 @@ impl Worker {
     pub fn is_large(&self, handler: Handler, body: &[u8]) -> bool {
         match handler {
             Handler::Metrics | Handler::ModelInfo | Handler::Status => true,
-            // A row takes ten bytes at least, so short bodies have short answers.
-            Handler::Predict => body.len() > predict::SMALL_BODY,
+            Handler::Predict => predict::may_be_a_list(body),
             // Ours are small unless they quote the text; a user's model may have many labels.
             Handler::Analyze => {
                 spans::may_be_asked(body)
@@ -193,7 +199,8 @@ impl Worker {
             Handler::Readyz => Ok(health::readyz(self, out)),
             Handler::Startupz => Ok(health::startupz(self, out)),
             Handler::ModelInfo => model_info::answer(self, out),
-            Handler::None => Err(Fault::new(Problem::NotFound)),
+            // A batch has a way of its own: it is answered as it goes.
+            Handler::AnalyzeBatch | Handler::None => Err(Fault::new(Problem::NotFound)),
         };
         Answered::Now(match answered {
             Ok((status, length)) => Outcome::good(status, length),

@@ -1,6 +1,6 @@
-//! `POST /predict`: which iris is it.
+//! `POST /predict`: which iris is it, or which are they: of a list each row is answered in its place, also one that is no iris.
 
-use super::{Request, Worker};
+use super::{Request, Worker, fault};
 use crate::json::read::{Reader, Value};
 use crate::json::write::Writer;
 use crate::metrics::labels::Stage;
@@ -8,18 +8,21 @@ use crate::metrics::{Shard, Stages};
 use crate::model::iris::{self, CLASSES, FEATURE_NAMES, FEATURES, Prediction};
 use crate::problem::{Fault, Problem};
 
-/// Bodies up to this length are answered in a small reply: they cannot hold more than three rows.
-pub const SMALL_BODY: usize = 53;
-
 /// Rows that are read, classified and rendered together.
 const BATCH: usize = 16;
 
-/// Bytes that the answer for one row takes at most.
-const MAX_ROW: usize = 160;
+/// Bytes that the answer for one row takes at most: what is wrong with it takes more than an iris.
+const MAX_ROW: usize = 256;
 
 /// Bytes that the answer for `rows` rows takes at most.
 pub const fn max_len(rows: usize) -> usize {
     rows * MAX_ROW + 2
+}
+
+/// Whether `body` may hold a list of rows.
+pub fn may_be_a_list(body: &[u8]) -> bool {
+    let first = body.iter().position(|&byte| byte == b'[');
+    first.is_some_and(|first| body[first + 1..].contains(&b'['))
 }
 
 /// Classifies the rows of `request`; answers status and length.
@@ -63,42 +66,42 @@ fn classify(
                 if length > max_rows {
                     return Err(wrong_length("no more rows than 'limit' says", length, max_rows));
                 }
-                // All rows are read before the first is counted: a refused request predicts nothing.
-                for (index, row) in rows.enumerate() {
-                    parse_row(row, Some(index))?;
-                }
-                let (_, rows) = list.as_array().ok_or(Fault::new(Problem::InvalidType))?;
-                classify_rows(rows, watch, &mut writer)?;
+                classify_rows(rows, watch, &mut writer);
             }
         }
         Ok(writer.finish().unwrap_or_default())
     })
 }
 
-/// Classifies `rows`, which can all be read, some at a time: each stage has more to do than reading the clock takes.
-fn classify_rows<'t>(
-    mut rows: impl Iterator<Item = Value<'t>>,
-    watch: &mut Watch<'_>,
-    writer: &mut Writer<'_>,
-) -> Result<(), Fault> {
+/// Classifies `rows`, some at a time: each stage has more to do than reading the clock takes. What is wrong with one is told in
+/// its place.
+fn classify_rows<'t>(mut rows: impl Iterator<Item = Value<'t>>, watch: &mut Watch<'_>, writer: &mut Writer<'_>) {
     let mut batch = [[0.0; FEATURES]; BATCH];
     let mut first = 0;
     writer.raw(b"[");
     loop {
-        let mut count = 0;
-        for (slot, row) in batch.iter_mut().zip(rows.by_ref().take(BATCH)) {
-            *slot = parse_row(row, Some(first + count))?;
+        let (mut count, mut wrong) = (0, [const { None }; BATCH]);
+        for ((slot, fault), row) in batch.iter_mut().zip(&mut wrong).zip(rows.by_ref().take(BATCH)) {
+            match parse_row(row, Some(first + count)) {
+                Ok(row) => *slot = row,
+                Err(found) => *fault = Some(found),
+            }
             count += 1;
         }
         watch.stages.lap(Stage::Parse);
-        let predictions =
-            std::array::from_fn::<_, BATCH, _>(|at| (at < count).then(|| predict(&batch[at], watch.shard)));
+        let predictions = std::array::from_fn::<_, BATCH, _>(|at| {
+            (at < count && wrong[at].is_none()).then(|| predict(&batch[at], watch.shard))
+        });
         watch.stages.lap(Stage::Infer);
-        for (at, prediction) in predictions.into_iter().flatten().enumerate() {
+        for (at, answer) in predictions.into_iter().zip(&wrong).take(count).enumerate() {
             if first + at > 0 {
                 writer.raw(b",");
             }
-            render(prediction, writer);
+            match answer {
+                (Some(prediction), _) => render(prediction, writer),
+                (None, Some(found)) => fault::item(found, writer),
+                (None, None) => {}
+            }
         }
         watch.stages.lap(Stage::Render);
         first += count;
@@ -107,7 +110,6 @@ fn classify_rows<'t>(
         }
     }
     writer.raw(b"]");
-    Ok(())
 }
 
 /// What a body holds: one row, or a list of them still on the tape.
@@ -214,3 +216,30 @@ pub fn render(prediction: Prediction, writer: &mut Writer<'_>) {
 }
 
 const SHAPES: &str = "send 'features' with 4 numbers, or the 4 lengths and widths by name";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_a_row_takes_no_more_than_its_room() {
+        // The most rows that `--max-rows` allows, the last number of the last one.
+        let place = |problem| Fault::new(problem).field("features").element(Some(1 << 20), Some(FEATURES));
+        for fault in [
+            place(Problem::NumberOutOfRange),
+            place(Problem::InvalidType).expected("a number", "an object"),
+            place(Problem::WrongLength).expected("4 numbers", "").count(16 << 20, FEATURES),
+        ] {
+            let mut out = [0; MAX_ROW - 1];
+            let mut writer = Writer::new(&mut out);
+            fault::item(&fault, &mut writer);
+            assert!(writer.finish().is_some(), "{fault:?}");
+        }
+    }
+
+    #[test]
+    fn a_list_of_rows_is_told_by_its_second_bracket() {
+        assert!(may_be_a_list(br#"{"features":[ [5,3,1,0]]}"#) && may_be_a_list(br#"{"features":[[],1]}"#));
+        assert!(!may_be_a_list(br#"{"features":[5.1,3.5,1.4,0.2]}"#) && !may_be_a_list(b"{}"));
+    }
+}

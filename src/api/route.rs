@@ -50,6 +50,7 @@ pub fn route(surface: Surface, method: &str, path: &str) -> Route {
     let handler = match path {
         "/predict" => Handler::Predict,
         "/analyze" => Handler::Analyze,
+        "/analyze/batch" => Handler::AnalyzeBatch,
         "/metrics" => Handler::Metrics,
         "/" => Handler::Root,
         "/health" => Handler::Health,
@@ -68,8 +69,8 @@ pub fn route(surface: Surface, method: &str, path: &str) -> Route {
     let action = match (handler, label) {
         (Handler::None, _) => Action::Refuse(Problem::NotFound),
         (_, Method::Options) => Action::Options,
-        (Handler::Predict | Handler::Analyze, Method::Post) => Action::ReadJson,
-        (Handler::Predict | Handler::Analyze, _) => Action::Refuse(Problem::MethodNotAllowed),
+        (Handler::Predict | Handler::Analyze | Handler::AnalyzeBatch, Method::Post) => Action::ReadJson,
+        (Handler::Predict | Handler::Analyze | Handler::AnalyzeBatch, _) => Action::Refuse(Problem::MethodNotAllowed),
         (_, Method::Get | Method::Head) => Action::Answer,
         (_, _) => Action::Refuse(Problem::MethodNotAllowed),
     };
@@ -79,14 +80,14 @@ pub fn route(surface: Surface, method: &str, path: &str) -> Route {
 /// The `Allow` header of a route (RFC 9110, section 10.2.1).
 pub const fn allow(handler: Handler) -> &'static str {
     match handler {
-        Handler::Predict | Handler::Analyze => "POST, OPTIONS",
+        Handler::Predict | Handler::Analyze | Handler::AnalyzeBatch => "POST, OPTIONS",
         Handler::None => "GET, HEAD, POST, OPTIONS",
         _ => "GET, HEAD, OPTIONS",
     }
 }
 
 const fn serves(surface: Surface, handler: Handler) -> bool {
-    let of_models = matches!(handler, Handler::Predict | Handler::Analyze);
+    let of_models = matches!(handler, Handler::Predict | Handler::Analyze | Handler::AnalyzeBatch);
     let of_both = matches!(handler, Handler::Root | Handler::ModelInfo | Handler::None);
     match surface {
         Surface::Whole => true,

@@ -116,34 +116,38 @@ pub const FAMILIES: [Family; 43] = [
         "Time to collect and render all of the above for this scrape.").scaled(Scale::Nanoseconds),
 ];
 
-/// The sample lines of a whole body of a daemon of [`TWO_WORKERS`]. Each worker has [`LINES_A_WORKER`] of them.
-pub const LINES: usize = count_lines(true, TWO_WORKERS);
+/// The sample lines of the first body of a daemon of [`TWO_WORKERS`]. Each worker has [`LINES_A_WORKER`] of them. A route
+/// whose series are [shown once it is used](super::labels::Handler::is_shown_once_used) adds its own.
+pub const LINES: usize = {
+    let (mut family, mut lines) = (0, 0);
+    while family < FAMILIES.len() {
+        lines += FAMILIES[family].lines();
+        family += 1;
+    }
+    lines
+};
 
 /// The sample lines that each worker adds.
-pub const LINES_A_WORKER: usize = count_lines(true, 1) - count_lines(true, 0);
+pub const LINES_A_WORKER: usize = samples(1) - samples(0);
 
-/// The sample lines of a whole body of OpenMetrics of a daemon of [`TWO_WORKERS`], which has a `_created` for each label set of a counter, a histogram
+/// The sample lines of the first body of OpenMetrics of a daemon of [`TWO_WORKERS`], which has a `_created` for each label set of a counter, a histogram
 /// or a summary.
 pub const OPENMETRICS_LINES: usize = {
     let (mut family, mut lines) = (0, LINES);
     while family < FAMILIES.len() {
         if !matches!(FAMILIES[family].kind, Kind::Gauge) {
-            lines += FAMILIES[family].series.count();
+            lines += FAMILIES[family].series.count_at_first(TWO_WORKERS);
         }
         family += 1;
     }
     lines
 };
 
-/// The sample lines whose value is collected at each scrape of a daemon of so many workers.
+/// The sample lines whose value is collected at each scrape of a daemon of so many workers, shown or not.
 pub const fn samples(workers: usize) -> usize {
-    count_lines(false, workers)
-}
-
-const fn count_lines(with_fixed: bool, workers: usize) -> usize {
     let (mut family, mut lines) = (0, 0);
     while family < FAMILIES.len() {
-        if with_fixed || !FAMILIES[family].fixed {
+        if !FAMILIES[family].fixed {
             lines += FAMILIES[family].lines_with(workers);
         }
         family += 1;

@@ -93,8 +93,10 @@ impl Exporter {
         let elapsed = || u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX - 1);
         let snapshot = &self.snapshot;
         match format {
-            Format::Text => self.text.render(snapshot.samples(), snapshot.exemplars(), elapsed, out),
-            Format::OpenMetrics => self.openmetrics.render(snapshot.samples(), snapshot.exemplars(), elapsed, out),
+            Format::Text => self.text.render(snapshot.samples(), snapshot.shown(), snapshot.exemplars(), elapsed, out),
+            Format::OpenMetrics => {
+                self.openmetrics.render(snapshot.samples(), snapshot.shown(), snapshot.exemplars(), elapsed, out)
+            }
             Format::Protobuf => self.protobuf.render(snapshot.dynamic(), elapsed, out),
         }
     }

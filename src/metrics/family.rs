@@ -211,6 +211,29 @@ impl Series {
         }
     }
 
+    /// The route whose first request shows label set `index`; `None` for a set that is shown from the first scrape on.
+    pub const fn shown_by(self, index: usize) -> Option<Handler> {
+        let handler = match self {
+            Self::Requests => REQUESTS[index].0,
+            Self::Lanes => LANE_HANDLERS[index],
+            Self::RequestSizes => REQUEST_SIZED[index],
+            Self::ResponseSizes => RESPONSE_SIZED[index],
+            Self::Errors if index < ERROR_OVERFLOW => ERRORS[index].1,
+            _ => return None,
+        };
+        if handler.is_shown_once_used() { Some(handler) } else { None }
+    }
+
+    /// Of the label sets in a daemon of so many workers, those that are shown from the first scrape on.
+    pub const fn count_at_first(self, workers: usize) -> usize {
+        let (mut index, mut count) = (0, 0);
+        while index < self.count_with(workers) {
+            count += self.shown_by(index).is_none() as usize;
+            index += 1;
+        }
+        count
+    }
+
     /// The values of label set `index`, as many as there are names; the rest is empty. A value that is
     /// known only at start is empty too.
     pub fn values(self, index: usize) -> [&'static str; 3] {
@@ -256,12 +279,17 @@ impl Family {
         }
     }
 
-    /// The sample lines of the family in a daemon of [`TWO_WORKERS`].
+    /// The sample lines of the family at the first scrape of a daemon of [`TWO_WORKERS`].
     pub const fn lines(&self) -> usize {
-        self.lines_with(TWO_WORKERS)
+        self.lines_at_first(TWO_WORKERS)
     }
 
-    /// The sample lines of the family in a daemon of so many workers.
+    /// The sample lines of the family at the first scrape of a daemon of so many workers.
+    pub const fn lines_at_first(&self, workers: usize) -> usize {
+        self.lines_each() * self.series.count_at_first(workers)
+    }
+
+    /// The sample lines of the family in a daemon of so many workers, once every route has been used.
     pub const fn lines_with(&self, workers: usize) -> usize {
         self.lines_each() * self.series.count_with(workers)
     }

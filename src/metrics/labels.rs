@@ -16,12 +16,13 @@ pub enum Handler {
     Status,
     Analyze,
     Predict,
+    AnalyzeBatch,
     None,
 }
 
 impl Handler {
     /// Every handler, in the order of its discriminants.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Root,
         Self::Health,
         Self::Livez,
@@ -32,6 +33,7 @@ impl Handler {
         Self::Status,
         Self::Analyze,
         Self::Predict,
+        Self::AnalyzeBatch,
         Self::None,
     ];
 
@@ -48,6 +50,7 @@ impl Handler {
             Self::Status => "/status",
             Self::Analyze => "/analyze",
             Self::Predict => "/predict",
+            Self::AnalyzeBatch => "/analyze/batch",
             Self::None => "none",
         }
     }
@@ -63,9 +66,15 @@ impl Handler {
             | Self::Metrics
             | Self::ModelInfo
             | Self::Status => Method::Get,
-            Self::Analyze | Self::Predict => Method::Post,
+            Self::Analyze | Self::Predict | Self::AnalyzeBatch => Method::Post,
             Self::None => Method::Other,
         }
+    }
+
+    /// Whether its series are shown from the first request to it on, and not before: whoever does not use the route does
+    /// not pay for it.
+    pub const fn is_shown_once_used(self) -> bool {
+        matches!(self, Self::AnalyzeBatch)
     }
 }
 

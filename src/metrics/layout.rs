@@ -13,6 +13,8 @@ use super::escape;
 use super::exemplar::{self, Exemplars};
 use super::facts::StaticFacts;
 use super::family::{Family, Kind, Scale};
+use super::labels::Handler;
+use super::shown::Shown;
 
 /// What a text format has of its own.
 pub trait Dialect {
@@ -44,6 +46,7 @@ pub struct BufferFull {
 pub struct Template {
     text: Vec<u8>,
     gaps: Vec<Gap>,
+    sometimes: Vec<Sometimes>,
     max_len: usize,
 }
 
@@ -56,20 +59,36 @@ struct Gap {
     exemplar: u16,
 }
 
+/// A label set that is left out until its route is used: `text[start..end]` and the gaps in it.
+#[derive(Clone, Copy, Debug)]
+struct Sometimes {
+    route: Handler,
+    start: u32,
+    end: u32,
+    gaps: (u32, u32),
+}
+
 impl Template {
     /// Lays out every family of the catalog as `dialect` has it.
     pub fn new(dialect: &impl Dialect, facts: &StaticFacts) -> Self {
         let samples = catalog::samples(facts.workers as usize);
-        let mut template = Self { text: Vec::new(), gaps: Vec::with_capacity(samples), max_len: 0 };
+        let gaps = Vec::with_capacity(samples);
+        let mut template = Self { text: Vec::new(), gaps, sometimes: Vec::new(), max_len: 0 };
         for family in &FAMILIES {
             dialect.head(family, &mut template.text);
             for index in 0..facts.count(family) {
+                let before = (template.text.len() as u32, template.gaps.len() as u32);
                 template.label_set(dialect, family, index, facts);
+                if let Some(route) = family.series.shown_by(index) {
+                    let (end, gaps) = (template.text.len() as u32, (before.1, template.gaps.len() as u32));
+                    template.sometimes.push(Sometimes { route, start: before.0, end, gaps });
+                }
             }
         }
         template.raw(dialect.end());
         debug_assert_eq!(template.gaps.len(), samples, "a gap for each sample");
         template.text.shrink_to_fit();
+        template.sometimes.shrink_to_fit();
         let exemplars = template.gaps.iter().filter(|gap| gap.exemplar != NO_EXEMPLAR).count();
         template.max_len = template.text.len() + samples * decimal::MAX_LEN + exemplars * exemplar::MAX_TEXT;
         template
@@ -80,14 +99,15 @@ impl Template {
         self.max_len
     }
 
-    /// Writes a body: `samples` in the order of the gaps, the last of them from `last`, called when all else is
-    /// written. Returns the length. No allocation.
+    /// Writes a body: `samples` in the order of the gaps, but for those of routes that are not `shown`; the last of them
+    /// from `last`, called when all else is written. Returns the length. No allocation.
     ///
     /// # Errors
     /// If `out` is shorter than [`Self::max_len`]; nothing is written then.
     pub fn render(
         &self,
         samples: &[u64],
+        shown: Shown,
         exemplars: &Exemplars,
         last: impl FnOnce() -> u64,
         out: &mut [u8],
@@ -98,12 +118,22 @@ impl Template {
         }
         let mut pieces = Pieces { text: &self.text, start: 0, out, len: 0 };
         if let Some((gap, gaps)) = self.gaps.split_last() {
-            for (gap, &value) in gaps.iter().zip(samples) {
-                pieces.sample(*gap, value);
-                if gap.exemplar != NO_EXEMPLAR {
-                    pieces.exemplar(exemplars, usize::from(gap.exemplar));
+            let mut next = 0;
+            let mut write_up_to = |pieces: &mut Pieces<'_>, end: usize, then: usize| {
+                for (gap, &value) in gaps[next..end].iter().zip(&samples[next..end]) {
+                    pieces.sample(*gap, value);
+                    if gap.exemplar != NO_EXEMPLAR {
+                        pieces.exemplar(exemplars, usize::from(gap.exemplar));
+                    }
                 }
+                next = then;
+            };
+            for left_out in self.sometimes.iter().filter(|set| !shown.has(set.route)) {
+                write_up_to(&mut pieces, left_out.gaps.0 as usize, left_out.gaps.1 as usize);
+                pieces.copy_to(left_out.start as usize);
+                pieces.start = left_out.end as usize;
             }
+            write_up_to(&mut pieces, gaps.len(), gaps.len());
             pieces.sample(*gap, last());
         }
         pieces.copy_to(self.text.len());

@@ -10,7 +10,8 @@
 //! ```
 //!
 //! The catalog says what exists; shards, snapshot, formats and listing follow it, and tests tie them together.
-//! Cardinality does not depend on traffic: every series is there, as 0, from the first scrape. Each worker has two.
+//! Cardinality is bounded whatever the traffic: every series is there, as 0, from the first scrape, but for those of a few
+//! routes, which are there from the first request to the route. Each worker has two.
 
 pub mod catalog;
 pub mod clients;
@@ -36,6 +37,7 @@ pub mod protobuf;
 mod request;
 pub mod series;
 mod shard;
+mod shown;
 mod snapshot;
 mod stages;
 mod text;
@@ -51,6 +53,7 @@ pub use negotiate::{Format, Representation};
 pub use openmetrics::OpenMetrics;
 pub use request::InProgress;
 pub use shard::{Answer, Shard};
+pub use shown::Shown;
 pub use snapshot::{LiveFacts, Snapshot};
 pub use stages::Stages;
 pub use text::Text;

@@ -13,6 +13,7 @@ use super::facts::StaticFacts;
 use super::family::{Family, Kind, Scale};
 use super::layout::BufferFull;
 use super::native::{self, Native, Natives, ZERO_THRESHOLD_NS};
+use super::shown::Shown;
 use super::wire::Writer;
 
 /// The constant parts of a body.
@@ -33,6 +34,8 @@ pub struct Encoder {
 pub struct Dynamic<'a> {
     /// Sample values, in the order of the catalog without the fixed families.
     pub samples: &'a [u64],
+    /// The routes that are shown.
+    pub shown: Shown,
     /// Exemplars of the time histograms.
     pub exemplars: &'a Exemplars,
     /// Native histograms, in the order of [`native::position_of`].
@@ -94,8 +97,12 @@ impl Encoder {
                 for index in 0..family.series.count_with(self.workers) {
                     let (own, rest) = samples.split_at(family.lines_each());
                     samples = rest;
+                    let labels = parts.next();
+                    if !dynamic.shown.shows(family.series, index) {
+                        continue;
+                    }
                     writer.nested(field::METRIC, |writer| {
-                        writer.raw(parts.next());
+                        writer.raw(labels);
                         if rest.is_empty()
                             && let Some(last) = last.take()
                         {

@@ -22,6 +22,7 @@ impl<S: Deref<Target = Shard>> InProgress<S> {
     /// A request for `handler` with `method` has begun.
     #[inline]
     pub fn start(shard: S, handler: Handler, method: Method) -> Self {
+        shard.used(handler);
         shard.in_progress[lane(handler, method)].add(1);
         Self { shard, handler, method }
     }

@@ -69,13 +69,14 @@ pub fn error_index(problem: Problem, handler: Handler) -> usize {
 /// The series of the families with `method` and `handler`: the routes that have one of their own, for requests with the
 /// route's main method; and last `method="other", handler="none"`, for all that is answered without a route's handler
 /// (404, 405, `OPTIONS`, what is no HTTP), for `HEAD`, and for routes that stand neither here nor in [`PROBES`].
-pub const LANE_HANDLERS: [Handler; 7] = [
+pub const LANE_HANDLERS: [Handler; 8] = [
     Handler::Root,
     Handler::Health,
     Handler::Metrics,
     Handler::ModelInfo,
     Handler::Analyze,
     Handler::Predict,
+    Handler::AnalyzeBatch,
     Handler::None,
 ];
 
@@ -92,10 +93,11 @@ pub const fn lane(handler: Handler, method: Method) -> usize {
 pub const LANES: usize = LANE_HANDLERS.len();
 
 /// `handler` of `http_request_size_bytes`: the routes that read a body, and `none` for all others.
-pub const REQUEST_SIZED: [Handler; 3] = [Handler::Analyze, Handler::Predict, Handler::None];
+pub const REQUEST_SIZED: [Handler; 4] = [Handler::Analyze, Handler::Predict, Handler::AnalyzeBatch, Handler::None];
 
 /// `handler` of `http_response_size_bytes`: the routes whose answers differ in size from one to the next, and `none` for all others.
-pub const RESPONSE_SIZED: [Handler; 4] = [Handler::Metrics, Handler::Analyze, Handler::Predict, Handler::None];
+pub const RESPONSE_SIZED: [Handler; 5] =
+    [Handler::Metrics, Handler::Analyze, Handler::Predict, Handler::AnalyzeBatch, Handler::None];
 
 /// The position in [`REQUEST_SIZED`] at which the requests of `handler` are counted.
 #[inline]
@@ -140,7 +142,7 @@ const fn can_answer((handler, method, status): Request) -> bool {
             Options => matches!(code, 204 | 404),
             Other => matches!(code, 400 | 404 | 408 | 431 | 503),
         },
-        Handler::Analyze | Handler::Predict => match method {
+        Handler::Analyze | Handler::Predict | Handler::AnalyzeBatch => match method {
             Post => matches!(code, 200 | 400 | 408 | 413 | 415 | 422 | 503),
             Options => code == 204,
             Get | Head | Other => code == 405,
@@ -171,7 +173,7 @@ const fn can_fail(problem: Problem, handler: Handler) -> bool {
             problem,
             P::MalformedRequest | P::NotFound | P::RequestTimeout | P::HeaderSectionTooLarge | P::Overloaded
         ),
-        Handler::Analyze | Handler::Predict => match problem {
+        Handler::Analyze | Handler::Predict | Handler::AnalyzeBatch => match problem {
             P::MethodNotAllowed
             | P::MalformedJson
             | P::InvalidUtf8
@@ -184,10 +186,10 @@ const fn can_fail(problem: Problem, handler: Handler) -> bool {
             | P::DuplicateField
             | P::Overloaded
             | P::ModelUnavailable => true,
-            P::EmptyText | P::TextTooLong | P::UnknownModel | P::InferenceTimeout => {
-                matches!(handler, Handler::Analyze)
-            }
-            P::WrongLength | P::NumberOutOfRange => matches!(handler, Handler::Predict),
+            // Of a batch these are told of each text, not of the request.
+            P::EmptyText | P::TextTooLong | P::InferenceTimeout => matches!(handler, Handler::Analyze),
+            P::UnknownModel => !matches!(handler, Handler::Predict),
+            P::WrongLength | P::NumberOutOfRange => !matches!(handler, Handler::Analyze),
             _ => false,
         },
         _ => matches!(problem, P::MethodNotAllowed),
@@ -333,8 +335,8 @@ mod tests {
 
     #[test]
     fn a_handler_without_a_place_of_its_own_has_the_last() {
-        assert_eq!(REQUEST_SIZED.map(request_size_index), [0, 1, 2]);
-        assert_eq!(RESPONSE_SIZED.map(response_size_index), [0, 1, 2, 3]);
-        assert_eq!((response_size_index(Handler::Livez), request_size_index(Handler::Metrics)), (3, 2));
+        assert_eq!(REQUEST_SIZED.map(request_size_index), [0, 1, 2, 3]);
+        assert_eq!(RESPONSE_SIZED.map(response_size_index), [0, 1, 2, 3, 4]);
+        assert_eq!((response_size_index(Handler::Livez), request_size_index(Handler::Metrics)), (4, 3));
     }
 }

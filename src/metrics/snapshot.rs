@@ -22,6 +22,7 @@ use super::process::{ProcessFigures, ThreadClock};
 use super::protobuf::Dynamic;
 use super::series::{ERROR_OVERFLOW, LANES, REQUEST_OVERFLOW, REQUESTS, request_size_index, response_size_index};
 use super::shard::Shard;
+use super::shown::Shown;
 use crate::text::rules::Rule;
 
 /// What is true at a scrape and is in no shard.
@@ -42,6 +43,7 @@ pub struct Snapshot {
     workers: usize,
     len: usize,
     requests: [u64; REQUESTS.len()],
+    shown: Shown,
     merged: Box<[u64; FINE.buckets()]>,
     quantiles: Histogram<u64>,
     p99_ns: [u64; INFERENCE.len()],
@@ -63,6 +65,7 @@ impl Snapshot {
             workers,
             len: 0,
             requests: [0; REQUESTS.len()],
+            shown: Shown::default(),
             merged: Box::new([0; FINE.buckets()]),
             quantiles,
             p99_ns: [0; INFERENCE.len()],
@@ -97,6 +100,11 @@ impl Snapshot {
         counts.filter(|(_, count)| **count != 0).map(|(index, &count)| (FINE.upper(index), count))
     }
 
+    /// The routes that are shown, as collected last.
+    pub fn shown(&self) -> Shown {
+        self.shown
+    }
+
     /// The exemplars, as of the last time that they were collected for a format that has them.
     pub fn exemplars(&self) -> &Exemplars {
         &self.exemplars
@@ -104,7 +112,7 @@ impl Snapshot {
 
     /// All that was collected last, for [`Format::Protobuf`].
     pub fn dynamic(&self) -> Dynamic<'_> {
-        Dynamic { samples: &self.samples, exemplars: &self.exemplars, natives: &self.natives }
+        Dynamic { samples: &self.samples, shown: self.shown, exemplars: &self.exemplars, natives: &self.natives }
     }
 
     /// Reads of every shard what `format` has. No allocation.
@@ -114,6 +122,7 @@ impl Snapshot {
         if format != Format::Text {
             self.exemplars.collect(shards);
         }
+        self.shown = Shown::from_bits(shards.iter().fold(0, |all, shard| all | shard.used.get()));
         for (index, total) in self.requests.iter_mut().enumerate() {
             *total = sum(shards, |shard| &shard.requests[index]);
         }

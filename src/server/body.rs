@@ -41,7 +41,7 @@ pub fn poll(
 }
 
 /// Whether a body broke because its framing is wrong (a bad chunk size), not because the client went away.
-fn is_bad_framing(error: &hyper::Error) -> bool {
+pub fn is_bad_framing(error: &hyper::Error) -> bool {
     let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<std::io::Error>());
     source.is_some_and(|error| error.kind() == std::io::ErrorKind::InvalidInput)
 }

@@ -1,6 +1,6 @@
 //! One request and its answer: from hyper's head to hyper's response, through a slot and a handler.
 
-mod tally;
+pub mod tally;
 
 use std::cell::RefCell;
 use std::fmt;
@@ -17,11 +17,12 @@ use hyper::body::{Body, Incoming};
 use super::body;
 use super::connection::wire::Wire;
 use super::headers::{
-    TRACEPARENT, Traceparent, content_type, describe_status, form, is_json, representation, retry_after,
+    TRACEPARENT, Traceparent, content_type, describe_status, form, is_json, is_lines, representation, retry_after,
 };
 use super::reply::Reply;
 use super::slots::Slot;
 use super::station::Station;
+use super::stream::Begun;
 use super::timing;
 use crate::api::route::{Action, Route, Surface, allow, route};
 use crate::api::status::Form;
@@ -29,6 +30,7 @@ use crate::api::{self, Answered, Content, Outcome, analyze, fault};
 use crate::metrics::labels::{self, Handler, Shed};
 use crate::metrics::{InProgress, Representation, Shard, Stages};
 use crate::problem::{Fault, Problem};
+use tally::Tally;
 
 /// hyper's door to a connection.
 pub struct Service(pub Rc<Connection>);
@@ -67,44 +69,43 @@ impl hyper::service::Service<Request<Incoming>> for Service {
         let traceparent = Traceparent::of(&headers);
         let scrape = route.handler == Handler::Metrics;
         let representation = if scrape { representation(&headers) } else { Representation::default() };
-        let for_model = route.action == Action::ReadJson;
+        let for_model = route.action == Action::ReadJson && route.handler != Handler::AnalyzeBatch;
         let tells_timing = for_model && timing::is_preferred(&headers);
         // The first of the two counts the request whatever the other says.
         let watched = for_model && (connection.station.watches_next() | tells_timing);
         let form = if route.handler == Handler::Status { form(&headers) } else { Form::Page };
-        let stage = connection.stage(route.action, &headers, incoming);
+        let stage = connection.stage(route, &headers, incoming);
         // hyper hands the map's memory to the next request, so a response in it costs no allocation; what the
         // request's values point to must go before hyper reads again.
         headers.clear();
         Exchange {
             connection: Rc::clone(connection),
-            in_progress: Some(in_progress),
-            route,
+            tally: Tally { in_progress: Some(in_progress), route, traceparent, started, received_bytes: 0 },
             representation,
             form,
-            traceparent,
-            started,
             headers,
             stage,
             stages: if watched { Stages::watched(started) } else { Stages::UNWATCHED },
             tells_timing,
-            received_bytes: 0,
         }
     }
 }
 
 impl Connection {
-    fn stage(&self, action: Action, headers: &HeaderMap, incoming: Incoming) -> Stage {
-        match action {
+    fn stage(&self, route: Route, headers: &HeaderMap, incoming: Incoming) -> Stage {
+        match route.action {
             Action::Answer => Stage::Answer(None),
             Action::Options => Stage::Options,
             Action::Refuse(problem) => self.refusal(headers, incoming, Fault::new(problem)),
+            Action::ReadJson if route.handler == Handler::AnalyzeBatch && is_lines(headers) => Stage::Lines(incoming),
             Action::ReadJson => {
                 let limit = self.station.limits.body;
                 if incoming.size_hint().lower() > limit as u64 {
                     Stage::Refuse(Fault::new(Problem::BodyTooLarge).count(0, limit))
                 } else if !is_json(headers) {
-                    self.refusal(headers, incoming, Fault::new(Problem::UnsupportedMediaType))
+                    let expected = if route.handler == Handler::AnalyzeBatch { TWO_TYPES } else { "" };
+                    let fault = Fault::new(Problem::UnsupportedMediaType).expected(expected, "");
+                    self.refusal(headers, incoming, fault)
                 } else if let Some(slot) = self.station.borrow_body() {
                     Stage::Read(incoming, Some(slot), None)
                 } else {
@@ -115,7 +116,7 @@ impl Connection {
     }
 
     /// The refusal of a request for which there is no slot.
-    fn no_slot(&self) -> Fault {
+    pub(super) fn no_slot(&self) -> Fault {
         self.station.shard.shed(Shed::Slot);
         Fault::new(Problem::Overloaded)
     }
@@ -145,7 +146,7 @@ impl fmt::Display for ClientGone {
 impl std::error::Error for ClientGone {}
 
 /// The worker's shard, reached through the connection.
-struct OwnShard(Rc<Connection>);
+pub struct OwnShard(Rc<Connection>);
 
 impl std::ops::Deref for OwnShard {
     type Target = Shard;
@@ -158,17 +159,13 @@ impl std::ops::Deref for OwnShard {
 /// A request under way.
 pub struct Exchange {
     connection: Rc<Connection>,
-    in_progress: Option<InProgress<OwnShard>>,
-    route: Route,
+    tally: Tally,
     representation: Representation,
     form: Form,
-    traceparent: Option<Traceparent>,
-    started: Instant,
     headers: HeaderMap,
     stage: Stage,
     stages: Stages,
     tells_timing: bool,
-    received_bytes: usize,
 }
 
 enum Stage {
@@ -178,6 +175,8 @@ enum Stage {
     Answer(Option<Slot>),
     /// A model that takes its time is asked; the body's slot is given back unless the answer needs it.
     Wait(analyze::Waiting, Option<Slot>),
+    /// The body is to be read line by line while the answer is sent.
+    Lines(Incoming),
     Options,
     Refuse(Fault),
     Answered,
@@ -188,12 +187,12 @@ impl Future for Exchange {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let exchange = &mut *self;
-        let mut received = exchange.started;
+        let mut received = exchange.tally.started;
         if let Stage::Read(incoming, slot, _) = &mut exchange.stage {
             let polled = body::poll(
                 incoming,
                 slot.as_mut(),
-                &mut exchange.received_bytes,
+                &mut exchange.tally.received_bytes,
                 exchange.connection.station.limits.body,
                 context,
             );
@@ -214,7 +213,7 @@ impl Future for Exchange {
                 (Ok(()), Stage::Read(_, slot, None)) => Stage::Answer(slot),
                 (Ok(()), Stage::Read(_, _, Some(fault))) | (Err(Some(fault)), _) => Stage::Refuse(fault),
                 (Err(None) | Ok(()), _) => {
-                    exchange.connection.wire.request_ends(exchange.started);
+                    exchange.connection.wire.request_ends(exchange.tally.started);
                     return Poll::Ready(Err(ClientGone));
                 }
             };
@@ -232,6 +231,10 @@ impl Exchange {
     /// Brings the request, whose body has come, to its answer.
     fn answer(&mut self, received: Instant, context: &mut Context<'_>) -> Poll<(Reply, Outcome)> {
         let answered = match std::mem::replace(&mut self.stage, Stage::Answered) {
+            Stage::Answer(Some(slot)) if self.tally.route.handler == Handler::AnalyzeBatch => {
+                self.stream(Begun::Body(slot))
+            }
+            Stage::Lines(incoming) => self.stream(Begun::Lines(incoming)),
             Stage::Answer(slot) => match self.watched(|exchange| exchange.handle(slot.as_ref(), received)) {
                 (reply, Answered::Now(outcome)) => (reply, outcome),
                 (_, Answered::Later(waiting)) => {
@@ -248,7 +251,7 @@ impl Exchange {
                     return Poll::Pending;
                 };
                 self.connection.wire.model_answered(Instant::now());
-                let body = body.as_ref().map_or(&[][..], |slot| &slot.bytes()[..self.received_bytes]);
+                let body = body.as_ref().map_or(&[][..], |slot| &slot.bytes()[..self.tally.received_bytes]);
                 let written = self.watched(|exchange| {
                     exchange.write(body, |out| {
                         let outcome = exchange.connection.station.api.borrow_mut().resume(&waiting, found, body, out);
@@ -259,7 +262,7 @@ impl Exchange {
             }
             Stage::Options => {
                 let outcome = Outcome { status: 204, content: Content::Json, length: 0, problem: None, retry_after: 1 };
-                (Reply::empty(), outcome)
+                (Reply::Empty, outcome)
             }
             Stage::Refuse(fault) => self.refuse(&fault),
             Stage::Read(..) | Stage::Answered => self.refuse(&Fault::new(Problem::MalformedRequest)),
@@ -278,23 +281,39 @@ impl Exchange {
         answered
     }
 
-    /// Counts the answer and makes hyper's response of it.
+    /// Begins an answer that is sent as it comes about.
+    fn stream(&mut self, begun: Begun) -> (Reply, Outcome) {
+        let Some(mut stream) = self.connection.station.streams.borrow() else {
+            return self.refuse(&self.connection.no_slot());
+        };
+        match stream.begin(&self.connection, &mut self.tally, begun) {
+            Ok(content) => {
+                (Reply::Stream(stream), Outcome { status: 200, content, length: 0, problem: None, retry_after: 1 })
+            }
+            Err(fault) => self.refuse(&fault),
+        }
+    }
+
+    /// Counts the answer, unless it counts itself when it ends, and makes hyper's response of it.
     fn complete(&mut self, reply: Reply, outcome: &Outcome) -> Response<Reply> {
         let ended = Instant::now();
-        self.count(outcome, &reply, ended);
-        self.connection.wire.request_ends(ended);
+        if !matches!(reply, Reply::Stream(_)) {
+            let station = &self.connection.station;
+            self.tally.count(station, outcome, reply.length(), &self.stages, ended);
+            self.connection.wire.request_ends(ended);
+        }
         self.respond(reply, outcome, ended)
     }
 
     fn handle(&self, body: Option<&Slot>, received: Instant) -> (Reply, Answered) {
         let station = &self.connection.station;
         let request = api::Request {
-            handler: self.route.handler,
-            method: self.route.method,
-            body: body.map_or(&[], |slot| &slot.bytes()[..self.received_bytes]),
+            handler: self.tally.route.handler,
+            method: self.tally.route.method,
+            body: body.map_or(&[], |slot| &slot.bytes()[..self.tally.received_bytes]),
             received,
             client: self.connection.client,
-            trace: self.traceparent.map(|traceparent| traceparent.trace),
+            trace: self.tally.traceparent.map(|traceparent| traceparent.trace),
             representation: self.representation,
             form: self.form,
         };
@@ -318,7 +337,7 @@ impl Exchange {
     /// Has `write` fill a reply that is large enough for what `body` asks; `None` where all that are large are taken.
     fn write<T>(&self, body: &[u8], write: impl FnOnce(&mut [u8]) -> (usize, T)) -> Option<(Reply, T)> {
         let station = &self.connection.station;
-        if !station.api.borrow().is_large(self.route.handler, body) {
+        if !station.api.borrow().is_large(self.tally.route.handler, body) {
             return Some(station.small_reply(write));
         }
         Some(Reply::in_slot(station.replies.borrow()?, write))
@@ -331,13 +350,13 @@ impl Exchange {
         if outcome.status != 204 {
             headers.insert(CONTENT_TYPE, content_type(outcome.content));
         }
-        if let Some(traceparent) = &self.traceparent
+        if let Some(traceparent) = &self.tally.traceparent
             && let Some(value) = traceparent.header(&mut self.connection.echo.borrow_mut())
         {
             headers.insert(&TRACEPARENT, value);
         }
         if self.tells_timing {
-            let total = nanoseconds(ended - self.started);
+            let total = nanoseconds(ended - self.tally.started);
             if let Some(value) = timing::header(&self.stages, total, &mut self.connection.timing.borrow_mut()) {
                 headers.insert(&timing::SERVER_TIMING, value);
                 headers.insert(&timing::PREFERENCE_APPLIED, HeaderValue::from_static(timing::PREFERENCE));
@@ -349,12 +368,12 @@ impl Exchange {
                 headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
             }
         }
-        if self.route.handler == Handler::Status && outcome.status == 200 {
+        if self.tally.route.handler == Handler::Status && outcome.status == 200 {
             describe_status(&mut headers, outcome.content);
         }
         match outcome.status {
             204 | 405 => {
-                headers.insert(ALLOW, HeaderValue::from_static(allow(self.route.handler)));
+                headers.insert(ALLOW, HeaderValue::from_static(allow(self.tally.route.handler)));
             }
             503 if outcome.problem.is_some() => {
                 headers.insert(RETRY_AFTER, retry_after(outcome.retry_after));
@@ -380,10 +399,13 @@ impl Drop for Exchange {
             self.connection.wire.model_answered(Instant::now());
         }
         if !matches!(self.stage, Stage::Answered) {
-            self.connection.wire.request_ends(self.started);
+            self.connection.wire.request_ends(self.tally.started);
         }
     }
 }
+
+/// What a body of texts may be sent as.
+const TWO_TYPES: &str = "send the body with content-type: application/json, or lines with application/x-ndjson";
 
 fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)

@@ -19,9 +19,20 @@ pub fn is_json(headers: &HeaderMap) -> bool {
         || essence.len() > 5 && essence[essence.len() - 5..].eq_ignore_ascii_case(b"+json")
 }
 
+/// `application/x-ndjson`, or one of the other names under which one JSON text a line is sent, whatever its parameters.
+pub fn is_lines(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes) else { return false };
+    let essence = value.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
+    LINES.iter().any(|name| essence.eq_ignore_ascii_case(name.as_bytes()))
+}
+
+/// One JSON text a line: the name of the format's own site, and those without the prefix.
+const LINES: [&str; 3] = ["application/x-ndjson", "application/ndjson", "application/jsonl"];
+
 pub fn content_type(content: Content) -> HeaderValue {
     HeaderValue::from_static(match content {
         Content::Json => "application/json",
+        Content::Lines => LINES[0],
         Content::Problem => "application/problem+json",
         Content::Page => "text/html; charset=utf-8",
         Content::Metrics(representation) => representation.format.content_type(),
@@ -150,6 +161,14 @@ mod tests {
         assert_eq!((found.trace_id(), found.span_id()), ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"));
         assert!(traced(0).is_none());
         assert!(traced(2).is_none(), "of two headers neither can be trusted");
+    }
+
+    #[test]
+    fn lines_are_told_by_their_essence() {
+        let is =
+            |value: &'static str| is_lines(&HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(value))]));
+        assert!(is("application/x-ndjson") && is("Application/X-NDJSON; charset=utf-8") && is("application/jsonl"));
+        assert!(!is("application/json") && !is("application/x-ndjson2") && !is("") && !is_lines(&HeaderMap::new()));
     }
 
     #[test]

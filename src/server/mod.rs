@@ -14,6 +14,7 @@ mod listen;
 pub mod reply;
 pub mod slots;
 pub mod station;
+pub mod stream;
 mod timing;
 pub mod worker;
 

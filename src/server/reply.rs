@@ -1,17 +1,26 @@
-//! The body of a response, in a slot: a handle of some words, which hyper moves about often on its way to the socket.
+//! The body of a response, in a slot or as it comes about: a handle of some words, which hyper moves about often on its way to
+//! the socket.
 
-use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Buf;
 use hyper::body::{Body, Frame, SizeHint};
 
+use super::exchange::ClientGone;
 use super::slots::Slot;
+use super::stream::Lent;
 use crate::api::SMALL_REPLY;
 
-/// The bytes of one response body, sent as a single frame.
-pub struct Reply(Option<Bytes>);
+/// One response body.
+pub enum Reply {
+    /// No body.
+    Empty,
+    /// Sent as a single frame.
+    Whole(Bytes),
+    /// Sent as it comes about.
+    Stream(Lent),
+}
 
 /// A cursor over the reply's bytes, as hyper copies them into its write buffer.
 pub struct Bytes {
@@ -20,18 +29,30 @@ pub struct Bytes {
     end: usize,
 }
 
-enum Memory {
+/// Where bytes of an answer lie.
+pub enum Memory {
+    /// In a worker's arena.
     Slot(Slot),
     /// Where all slots are lent.
     Heap(Box<[u8]>),
 }
 
-impl Reply {
-    /// No body.
-    pub const fn empty() -> Self {
-        Self(None)
+impl Memory {
+    /// The memory, to write into.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        match self {
+            Self::Slot(slot) => slot.bytes_mut(),
+            Self::Heap(buffer) => buffer,
+        }
     }
 
+    /// Its first `end` bytes as a part of an answer.
+    pub const fn into_bytes(self, end: usize) -> Bytes {
+        Bytes { memory: self, start: 0, end }
+    }
+}
+
+impl Reply {
     /// A reply written into `slot` by `write`, which answers how many bytes it wrote and what else it has to say.
     pub fn in_slot<T>(mut slot: Slot, write: impl FnOnce(&mut [u8]) -> (usize, T)) -> (Self, T) {
         let (end, told) = write(slot.bytes_mut());
@@ -45,30 +66,37 @@ impl Reply {
         (Self::of(Memory::Heap(buffer), end), told)
     }
 
-    /// Bytes still to be sent.
+    /// Bytes still to be sent, where that is known.
     pub fn length(&self) -> usize {
-        self.0.as_ref().map_or(0, Buf::remaining)
+        if let Self::Whole(bytes) = self { bytes.remaining() } else { 0 }
     }
 
     fn of(memory: Memory, end: usize) -> Self {
-        Self((end > 0).then_some(Bytes { memory, start: 0, end }))
+        if end > 0 { Self::Whole(memory.into_bytes(end)) } else { Self::Empty }
     }
 }
 
 impl Body for Reply {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = ClientGone;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.0.take().map(|bytes| Ok(Frame::data(bytes))))
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, ClientGone>>> {
+        if let Self::Stream(stream) = &mut *self {
+            return stream.poll(context).map(|polled| polled.map(|bytes| bytes.map(Frame::data)));
+        }
+        let whole = std::mem::replace(&mut *self, Self::Empty);
+        Poll::Ready(if let Self::Whole(bytes) = whole { Some(Ok(Frame::data(bytes))) } else { None })
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_none()
+        matches!(self, Self::Empty)
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.length() as u64)
+        if let Self::Stream(_) = self { SizeHint::default() } else { SizeHint::with_exact(self.length() as u64) }
     }
 }
 
@@ -102,9 +130,9 @@ mod tests {
             out[..5].copy_from_slice(b"hello");
             (5, 7)
         };
-        for (mut reply, told) in [Reply::in_slot(slots.borrow().expect("a slot"), write), Reply::on_heap(write)] {
+        for (reply, told) in [Reply::in_slot(slots.borrow().expect("a slot"), write), Reply::on_heap(write)] {
             assert_eq!((reply.length(), told), (5, 7));
-            let mut bytes = reply.0.take().expect("a body");
+            let Reply::Whole(mut bytes) = reply else { panic!("no body") };
             bytes.advance(1);
             assert_eq!(bytes.chunk(), b"ello");
         }

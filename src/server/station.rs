@@ -9,8 +9,9 @@ use tokio::sync::Notify;
 
 use super::connection::outbox;
 use super::connection::wire::Timeouts;
-use super::reply::Reply;
+use super::reply::{Memory as Part, Reply};
 use super::slots::{Slot, Slots};
+use super::stream::{FRAME, Streams};
 use crate::alloc;
 use crate::api::route::Surface;
 use crate::api::{self, Limits, SMALL_REPLY};
@@ -31,6 +32,10 @@ pub struct Station {
     /// Where large answers are written.
     pub replies: Slots,
     small_replies: Slots,
+    /// What answers that are sent as they come about need.
+    pub streams: Streams,
+    /// Where the parts of such answers are written.
+    frames: Slots,
     /// Where answers wait for the socket.
     pub outgoing: Slots,
     /// What a request may ask for.
@@ -67,6 +72,8 @@ impl Station {
             bodies: Slots::new(max_connections, limits.body),
             replies: Slots::new(LARGE_REPLIES, api.max_reply()),
             small_replies: Slots::new(max_connections + ADMIN_CONNECTIONS, SMALL_REPLY),
+            streams: Streams::new(STREAMS, &limits),
+            frames: Slots::new(STREAMS, FRAME),
             outgoing: Slots::new(OUTBOXES, outbox::CAPACITY),
             api: RefCell::new(api),
             limits,
@@ -136,6 +143,16 @@ impl Station {
         Reply::on_heap(write)
     }
 
+    /// Where a part of an answer is written. There is one for each stream; HTTP/2 may keep some until the client takes them,
+    /// and those beyond are served from the heap.
+    pub fn frame(&self) -> Part {
+        if let Some(slot) = self.frames.borrow() {
+            return Part::Slot(slot);
+        }
+        self.shard.slot_fallback();
+        Part::Heap(vec![0; FRAME].into())
+    }
+
     /// Counts a request that never became one.
     pub fn count_refusal(&self, problem: Problem) {
         self.shard.error(problem, Handler::None, 0, 0);
@@ -180,6 +197,9 @@ impl Drop for Seat {
 
 /// Of how many requests one has its stages timed: reading the clock takes about 22 ns, and a request has six stages.
 const WATCHED: u32 = 16;
+
+/// Batches that may be under way at once.
+const STREAMS: usize = 16;
 
 /// Connections that only the admin listener may open.
 const ADMIN_CONNECTIONS: usize = 16;

@@ -8,7 +8,7 @@ use crate::problem::{Fault, Problem};
 
 /// Which model the client asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Choice {
+pub(in crate::api) enum Choice {
     Simple,
     Bert,
     Auto,
@@ -17,16 +17,16 @@ pub(super) enum Choice {
 }
 
 /// What the client asks.
-pub(super) struct Asked<'t> {
-    pub(super) text: &'t str,
-    pub(super) choice: Choice,
+pub(in crate::api) struct Asked<'t> {
+    pub(in crate::api) text: &'t str,
+    pub(in crate::api) choice: Choice,
     /// Whether to name the parts of the text that carried the verdict.
-    pub(super) explain: bool,
+    pub(in crate::api) explain: bool,
 }
 
 impl Choice {
     /// The model of ours that is asked for.
-    pub(super) const fn asked(self) -> Option<AskedModel> {
+    pub(in crate::api) const fn asked(self) -> Option<AskedModel> {
         match self {
             Self::Simple => Some(AskedModel::Simple),
             Self::Bert => Some(AskedModel::Bert),
@@ -37,7 +37,7 @@ impl Choice {
 }
 
 /// `{"text": string, "model"?: "simple" | "bert" | "auto" | a user's model | null, "explain"?: boolean | null}`
-pub(super) fn parse<'t>(root: Value<'t>, max_text: usize, models: Option<&Models>) -> Result<Asked<'t>, Fault> {
+pub(in crate::api) fn parse<'t>(root: Value<'t>, max_text: usize, models: Option<&Models>) -> Result<Asked<'t>, Fault> {
     let members = root
         .as_object()
         .ok_or(Fault::new(Problem::InvalidType).field("body").expected("an object", root.type_name()))?;
@@ -82,7 +82,8 @@ fn parse_explain(value: Value<'_>) -> Result<bool, Fault> {
     if value.is_null() { Ok(false) } else { value.as_bool().ok_or(not_a_boolean) }
 }
 
-fn parse_choice(value: Value<'_>, models: Option<&Models>) -> Result<Choice, Fault> {
+/// `"simple" | "bert" | "auto" | a user's model | null`, which is `simple`.
+pub(in crate::api) fn parse_choice(value: Value<'_>, models: Option<&Models>) -> Result<Choice, Fault> {
     if value.is_null() {
         return Ok(Choice::Simple);
     }

@@ -97,6 +97,12 @@ impl Wire {
         }
     }
 
+    /// A part of a body arrived that may take as long as it likes as long as there is more from time to time.
+    pub fn body_goes_on(&self, now: Instant) {
+        self.awaiting.set(Awaiting::Nothing);
+        self.since.set(now);
+    }
+
     /// Whether no request is under way.
     pub fn is_between_requests(&self) -> bool {
         self.exchanges.get() == 0

@@ -2,19 +2,39 @@
 
 use std::time::Instant;
 
-use super::{Exchange, nanoseconds};
+use super::{OwnShard, nanoseconds};
 use crate::api::Outcome;
-use crate::metrics::Answer;
+use crate::api::route::Route;
 use crate::metrics::labels::{Method, Stage, Status};
+use crate::metrics::{Answer, InProgress, Stages};
 use crate::problem::Problem;
 use crate::server::headers::Traceparent;
-use crate::server::reply::Reply;
+use crate::server::station::Station;
 
-impl Exchange {
-    /// Counts the answer, whose body is `reply`, in every family, and logs it if it is to be.
-    pub(super) fn count(&mut self, outcome: &Outcome, reply: &Reply, ended: Instant) {
-        let station = &self.connection.station;
-        let sent = if self.route.method == Method::Head { 0 } else { reply.length() };
+/// What is told of a request when it is answered. Dropped before, it is counted nowhere.
+pub struct Tally {
+    /// `None` once it is counted.
+    pub in_progress: Option<InProgress<OwnShard>>,
+    /// The route that it took.
+    pub route: Route,
+    /// The trace that it belongs to.
+    pub traceparent: Option<Traceparent>,
+    /// When its head was there.
+    pub started: Instant,
+    /// Bytes of body that have come.
+    pub received_bytes: usize,
+}
+
+impl Tally {
+    /// The same request, for whoever goes on with it; this one counts it no more.
+    #[must_use]
+    pub fn handed_on(&mut self) -> Self {
+        Self { in_progress: self.in_progress.take(), ..*self }
+    }
+
+    /// Counts the answer, whose body has `length` bytes, in every family, and logs it if it is to be.
+    pub fn count(&mut self, station: &Station, outcome: &Outcome, length: usize, stages: &Stages, ended: Instant) {
+        let sent = if self.route.method == Method::Head { 0 } else { length };
         let nanoseconds = nanoseconds(ended - self.started);
         if let Some(in_progress) = self.in_progress.take() {
             in_progress.finish(&Answer {
@@ -31,9 +51,9 @@ impl Exchange {
         if outcome.problem == Some(Problem::RequestTimeout) {
             station.shard.timed_out();
         }
-        if self.stages.is_watched() && outcome.status == 200 {
+        if stages.is_watched() && outcome.status == 200 {
             // The wait in the queue is counted whoever watches.
-            let own = self.stages.each().filter(|(stage, _)| *stage != Stage::Queue);
+            let own = stages.each().filter(|(stage, _)| *stage != Stage::Queue);
             own.for_each(|(stage, nanoseconds)| station.shard.staged(stage, nanoseconds));
         }
         station.publish_heap();

@@ -1,0 +1,246 @@
+//! `POST /analyze/batch`: how toxic are these texts, answered in their order, each by itself.
+//!
+//! ```text
+//! a body ──read──► Texts ─┐                    ┌─► Scored ─┐
+//! a line ─────────────────┴─take up─► Flow: ───┼─► Waiting ┼──settle, the oldest first──► one result each
+//!                                              └─► Failed ─┘
+//! ```
+//!
+//! `simple` scores a text when it is taken up. For a model with threads of its own so many texts wait at once as
+//! [`Limits::window`](super::Limits::window) says, whatever the length of the batch; the next is taken up when the oldest has
+//! been answered, so a batch that is longer than the queue passes through it. What is wrong with a text is told in its
+//! place and the others go on.
+
+mod line;
+mod texts;
+
+use std::collections::VecDeque;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use super::analyze::asked::{Asked, Choice};
+use super::analyze::{self, Scored, Waiting};
+use super::{Limits, Worker, fault};
+use crate::json::write::Writer;
+use crate::metrics::labels::{Stage, ToxicityModel};
+use crate::metrics::{Shard, Stages, Trace};
+use crate::model::Loaded;
+use crate::model::bert::Bert;
+use crate::model::manifest::MAX_NAMED_BYTES;
+use crate::model::toxicity::Scores;
+use crate::problem::{Fault, Problem};
+use crate::text::Scratch;
+pub use texts::Texts;
+
+/// The texts of a batch that are taken up and not yet answered, in order; dropping them takes the questions back.
+pub struct Flow {
+    entries: VecDeque<Entry>,
+    /// How many of them wait for a model.
+    waiting: usize,
+    trace: Option<Trace>,
+}
+
+/// One text.
+enum Entry {
+    /// With what it took from the text to the scores, in ns, by `simple` or a user's model of this place.
+    Scored(Scores, u64, Option<usize>, ToxicityModel),
+    Waiting(Waiting),
+    Failed(Fault),
+}
+
+/// What becomes of a text that is to be taken up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It is taken up.
+    Up,
+    /// Its model has no room: it is to be brought again when one that waits has been answered.
+    NotYet,
+}
+
+/// What has been settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// The result of the oldest text is written, in so many bytes.
+    Written(usize),
+    /// The oldest text waits for its model.
+    Waiting,
+    /// No text is taken up.
+    Nothing,
+}
+
+impl Flow {
+    /// No text, with room for all that may be taken up at once.
+    pub fn new() -> Self {
+        Self { entries: VecDeque::with_capacity(MOST_AT_ONCE), waiting: 0, trace: None }
+    }
+
+    /// Forgets all texts: those of another batch follow, which belongs to `trace`, if to any.
+    pub fn begin(&mut self, trace: Option<Trace>) {
+        self.entries.clear();
+        (self.waiting, self.trace) = (0, trace);
+    }
+
+    /// Whether another text may be taken up.
+    pub fn has_room(&self, limits: &Limits) -> bool {
+        self.waiting < limits.window && self.entries.len() < MOST_AT_ONCE
+    }
+
+    /// Takes up a text of the batch, or what is wrong with it; `place` is its place in a list, if it stands in one.
+    fn take_up(&mut self, asked: Result<Asked<'_>, Fault>, place: Option<usize>, scorer: &mut Scorer<'_>) -> Taken {
+        let received = Instant::now();
+        let choice = asked.as_ref().map_or(Choice::Simple, |asked| asked.choice);
+        let Scorer { loaded, scratch, shard } = scorer;
+        let scored = asked.and_then(|asked| analyze::score(loaded, &asked, scratch, &mut Stages::UNWATCHED.clone()));
+        let named = |fault: Fault| match (&fault.field, place) {
+            (Some(field), Some(_)) if field.name() == "text" => fault.field("texts").element(place, None),
+            _ => fault,
+        };
+        self.entries.push_back(match scored {
+            Ok(Scored::Now(verdict)) => {
+                shard.normalized(scratch.rules());
+                let nanoseconds = analyze::nanoseconds(received);
+                analyze::count(shard, &verdict, nanoseconds, self.trace);
+                analyze::count_drift(shard, loaded, choice.asked(), &verdict.scores);
+                let place = if let Choice::Custom(place) = choice { Some(place) } else { None };
+                Entry::Scored(verdict.scores, nanoseconds, place, verdict.counted)
+            }
+            Ok(Scored::Later(submitted, custom, otherwise)) => {
+                shard.normalized(scratch.rules());
+                self.waiting += 1;
+                Entry::Waiting(Waiting::plain(submitted, custom, otherwise, received))
+            }
+            Err(fault) if fault.problem == Problem::Overloaded && self.waiting > 0 => return Taken::NotYet,
+            Err(fault) => {
+                analyze::count_failure(shard, choice, &fault);
+                Entry::Failed(named(fault))
+            }
+        });
+        Taken::Up
+    }
+
+    /// What is wrong with the newest text, if that alone refuses the batch: nothing can be asked now.
+    fn refusal(&mut self) -> Option<Fault> {
+        match self.entries.back() {
+            Some(Entry::Failed(fault)) if fault.problem.status() == 503 => Some(fault.clone()),
+            _ => None,
+        }
+    }
+}
+
+impl Default for Flow {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What scoring a text needs.
+struct Scorer<'w> {
+    loaded: &'w Loaded,
+    scratch: &'w mut Scratch,
+    shard: &'w Shard,
+}
+
+impl Worker {
+    /// Reads the `body` of a batch into `texts`, and takes up the first of them; `client` is a hash of who asks.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the body; [`Problem::ModelUnavailable`] and [`Problem::Overloaded`], if the first text is
+    /// refused so: the others would be too.
+    pub fn begin_batch(&mut self, body: &[u8], client: u64, flow: &mut Flow, texts: &mut Texts) -> Result<(), Fault> {
+        let Self { reader, loaded, limits, shard, started, .. } = self;
+        let read = reader.read(body, |root| texts.read(root, limits, loaded.models()));
+        read.inspect_err(|fault| analyze::count_failure(shard, Choice::Simple, fault))?;
+        shard.client_seen(client, started.elapsed().as_secs());
+        self.take_up_next(flow, texts);
+        flow.refusal().map_or(Ok(()), Err)
+    }
+
+    /// Takes up the next of `texts`; `None` if there is none.
+    pub fn take_up_next(&mut self, flow: &mut Flow, texts: &mut Texts) -> Option<Taken> {
+        let Self { text: scratch, loaded, limits, shard, .. } = self;
+        let place = Some(texts.place());
+        let taken = flow.take_up(texts.next(limits.text)?, place, &mut Scorer { loaded, scratch, shard });
+        if taken == Taken::Up {
+            texts.advance();
+        }
+        Some(taken)
+    }
+
+    /// Takes up what a line of a stream asks: a JSON string, or an object as `POST /analyze` takes it.
+    pub fn take_up_line(&mut self, flow: &mut Flow, line: &[u8]) -> Taken {
+        let Self { reader, text: scratch, loaded, limits, shard, .. } = self;
+        let mut scorer = Scorer { loaded, scratch, shard };
+        let taken = reader
+            .read(line, |root| Ok(flow.take_up(line::parse(root, limits.text, loaded.models()), None, &mut scorer)));
+        // A line that is no JSON.
+        taken.unwrap_or_else(|fault| flow.take_up(Err(fault), None, &mut scorer))
+    }
+
+    /// Takes up what is wrong with a line that could not be read whole.
+    pub fn take_up_fault(&mut self, flow: &mut Flow, fault: Fault) {
+        let Self { text: scratch, loaded, shard, .. } = self;
+        flow.take_up(Err(fault), None, &mut Scorer { loaded, scratch, shard });
+    }
+
+    /// Counts `client` as one that asks now.
+    pub fn batch_begins(&self, client: u64) {
+        self.shard.client_seen(client, self.started.elapsed().as_secs());
+    }
+
+    /// Writes the result of the oldest text into `out`, which holds [`MAX_RESULT`] bytes, if it is there; if not, the task of
+    /// `context` is woken when it is.
+    pub fn settle(&mut self, flow: &mut Flow, context: &mut Context<'_>, out: &mut [u8]) -> Settled {
+        let Self { text: scratch, loaded, shard, .. } = self;
+        if let Some(Entry::Waiting(waiting)) = flow.entries.front_mut() {
+            let Poll::Ready(found) = waiting.poll(context, scratch) else { return Settled::Waiting };
+            flow.waiting -= 1;
+            shard.staged(Stage::Queue, waiting.ticket.waited_ns());
+            let entry = match analyze::conclude(loaded, shard, waiting, found) {
+                Ok(verdict) => {
+                    let nanoseconds = analyze::nanoseconds(waiting.received());
+                    analyze::count(shard, &verdict, nanoseconds, flow.trace);
+                    analyze::count_drift(shard, loaded, waiting.asked(), &verdict.scores);
+                    Entry::Scored(verdict.scores, nanoseconds, waiting.custom(), verdict.counted)
+                }
+                Err(fault) => Entry::Failed(fault),
+            };
+            flow.entries[0] = entry;
+        }
+        let Some(entry) = flow.entries.pop_front() else { return Settled::Nothing };
+        Settled::Written(entry.render(loaded, out))
+    }
+}
+
+impl Entry {
+    /// Writes the result; answers its length.
+    fn render(&self, loaded: &Loaded, out: &mut [u8]) -> usize {
+        match self {
+            Self::Scored(scores, nanoseconds, place, counted) => {
+                let model = match (counted, place) {
+                    (ToxicityModel::Bert, _) => loaded.bert().map(Bert::model),
+                    (ToxicityModel::Simple, _) => loaded.models().map(|models| &models.toxicity),
+                    (ToxicityModel::Custom, place) => {
+                        loaded.models().and_then(|models| Some(models.custom.get((*place)?)?.model()))
+                    }
+                };
+                // It has been loaded, or it would not have answered.
+                model.map_or(0, |model| analyze::render(model, scores, *nanoseconds, out))
+            }
+            Self::Failed(fault) => {
+                let mut writer = Writer::new(out);
+                fault::item(fault, &mut writer);
+                writer.finish().unwrap_or_default()
+            }
+            Self::Waiting(_) => 0,
+        }
+    }
+}
+
+/// The texts that a batch has taken up at once, at most.
+pub const MOST_AT_ONCE: usize = 16;
+
+/// Bytes that a result takes at most.
+pub const MAX_RESULT: usize = {
+    let scored = analyze::FRAME + MAX_NAMED_BYTES;
+    if scored > super::SMALL_REPLY { scored } else { super::SMALL_REPLY }
+};
