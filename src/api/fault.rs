@@ -20,6 +20,11 @@ pub fn answer(fault: &Fault, out: &mut [u8]) -> Outcome {
     writer.raw(b"\",\"error_type\":\"");
     writer.raw(problem.error_type().as_bytes());
     writer.raw(b"\"");
+    if problem.is_of_oauth() {
+        writer.raw(b",\"error\":\"");
+        writer.raw(problem.error_type().as_bytes());
+        writer.raw(b"\"");
+    }
     if let Some(field) = &fault.field {
         writer.raw(b",\"field\":\"");
         path(field, &mut writer);
@@ -37,7 +42,8 @@ pub fn answer(fault: &Fault, out: &mut [u8]) -> Outcome {
     let length = writer.finish().unwrap_or_default();
     Outcome {
         status: problem.status(),
-        content: Content::Problem,
+        // RFC 6749, section 5.2, asks for this type; the document is the same.
+        content: if problem.is_of_oauth() { Content::Json } else { Content::Problem },
         length,
         problem: Some(problem),
         retry_after: fault.retry_after,
@@ -48,12 +54,15 @@ pub fn answer(fault: &Fault, out: &mut [u8]) -> Outcome {
 const fn title(problem: Problem) -> &'static str {
     match problem.status() {
         400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
         408 => "Request Timeout",
         413 => "Content Too Large",
         415 => "Unsupported Media Type",
         422 => "Unprocessable Content",
+        429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",
         _ => "Service Unavailable",
     }
@@ -80,7 +89,10 @@ fn detail(fault: &Fault, writer: &mut Writer<'_>) {
         Problem::MethodNotAllowed => write!(writer, "this path does not take this method; see the Allow header"),
         Problem::RequestTimeout => write!(writer, "the request did not arrive in time; send it again"),
         Problem::BodyTooLarge => write!(writer, "the body is longer than {allowed} bytes; send less at a time"),
-        Problem::UnsupportedMediaType => write!(writer, "send the body with content-type: application/json"),
+        Problem::UnsupportedMediaType => {
+            let wanted = if fault.expected.is_empty() { "application/json" } else { fault.expected };
+            write!(writer, "send the body with content-type: {wanted}")
+        }
         Problem::InvalidType => write!(writer, "must be {}, not {}", fault.expected, fault.found),
         Problem::MissingField => write!(writer, "is missing; {}", fault.expected),
         Problem::UnknownField => write!(writer, "is not known here; {}", fault.expected),
@@ -101,6 +113,15 @@ fn detail(fault: &Fault, writer: &mut Writer<'_>) {
         Problem::InferenceTimeout => {
             write!(writer, "the text waited too long for its model; try again after the Retry-After seconds")
         }
+        Problem::Unauthorized => write!(writer, "not authenticated: {}", fault.expected),
+        Problem::Forbidden => write!(writer, "the credential is good, but not for '{}'", fault.expected),
+        Problem::TooManyAttempts => {
+            write!(writer, "too many passwords were tried; try again after the Retry-After seconds")
+        }
+        Problem::InvalidRequest => write!(writer, "{}", fault.expected),
+        Problem::UnsupportedGrantType => write!(writer, "grant_type must be 'password'"),
+        Problem::InvalidGrant => write!(writer, "incorrect username or password"),
+        Problem::InvalidScope => write!(writer, "must name scopes that the user has, parted by spaces"),
     };
 }
 
