@@ -13,7 +13,7 @@ use serde_json::json;
 use tamis::metrics::catalog::{FAMILIES, LINES, LINES_A_WORKER};
 use tamis::metrics::family::{Family, Kind};
 use tamis::metrics::labels::{Handler, Method, Phase, Status, ToxicityModel};
-use tamis::metrics::{Answer, BufferFull, Exporter, Format, InProgress, LiveFacts, Representation, Shard};
+use tamis::metrics::{Answer, BufferFull, Exporter, Format, InProgress, LiveFacts, RELOADS, Representation, Shard};
 use tamis::problem::Problem;
 
 /// `name` and `{labels}` as written, and the value as written.
@@ -240,7 +240,9 @@ fn clients_leave_after_five_minutes_and_the_phase_moves() {
     let shards = two_shards();
     (0..3).for_each(|client| shards[0].client_seen(client, 10));
     shards[1].client_seen(2, 40);
-    let at = |phase, now_seconds| read(&render(&shards, &LiveFacts { phase, now_seconds, queue_depth: 0 }));
+    let at = |phase, now_seconds| {
+        read(&render(&shards, &LiveFacts { phase, now_seconds, queue_depth: 0, auth_reloads: [0; RELOADS] }))
+    };
     let ready = at(Phase::Ready, 60);
     assert_eq!(value(&ready, "toxicity_api_active_users"), 3);
     assert_eq!(value(&ready, "tamis_phase{phase=\"ready\"}"), 1);

@@ -82,7 +82,12 @@ impl Gate {
     ///
     /// # Errors
     /// Why it is not: of the key, if it is the key and the token that are no good.
-    pub fn admit(&mut self, need: Need, presented: &Presented<'_>, now: impl FnOnce() -> u64) -> Result<Subject, Denied> {
+    pub fn admit(
+        &mut self,
+        need: Need,
+        presented: &Presented<'_>,
+        now: impl FnOnce() -> u64,
+    ) -> Result<Subject, Denied> {
         if self.auth.generation() != self.seen {
             (self.seen, self.credentials) = self.auth.published();
         }
@@ -140,14 +145,15 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::Tokens;
     use crate::auth::keys::{Keys, hexadecimal_digest};
     use crate::auth::name::Name;
     use crate::auth::scopes::Scopes;
     use crate::auth::token::{Claims, MAX_TOKEN, Signer};
     use crate::auth::users::Users;
-    use crate::auth::Tokens;
 
-    const USERS: &str = "student:$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4:predict";
+    const USERS: &str =
+        "student:$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4:predict";
 
     fn signer() -> Signer {
         Signer::parse(&[1; 32]).expect("a secret")
@@ -174,7 +180,12 @@ mod tests {
     const PREDICT: Need = Need::Scope(Scope::Predict);
     const ANALYZE: Need = Need::Scope(Scope::Analyze);
 
-    fn outcome(gate: &mut Gate, need: Need, api_key: Option<&[u8]>, authorization: Option<&[u8]>) -> Result<Scheme, Denied> {
+    fn outcome(
+        gate: &mut Gate,
+        need: Need,
+        api_key: Option<&[u8]>,
+        authorization: Option<&[u8]>,
+    ) -> Result<Scheme, Denied> {
         gate.admit(need, &Presented { api_key, authorization }, || 50).map(|subject| subject.scheme)
     }
 

@@ -128,9 +128,8 @@ pub fn hexadecimal_digest(key: &[u8]) -> String {
 
 /// Where a digest stands at its `step`th try: digests are as good as random, so their first bytes are a hash.
 fn place(digest: &KeyDigest, step: usize, places: usize) -> usize {
-    let first = u64::from_le_bytes([
-        digest[0], digest[1], digest[2], digest[3], digest[4], digest[5], digest[6], digest[7],
-    ]);
+    let first =
+        u64::from_le_bytes([digest[0], digest[1], digest[2], digest[3], digest[4], digest[5], digest[6], digest[7]]);
     (first as usize).wrapping_add(step) & (places - 1)
 }
 
@@ -178,7 +177,8 @@ mod tests {
     #[test]
     fn lines_say_names_digests_and_scopes() {
         let digest = hexadecimal_digest(b"one");
-        let text = format!("# keys\n\n a:{}:admin,predict \r\nb:{}\n", digest.to_uppercase(), hexadecimal_digest(b"two"));
+        let text =
+            format!("# keys\n\n a:{}:admin,predict \r\nb:{}\n", digest.to_uppercase(), hexadecimal_digest(b"two"));
         let keys = Keys::parse(text.as_bytes(), |name| name.as_str().as_bytes()[0]).expect("a good file");
         let one = keys.find(b"one").expect("a key");
         assert_eq!((one.name.as_str(), one.counted), ("a", b'a'));

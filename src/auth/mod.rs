@@ -294,9 +294,10 @@ impl Auth {
         loop {
             if let Some(job) = self.passwords.take(EVERY.saturating_sub(looked.elapsed())) {
                 let (_, credentials) = self.published();
-                let matches = credentials.tokens.as_ref().is_some_and(|tokens| {
-                    tokens.users.verify(job.name.as_ref(), job.password())
-                });
+                let matches = credentials
+                    .tokens
+                    .as_ref()
+                    .is_some_and(|tokens| tokens.users.verify(job.name.as_ref(), job.password()));
                 self.passwords.finish(job, matches);
             }
             if looked.elapsed() >= EVERY {

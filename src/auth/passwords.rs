@@ -209,8 +209,7 @@ mod tests {
     fn room_is_bounded_and_comes_back_however_a_login_ends() {
         let passwords = Arc::new(Passwords::new());
         for round in 0..3 {
-            let mut logins: Vec<_> =
-                (0..QUEUE).map(|_| passwords.submit(None, b"x").expect("room")).collect();
+            let mut logins: Vec<_> = (0..QUEUE).map(|_| passwords.submit(None, b"x").expect("room")).collect();
             assert!(passwords.submit(None, b"x").is_none(), "round {round}");
             let running = passwords.take(SOON).expect("a password");
             // One is given up while it runs, the others while they wait.

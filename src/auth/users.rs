@@ -148,8 +148,7 @@ mod tests {
 
     /// "password" with the salt "somesalt", from the reference implementation's tests (`test.c`: version 0x13, Argon2id,
     /// two passes, 256 KiB, one lane).
-    const REFERENCE: &str =
-        "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
+    const REFERENCE: &str = "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
 
     fn name(text: &str) -> Name {
         Name::new(text.as_bytes()).expect("a name")

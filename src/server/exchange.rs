@@ -10,14 +10,18 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use http::header::{ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, EXPECT, RETRY_AFTER, VARY};
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, EXPECT, PRAGMA, RETRY_AFTER, VARY,
+    WWW_AUTHENTICATE,
+};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use hyper::body::{Body, Incoming};
 
+use super::admission::{self, Refusal};
 use super::body;
 use super::connection::wire::Wire;
 use super::headers::{
-    TRACEPARENT, Traceparent, content_type, describe_status, form, is_json, representation, retry_after,
+    FORM, TRACEPARENT, Traceparent, content_type, describe_status, form, is_form, is_json, representation, retry_after,
 };
 use super::reply::Reply;
 use super::slots::Slot;
@@ -25,7 +29,7 @@ use super::station::Station;
 use super::timing;
 use crate::api::route::{Action, Route, Surface, allow, route};
 use crate::api::status::Form;
-use crate::api::{self, Answered, Content, Outcome, analyze, fault};
+use crate::api::{self, Answered, Content, Outcome, fault};
 use crate::metrics::labels::{self, Handler, Shed};
 use crate::metrics::{InProgress, Representation, Shard, Stages};
 use crate::problem::{Fault, Problem};
@@ -61,7 +65,10 @@ impl hyper::service::Service<Request<Incoming>> for Service {
         let connection = &self.0;
         connection.wire.request_begins(started);
         let (head, incoming) = request.into_parts();
-        let route = route(connection.surface, head.method.as_str(), head.uri.path());
+        let mut route = route(connection.surface, head.method.as_str(), head.uri.path());
+        if route.handler == Handler::Token && !connection.station.issues_tokens() {
+            route = route.unknown();
+        }
         let in_progress = InProgress::start(OwnShard(Rc::clone(connection)), route.handler, route.method);
         let mut headers = head.headers;
         let traceparent = Traceparent::of(&headers);
@@ -72,7 +79,12 @@ impl hyper::service::Service<Request<Incoming>> for Service {
         // The first of the two counts the request whatever the other says.
         let watched = for_model && (connection.station.watches_next() | tells_timing);
         let form = if route.handler == Handler::Status { form(&headers) } else { Form::Page };
-        let stage = connection.stage(route.action, &headers, incoming);
+        let (stage, client, challenge) = match connection.admit(route, &headers) {
+            Ok(client) => (connection.stage(route.action, &headers, incoming), client, None),
+            Err(Refusal { fault, challenge }) => {
+                (connection.refusal(&headers, incoming, fault), connection.client, Some(challenge))
+            }
+        };
         // hyper hands the map's memory to the next request, so a response in it costs no allocation; what the
         // request's values point to must go before hyper reads again.
         headers.clear();
@@ -84,6 +96,8 @@ impl hyper::service::Service<Request<Incoming>> for Service {
             form,
             traceparent,
             started,
+            client,
+            challenge,
             headers,
             stage,
             stages: if watched { Stages::watched(started) } else { Stages::UNWATCHED },
@@ -94,17 +108,28 @@ impl hyper::service::Service<Request<Incoming>> for Service {
 }
 
 impl Connection {
+    /// Lets a request in, or not; answers what tells who asks from other clients.
+    #[inline]
+    fn admit(&self, route: Route, headers: &HeaderMap) -> Result<u64, Refusal> {
+        let Some(gate) = &self.station.gate else { return Ok(self.client) };
+        let subject = admission::admit(&mut gate.borrow_mut(), route, headers, &self.station.shard)?;
+        Ok(subject.unwrap_or(self.client))
+    }
+
     fn stage(&self, action: Action, headers: &HeaderMap, incoming: Incoming) -> Stage {
         match action {
             Action::Answer => Stage::Answer(None),
             Action::Options => Stage::Options,
             Action::Refuse(problem) => self.refusal(headers, incoming, Fault::new(problem)),
-            Action::ReadJson => {
+            Action::ReadJson | Action::ReadForm => {
                 let limit = self.station.limits.body;
                 if incoming.size_hint().lower() > limit as u64 {
                     Stage::Refuse(Fault::new(Problem::BodyTooLarge).count(0, limit))
-                } else if !is_json(headers) {
+                } else if action == Action::ReadJson && !is_json(headers) {
                     self.refusal(headers, incoming, Fault::new(Problem::UnsupportedMediaType))
+                } else if action == Action::ReadForm && !is_form(headers) {
+                    let fault = Fault::new(Problem::UnsupportedMediaType).expected(FORM, "");
+                    self.refusal(headers, incoming, fault)
                 } else if let Some(slot) = self.station.borrow_body() {
                     Stage::Read(incoming, Some(slot), None)
                 } else {
@@ -164,6 +189,10 @@ pub struct Exchange {
     form: Form,
     traceparent: Option<Traceparent>,
     started: Instant,
+    /// A hash of who asks.
+    client: u64,
+    /// What the answer asks for, if the request was not let in.
+    challenge: Option<&'static str>,
     headers: HeaderMap,
     stage: Stage,
     stages: Stages,
@@ -176,8 +205,8 @@ enum Stage {
     Read(Incoming, Option<Slot>, Option<Fault>),
     /// The body, if there is one, is here.
     Answer(Option<Slot>),
-    /// A model that takes its time is asked; the body's slot is given back unless the answer needs it.
-    Wait(analyze::Waiting, Option<Slot>),
+    /// Something that takes its time is asked; the body's slot is given back unless the answer needs it.
+    Wait(api::Waiting, Option<Slot>),
     Options,
     Refuse(Fault),
     Answered,
@@ -232,7 +261,7 @@ impl Exchange {
     /// Brings the request, whose body has come, to its answer.
     fn answer(&mut self, received: Instant, context: &mut Context<'_>) -> Poll<(Reply, Outcome)> {
         let answered = match std::mem::replace(&mut self.stage, Stage::Answered) {
-            Stage::Answer(slot) => match self.watched(|exchange| exchange.handle(slot.as_ref(), received)) {
+            Stage::Answer(mut slot) => match self.watched(|exchange| exchange.handle(slot.as_mut(), received)) {
                 (reply, Answered::Now(outcome)) => (reply, outcome),
                 (_, Answered::Later(waiting)) => {
                     self.connection.wire.model_awaited();
@@ -286,14 +315,14 @@ impl Exchange {
         self.respond(reply, outcome, ended)
     }
 
-    fn handle(&self, body: Option<&Slot>, received: Instant) -> (Reply, Answered) {
+    fn handle(&self, mut body: Option<&mut Slot>, received: Instant) -> (Reply, Answered) {
         let station = &self.connection.station;
         let request = api::Request {
             handler: self.route.handler,
             method: self.route.method,
-            body: body.map_or(&[], |slot| &slot.bytes()[..self.received_bytes]),
+            body: body.as_deref().map_or(&[], |slot| &slot.bytes()[..self.received_bytes]),
             received,
-            client: self.connection.client,
+            client: self.client,
             trace: self.traceparent.map(|traceparent| traceparent.trace),
             representation: self.representation,
             form: self.form,
@@ -302,10 +331,17 @@ impl Exchange {
             let answered = station.api.borrow_mut().answer(&request, out);
             (if let Answered::Now(outcome) = &answered { outcome.length } else { 0 }, answered)
         };
-        self.write(request.body, write).unwrap_or_else(|| {
+        let answered = self.write(request.body, write).unwrap_or_else(|| {
             let (reply, outcome) = self.refuse(&self.connection.no_slot());
             (reply, Answered::Now(outcome))
-        })
+        });
+        if self.route.action == Action::ReadForm
+            && let Some(slot) = &mut body
+        {
+            // It held a password.
+            slot.bytes_mut()[..self.received_bytes].fill(0);
+        }
+        answered
     }
 
     fn refuse(&self, fault: &Fault) -> (Reply, Outcome) {
@@ -352,11 +388,19 @@ impl Exchange {
         if self.route.handler == Handler::Status && outcome.status == 200 {
             describe_status(&mut headers, outcome.content);
         }
+        if self.route.handler == Handler::Token {
+            // RFC 6749, section 5.1.
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
+        }
+        if let Some(challenge) = self.challenge {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
         match outcome.status {
             204 | 405 => {
                 headers.insert(ALLOW, HeaderValue::from_static(allow(self.route.handler)));
             }
-            503 if outcome.problem.is_some() => {
+            429 | 503 if outcome.problem.is_some() => {
                 headers.insert(RETRY_AFTER, retry_after(outcome.retry_after));
             }
             // The rest of the request is not read: the connection cannot go on.

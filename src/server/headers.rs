@@ -19,6 +19,16 @@ pub fn is_json(headers: &HeaderMap) -> bool {
         || essence.len() > 5 && essence[essence.len() - 5..].eq_ignore_ascii_case(b"+json")
 }
 
+/// `application/x-www-form-urlencoded`, whatever its parameters.
+pub fn is_form(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes) else { return false };
+    let essence = value.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
+    essence.eq_ignore_ascii_case(FORM.as_bytes())
+}
+
+/// The media type of a form.
+pub const FORM: &str = "application/x-www-form-urlencoded";
+
 pub fn content_type(content: Content) -> HeaderValue {
     HeaderValue::from_static(match content {
         Content::Json => "application/json",
