@@ -15,12 +15,12 @@ use tamis::metrics::family::Scale;
 use tamis::metrics::labels::{Handler, Method, Model, Phase, Status, ToxicityModel};
 use tamis::metrics::process::ProcessReader;
 use tamis::metrics::{
-    Answer, Exporter, Format, InProgress, LiveFacts, LoadedModel, Representation, Shard, Snapshot, StaticFacts,
-    Template, Text, Trace,
+    Answer, Exporter, Format, InProgress, LiveFacts, LoadedModel, RELOADS, Representation, Shard, Snapshot,
+    StaticFacts, Template, Text, Trace,
 };
 use tamis::problem::Problem;
 
-const LIVE: LiveFacts = LiveFacts { phase: Phase::Ready, now_seconds: 100, queue_depth: 3 };
+const LIVE: LiveFacts = LiveFacts { phase: Phase::Ready, now_seconds: 100, queue_depth: 3, auth_reloads: [0; RELOADS] };
 
 fn facts() -> StaticFacts {
     let model = |model| LoadedModel { model, load_ns: Some(1_234_567), sha256: "0123456789abcdef".repeat(4) };
@@ -30,6 +30,7 @@ fn facts() -> StaticFacts {
         workers: 2,
         slots_capacity: 1_024,
         models: vec![model(Model::Simple), model(Model::Iris), model(Model::Bert)],
+        keys: None,
     }
 }
 

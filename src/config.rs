@@ -13,6 +13,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::api::Limits;
 use crate::api::batch::MOST_AT_ONCE;
+use crate::auth;
 use crate::model::bert;
 use crate::model::toxicity::EngineChoice;
 use crate::server::connection::wire::Timeouts;
@@ -72,6 +73,17 @@ pub enum Command {
     PrintConfig,
     /// Ask a running daemon whether it is ready; exit 0 or 1
     Healthcheck,
+    /// Hash a password, from the terminal or the first line of standard input, for the file of --users
+    HashPassword,
+    /// Make an API key: print it, once, and its line for the file of --api-keys
+    NewKey {
+        /// Whose it is: up to 64 letters, digits, '.', '_', '-' or '@'
+        #[arg(value_name = "NAME", value_parser = name)]
+        name: String,
+        /// What it may be used for, of 'analyze', 'predict' and 'admin'
+        #[arg(long, default_value = "analyze,predict", value_name = "SCOPE,...", value_parser = scopes)]
+        scopes: String,
+    },
 }
 
 /// The daemon's settings.
@@ -116,6 +128,38 @@ pub struct Flags {
     /// Read settings from this TOML file; its keys are these flags' names
     #[arg(long, global = true, env = "TAMIS_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
+
+    /// Which credentials requests must have: an API key, a token of /token, or either
+    #[arg(long, global = true, env = "TAMIS_AUTH", default_value = "none")]
+    pub auth: AuthMode,
+
+    /// The keys of --auth api-key: a line 'name:SHA-256 in hexadecimal[:scope,...]' each
+    #[arg(long, global = true, env = "TAMIS_API_KEYS", value_name = "FILE")]
+    pub api_keys: Option<PathBuf>,
+
+    /// The users of --auth oauth2: a line 'name:Argon2id hash[:scope,...]' each
+    #[arg(long, global = true, env = "TAMIS_USERS", value_name = "FILE")]
+    pub users: Option<PathBuf>,
+
+    /// The secret that signs the tokens of --auth oauth2, 32 bytes or more
+    #[arg(long, global = true, env = "TAMIS_TOKEN_SECRET", value_name = "FILE")]
+    pub token_secret: Option<PathBuf>,
+
+    /// How long a token lives, in seconds
+    #[arg(long, global = true, env = "TAMIS_TOKEN_SECONDS", default_value = "1800", value_name = "SECONDS", value_parser = within(1, 31_536_000))]
+    pub token_seconds: usize,
+
+    /// Most wrong passwords that one address may try in a minute; all together ten times as many
+    #[arg(long, global = true, env = "TAMIS_TOKEN_ATTEMPTS", default_value = "10", value_name = "COUNT", value_parser = within(1, 60_000))]
+    pub token_attempts: usize,
+
+    /// Whether /metrics and /status need a credential with the scope 'admin'
+    #[arg(long, global = true, env = "TAMIS_AUTH_METRICS", default_value = "open")]
+    pub auth_metrics: Door,
+
+    /// Whether /health, /livez, /readyz and /startupz do
+    #[arg(long, global = true, env = "TAMIS_AUTH_PROBES", default_value = "open")]
+    pub auth_probes: Door,
 
     /// Longest request body, in bytes
     #[arg(long, global = true, env = "TAMIS_MAX_BODY_BYTES", default_value = "65536", value_name = "BYTES", value_parser = within(256, 16 << 20))]
@@ -201,6 +245,29 @@ pub enum Switch {
     Off,
 }
 
+/// `--auth`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AuthMode {
+    /// None
+    None,
+    /// X-API-Key
+    ApiKey,
+    /// Authorization: Bearer
+    #[value(name = "oauth2")]
+    OAuth2,
+    /// Either of the two
+    Both,
+}
+
+/// `--auth-metrics`, `--auth-probes`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Door {
+    /// To everybody
+    Open,
+    /// To the scope 'admin'
+    Closed,
+}
+
 /// `--log-level`
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[expect(missing_docs, reason = "the names say it")]
@@ -261,6 +328,9 @@ impl CommandLine {
         if self.flags.bert_timeout.is_zero() {
             return error("--bert-timeout must be above 0: with 0 every text comes too late");
         }
+        if let Some(wrong) = self.flags.wrong_with_auth() {
+            return error(wrong);
+        }
         if self.flags.admin_listen == Some(self.flags.listen) && self.flags.listen.port() != 0 {
             return error("--admin-listen must differ from --listen");
         }
@@ -284,6 +354,44 @@ impl Flags {
     pub fn bert_settings(&self) -> bert::Settings {
         let threads = self.bert_threads.unwrap_or_else(|| (available_cpus() / 2).max(1));
         bert::Settings { threads, queue: self.bert_queue, timeout: self.bert_timeout }
+    }
+
+    /// What requests must have, if anything.
+    pub fn auth(&self) -> Option<auth::Settings> {
+        if self.auth == AuthMode::None {
+            return None;
+        }
+        let files = self.users.clone().zip(self.token_secret.clone());
+        let tokens = files.map(|(users, secret)| auth::TokenSettings {
+            users,
+            secret,
+            seconds: self.token_seconds as u64,
+            attempts: self.token_attempts as u32,
+        });
+        Some(auth::Settings {
+            api_keys: self.api_keys.clone(),
+            tokens,
+            closed_metrics: self.auth_metrics == Door::Closed,
+            closed_probes: self.auth_probes == Door::Closed,
+        })
+    }
+
+    /// What does not fit together in the flags of authentication: a file that would be ignored is as wrong as one that is
+    /// missing, for either leaves a door open or shut that somebody thinks is not.
+    fn wrong_with_auth(&self) -> Option<&'static str> {
+        let keys = matches!(self.auth, AuthMode::ApiKey | AuthMode::Both);
+        let tokens = matches!(self.auth, AuthMode::OAuth2 | AuthMode::Both);
+        let closed = self.auth_metrics == Door::Closed || self.auth_probes == Door::Closed;
+        Some(match () {
+            () if keys && self.api_keys.is_none() => "--auth api-key and both need --api-keys",
+            () if tokens && self.users.is_none() => "--auth oauth2 and both need --users",
+            () if tokens && self.token_secret.is_none() => "--auth oauth2 and both need --token-secret",
+            () if !keys && self.api_keys.is_some() => "--api-keys is for --auth api-key and both",
+            () if !tokens && self.users.is_some() => "--users is for --auth oauth2 and both",
+            () if !tokens && self.token_secret.is_some() => "--token-secret is for --auth oauth2 and both",
+            () if closed && self.auth == AuthMode::None => "--auth-metrics and --auth-probes need --auth",
+            () => return None,
+        })
     }
 
     /// What one request may ask for.
@@ -342,6 +450,17 @@ fn within(least: usize, most: usize) -> ValueParser {
         let value = text.parse::<usize>().map_err(|_| format!("not a whole number from {least} to {most}"))?;
         if (least..=most).contains(&value) { Ok(value) } else { Err(format!("not from {least} to {most}")) }
     })
+}
+
+fn name(text: &str) -> Result<String, &'static str> {
+    let name = auth::name::Name::new(text.as_bytes()).ok_or("not 1 to 64 letters, digits, '.', '_', '-' or '@'")?;
+    Ok(name.as_str().to_owned())
+}
+
+/// Scopes as they stand in a file, in one order.
+fn scopes(text: &str) -> Result<String, &'static str> {
+    let scopes = auth::scopes::Scopes::parse(text, ',').ok_or("not some of 'analyze', 'predict' and 'admin'")?;
+    Ok(scopes.each().collect::<Vec<_>>().join(","))
 }
 
 /// A number with a unit: `500ms`, `10s`, `2m`.

@@ -12,6 +12,7 @@
 
 pub mod alloc;
 pub mod api;
+pub mod auth;
 pub mod cli;
 pub mod config;
 pub mod json;

@@ -7,7 +7,7 @@ use tamis::config::{Command, CommandLine, Flags};
 use tamis::model::bert::{self, Bert};
 use tamis::model::toxicity::{EngineChoice, Toxicity};
 use tamis::model::{Loaded, Models, ModelsError};
-use tamis::server::Server;
+use tamis::server::{Server, StartError};
 use tamis::{alloc, cli, log};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -42,10 +42,19 @@ fn serve(flags: &Flags, started: Instant) -> std::io::Result<ExitCode> {
         let _inside = runtime.enter();
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
     };
-    let server = Server::start(flags).map_err(|error| {
-        let admin = flags.admin_listen.map(|address| format!(" or {address}")).unwrap_or_default();
-        std::io::Error::new(error.kind(), format!("cannot listen on {}{admin}: {error}", flags.listen))
-    })?;
+    let server = match Server::start(flags) {
+        Ok(server) => server,
+        // Files of credentials are settings too.
+        Err(StartError::Credentials(error)) => {
+            tracing::error!(%error, "cannot use the credentials");
+            return Ok(ExitCode::from(2));
+        }
+        Err(StartError::System(error)) => {
+            let admin = flags.admin_listen.map(|address| format!(" or {address}")).unwrap_or_default();
+            let told = format!("cannot listen on {}{admin}: {error}", flags.listen);
+            return Err(std::io::Error::new(error.kind(), told));
+        }
+    };
     let mut models = match Models::load(flags.model_dir.as_deref(), flags.engine.into()) {
         Ok(models) => models,
         // The directory is a setting: what is wrong in it ends like any setting that is wrong.

@@ -48,11 +48,25 @@ pub enum Problem {
     ModelUnavailable,
     /// The text waited longer for its model than `--bert-timeout`.
     InferenceTimeout,
+    /// No credential came, or none that is good; the answer carries `WWW-Authenticate`.
+    Unauthorized,
+    /// The credential is good, but not for this; the answer carries `WWW-Authenticate`.
+    Forbidden,
+    /// Passwords were tried too often; the answer carries `Retry-After`.
+    TooManyAttempts,
+    /// The form of a request for a token is not one (RFC 6749, section 5.2, as are the next three).
+    InvalidRequest,
+    /// It asks for another grant than `password`.
+    UnsupportedGrantType,
+    /// The password is not the user's, or there is no such user.
+    InvalidGrant,
+    /// The user may not have the scope that is asked for, or nobody may.
+    InvalidScope,
 }
 
 impl Problem {
     /// Every problem, in the order of its discriminants.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 28] = [
         Self::MalformedRequest,
         Self::MalformedJson,
         Self::InvalidUtf8,
@@ -74,12 +88,27 @@ impl Problem {
         Self::Overloaded,
         Self::ModelUnavailable,
         Self::InferenceTimeout,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::TooManyAttempts,
+        Self::InvalidRequest,
+        Self::UnsupportedGrantType,
+        Self::InvalidGrant,
+        Self::InvalidScope,
     ];
 
-    /// The HTTP status code (RFC 9110, section 15; 431 is RFC 6585, section 5).
+    /// The HTTP status code (RFC 9110, section 15; 429 and 431 are of RFC 6585, sections 4 and 5).
     pub const fn status(self) -> u16 {
         match self {
-            Self::MalformedRequest | Self::MalformedJson | Self::InvalidUtf8 => 400,
+            Self::MalformedRequest
+            | Self::MalformedJson
+            | Self::InvalidUtf8
+            | Self::InvalidRequest
+            | Self::UnsupportedGrantType
+            | Self::InvalidGrant
+            | Self::InvalidScope => 400,
+            Self::Unauthorized => 401,
+            Self::Forbidden => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::RequestTimeout => 408,
@@ -94,6 +123,7 @@ impl Problem {
             | Self::EmptyText
             | Self::TextTooLong
             | Self::UnknownModel => 422,
+            Self::TooManyAttempts => 429,
             Self::HeaderSectionTooLarge => 431,
             Self::Overloaded | Self::ModelUnavailable | Self::InferenceTimeout => 503,
         }
@@ -123,7 +153,19 @@ impl Problem {
             Self::Overloaded => "overloaded",
             Self::ModelUnavailable => "model_unavailable",
             Self::InferenceTimeout => "inference_timeout",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::TooManyAttempts => "too_many_attempts",
+            Self::InvalidRequest => "invalid_request",
+            Self::UnsupportedGrantType => "unsupported_grant_type",
+            Self::InvalidGrant => "invalid_grant",
+            Self::InvalidScope => "invalid_scope",
         }
+    }
+
+    /// Whether `error` in the answer names it (RFC 6749, section 5.2), as [`Self::error_type`] does.
+    pub const fn is_of_oauth(self) -> bool {
+        matches!(self, Self::InvalidRequest | Self::UnsupportedGrantType | Self::InvalidGrant | Self::InvalidScope)
     }
 }
 
@@ -142,7 +184,7 @@ pub struct Fault {
     pub found: &'static str,
     /// How many came, and how many are allowed.
     pub count: Option<(usize, usize)>,
-    /// Of a 503: when it is worth while to come back, in seconds.
+    /// Of a 429 or 503: when it is worth while to come back, in seconds.
     pub retry_after: u64,
 }
 

@@ -11,9 +11,9 @@ use common::recording::{LIVE, NASTY_VERSION, answer, exercise, facts, render_as,
 use common::tools::tool_or_skip;
 use serde_json::json;
 use tamis::metrics::catalog::{FAMILIES, LINES, LINES_A_WORKER};
-use tamis::metrics::family::{Family, Kind, TWO_WORKERS};
+use tamis::metrics::family::{Family, Kind, Shape};
 use tamis::metrics::labels::{Handler, Method, Phase, Status, ToxicityModel};
-use tamis::metrics::{Answer, BufferFull, Exporter, Format, InProgress, LiveFacts, Representation, Shard};
+use tamis::metrics::{Answer, BufferFull, Exporter, Format, InProgress, LiveFacts, RELOADS, Representation, Shard};
 use tamis::problem::Problem;
 
 /// `name` and `{labels}` as written, and the value as written.
@@ -49,7 +49,7 @@ fn read(body: &str) -> Samples {
             assert!(value.parse::<f64>().is_ok(), "{line}");
             assert!(samples.insert(series.to_owned(), value.to_owned()).is_none(), "twice: {series}");
         }
-        assert!([family.lines(), family.lines_with(TWO_WORKERS)].contains(&count), "{}: {count} lines", family.name);
+        assert!([family.lines(), family.lines_with(Shape::DEFAULT)].contains(&count), "{}: {count} lines", family.name);
     }
     assert_eq!(lines.next(), None, "nothing after the last family");
     samples
@@ -103,7 +103,7 @@ fn the_body_grows_by_the_routes_that_few_use_and_by_two_lines_a_worker_and_by_no
     let of_routes: BTreeSet<_> = busy.difference(&first).cloned().collect();
     assert!(first.is_subset(&busy));
     assert!(of_routes.iter().all(|series| series.contains("\"/analyze/batch\"")), "{of_routes:?}");
-    assert_eq!(busy.len(), FAMILIES.iter().map(|family| family.lines_with(TWO_WORKERS)).sum::<usize>());
+    assert_eq!(busy.len(), FAMILIES.iter().map(|family| family.lines_with(Shape::DEFAULT)).sum::<usize>());
     let shards: Vec<Arc<Shard>> = (0..64).map(|_| Arc::from(Shard::new())).collect();
     for shard in &shards {
         exercise(shard);
@@ -247,7 +247,9 @@ fn clients_leave_after_five_minutes_and_the_phase_moves() {
     let shards = two_shards();
     (0..3).for_each(|client| shards[0].client_seen(client, 10));
     shards[1].client_seen(2, 40);
-    let at = |phase, now_seconds| read(&render(&shards, &LiveFacts { phase, now_seconds, queue_depth: 0 }));
+    let at = |phase, now_seconds| {
+        read(&render(&shards, &LiveFacts { phase, now_seconds, queue_depth: 0, auth_reloads: [0; RELOADS] }))
+    };
     let ready = at(Phase::Ready, 60);
     assert_eq!(value(&ready, "toxicity_api_active_users"), 3);
     assert_eq!(value(&ready, "tamis_phase{phase=\"ready\"}"), 1);
@@ -274,7 +276,7 @@ fn the_reference_parser_reads_what_was_recorded() {
         |name: &str, labels: serde_json::Value, value: &str| json!({"name": name, "labels": labels, "value": value});
     let expected = json!({
         "types": types,
-        "count": FAMILIES.iter().map(|family| family.lines_with(TWO_WORKERS)).sum::<usize>(),
+        "count": FAMILIES.iter().map(|family| family.lines_with(Shape::DEFAULT)).sum::<usize>(),
         "samples": [
             sample("tamis_build_info", json!({"version": NASTY_VERSION}), "1"),
             sample("tamis_cpu_path_info", json!({"path": "avx512"}), "1"),

@@ -11,14 +11,14 @@ use common::recording::{LIVE, answer, exercise, render_as, traced, two_shards};
 use common::tools::tool_or_skip;
 use serde_json::json;
 use tamis::metrics::catalog::{FAMILIES, LINES, LINES_A_WORKER, OPENMETRICS_LINES};
-use tamis::metrics::family::{Kind, TWO_WORKERS};
+use tamis::metrics::family::{Kind, Shape};
 use tamis::metrics::labels::{Handler, Method, Stage, ToxicityModel};
 use tamis::metrics::process::ProcessReader;
 use tamis::metrics::{Format, InProgress, Representation, Shard, Trace, decimal, family::Scale};
 
 /// The sample lines of the text format and of OpenMetrics once every route has been used.
 fn all_lines() -> (usize, usize) {
-    let text = FAMILIES.iter().map(|family| family.lines_with(TWO_WORKERS)).sum();
+    let text = FAMILIES.iter().map(|family| family.lines_with(Shape::DEFAULT)).sum();
     let created = FAMILIES.iter().filter(|family| family.kind != Kind::Gauge).map(|family| family.series.count());
     (text, text + created.sum::<usize>())
 }

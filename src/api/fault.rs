@@ -19,7 +19,8 @@ pub fn answer(fault: &Fault, out: &mut [u8]) -> Outcome {
     let length = writer.finish().unwrap_or_default();
     Outcome {
         status: problem.status(),
-        content: Content::Problem,
+        // RFC 6749, section 5.2, asks for this type; the document is the same.
+        content: if problem.is_of_oauth() { Content::Json } else { Content::Problem },
         length,
         problem: Some(problem),
         retry_after: fault.retry_after,
@@ -40,6 +41,11 @@ fn members(fault: &Fault, writer: &mut Writer<'_>) {
     writer.raw(b"\",\"error_type\":\"");
     writer.raw(fault.problem.error_type().as_bytes());
     writer.raw(b"\"");
+    if fault.problem.is_of_oauth() {
+        writer.raw(b",\"error\":\"");
+        writer.raw(fault.problem.error_type().as_bytes());
+        writer.raw(b"\"");
+    }
     if let Some(field) = &fault.field {
         writer.raw(b",\"field\":\"");
         path(field, writer);
@@ -60,12 +66,15 @@ fn members(fault: &Fault, writer: &mut Writer<'_>) {
 const fn title(problem: Problem) -> &'static str {
     match problem.status() {
         400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
         408 => "Request Timeout",
         413 => "Content Too Large",
         415 => "Unsupported Media Type",
         422 => "Unprocessable Content",
+        429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",
         _ => "Service Unavailable",
     }
@@ -113,6 +122,15 @@ fn detail(fault: &Fault, writer: &mut Writer<'_>) {
         Problem::InferenceTimeout => {
             write!(writer, "the text waited too long for its model; try again after the Retry-After seconds")
         }
+        Problem::Unauthorized => write!(writer, "not authenticated: {}", fault.expected),
+        Problem::Forbidden => write!(writer, "the credential is good, but not for '{}'", fault.expected),
+        Problem::TooManyAttempts => {
+            write!(writer, "too many passwords were tried; try again after the Retry-After seconds")
+        }
+        Problem::InvalidRequest => write!(writer, "{}", fault.expected),
+        Problem::UnsupportedGrantType => write!(writer, "grant_type must be 'password'"),
+        Problem::InvalidGrant => write!(writer, "incorrect username or password"),
+        Problem::InvalidScope => write!(writer, "must name scopes that the user has, parted by spaces"),
     };
 }
 

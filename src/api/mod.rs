@@ -4,6 +4,7 @@
 pub mod analyze;
 pub mod batch;
 pub mod fault;
+mod form;
 pub mod health;
 pub mod model_info;
 pub mod predict;
@@ -12,16 +13,18 @@ pub mod route;
 pub mod scrape;
 pub mod spans;
 pub mod status;
+pub mod token;
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use crate::auth::Auth;
 use crate::json::read::Reader;
 use crate::metrics::labels::{Handler, Method};
 use crate::metrics::{Representation, Shard, Stages, Trace};
 use crate::model::Loaded;
-use crate::model::executor::Found;
+use crate::model::executor;
 use crate::model::manifest::MAX_NAMED_BYTES;
 use crate::problem::{Fault, Problem};
 use crate::text::Scratch;
@@ -58,6 +61,7 @@ pub struct Worker {
     started: Instant,
     /// Of the request that is being answered.
     stages: Stages,
+    auth: Option<Arc<Auth>>,
 }
 
 /// A request whose body has arrived in full.
@@ -70,7 +74,7 @@ pub struct Request<'a> {
     pub body: &'a [u8],
     /// When the last byte of it was there.
     pub received: Instant,
-    /// A hash of who asks.
+    /// A hash of who asks: of the authenticated subject, else of the address.
     pub client: u64,
     /// The trace that it belongs to, if it says so.
     pub trace: Option<Trace>,
@@ -106,7 +110,7 @@ pub struct Outcome {
     pub length: usize,
     /// What went wrong, if something did.
     pub problem: Option<Problem>,
-    /// Of a 503: when it is worth while to come back, in seconds.
+    /// Of a 429 or 503: when it is worth while to come back, in seconds.
     pub retry_after: u64,
 }
 
@@ -115,8 +119,31 @@ pub struct Outcome {
 pub enum Answered {
     /// It is answered.
     Now(Outcome),
-    /// A model that takes its time is asked; [`Worker::resume`] answers when that has something to say.
-    Later(analyze::Waiting),
+    /// Something that takes its time is asked; [`Worker::resume`] answers when that has something to say.
+    Later(Waiting),
+}
+
+/// What a request waits for.
+pub enum Waiting {
+    /// A model.
+    Model(analyze::Waiting),
+    /// A password to be verified.
+    Password(token::Waiting),
+}
+
+/// What a request has waited for.
+pub enum Found {
+    /// What the model found.
+    Scores(executor::Found),
+    /// Whether the password is the user's.
+    Password(bool),
+}
+
+impl Waiting {
+    /// Whether [`Worker::resume`] must be given the request's body again.
+    pub fn needs_body(&self) -> bool {
+        matches!(self, Self::Model(waiting) if waiting.needs_body())
+    }
 }
 
 impl Outcome {
@@ -138,7 +165,13 @@ impl Worker {
     ) -> Self {
         let reader = Reader::new(limits.body);
         let text = Scratch::new(limits.text);
-        Self { shard, loaded, scrape, reader, text, limits, phase, started, stages: Stages::UNWATCHED }
+        Self { shard, loaded, scrape, reader, text, limits, phase, started, stages: Stages::UNWATCHED, auth: None }
+    }
+
+    /// The same where authentication is on.
+    #[must_use]
+    pub fn with_auth(self, auth: Option<Arc<Auth>>) -> Self {
+        Self { scrape: self.scrape.with_auth(auth.clone()), auth, ..self }
     }
 
     /// The counters of this worker.
@@ -187,10 +220,14 @@ impl Worker {
         let answered = match request.handler {
             Handler::Analyze => match analyze::answer(self, request, out) {
                 Ok(analyze::Step::Answered(length)) => Ok((200, length)),
-                Ok(analyze::Step::Waiting(waiting)) => return Answered::Later(waiting),
+                Ok(analyze::Step::Waiting(waiting)) => return Answered::Later(Waiting::Model(waiting)),
                 Err(fault) => Err(fault),
             },
             Handler::Predict => predict::answer(self, request, out),
+            Handler::Token => match token::begin(self, request) {
+                Ok(waiting) => return Answered::Later(Waiting::Password(waiting)),
+                Err(fault) => Err(fault),
+            },
             Handler::Metrics => return Answered::Now(scrape::answer(self, request.representation, out)),
             Handler::Status => return Answered::Now(status::answer(self, request.form, out)),
             Handler::Root => Ok(root::answer(out)),
@@ -208,16 +245,24 @@ impl Worker {
         })
     }
 
-    /// What the model found that a request is `waiting` for, once; until then the task of `context` is woken when there is
+    /// What a request is `waiting` for, once; until then the task of `context` is woken when there is
     /// something. [`Self::resume`] must follow before anything else is answered.
-    pub fn poll(&mut self, waiting: &mut analyze::Waiting, context: &mut Context<'_>) -> Poll<Found> {
-        waiting.poll(context, &mut self.text)
+    pub fn poll(&mut self, waiting: &mut Waiting, context: &mut Context<'_>) -> Poll<Found> {
+        match waiting {
+            Waiting::Model(waiting) => waiting.poll(context, &mut self.text).map(Found::Scores),
+            Waiting::Password(waiting) => waiting.poll(context).map(Found::Password),
+        }
     }
 
     /// Answers the request that was `waiting` for what was `found`, into `out` as [`Self::answer`] does; `body` is the
-    /// request's where [`analyze::Waiting::needs_body`], else empty.
-    pub fn resume(&mut self, waiting: &analyze::Waiting, found: Found, body: &[u8], out: &mut [u8]) -> Outcome {
-        match analyze::resume(self, waiting, found, body, out) {
+    /// request's where [`Waiting::needs_body`], else empty.
+    pub fn resume(&mut self, waiting: &Waiting, found: Found, body: &[u8], out: &mut [u8]) -> Outcome {
+        let answered = match (waiting, found) {
+            (Waiting::Model(waiting), Found::Scores(found)) => analyze::resume(self, waiting, found, body, out),
+            (Waiting::Password(waiting), Found::Password(matches)) => token::resume(self, waiting, matches, out),
+            (_, _) => Err(Fault::new(Problem::ModelUnavailable).expected("it failed; see the log", "")),
+        };
+        match answered {
             Ok(length) => Outcome::good(200, length),
             Err(fault) => fault::answer(&fault, out),
         }

@@ -1,5 +1,6 @@
 //! From method and path to what is to be done: the one table of the HTTP contract.
 
+use crate::auth::scopes::Scope;
 use crate::metrics::labels::{Handler, Method};
 use crate::problem::Problem;
 
@@ -32,10 +33,47 @@ pub enum Action {
     Answer,
     /// Read the body as JSON, then answer.
     ReadJson,
+    /// Read the body as a form, then answer.
+    ReadForm,
     /// Say which methods apply (RFC 9110, section 9.3.7).
     Options,
     /// Refuse.
     Refuse(Problem),
+}
+
+/// Who may take a route where authentication is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody.
+    Open,
+    /// Whoever has a credential that is good.
+    Credential,
+    /// Whoever has one that is good for this.
+    Scope(Scope),
+    /// Everybody, or administrators if metrics are closed.
+    Metrics,
+    /// Everybody, or administrators if probes are closed.
+    Probe,
+}
+
+/// Who may take the route of `handler` where authentication is on.
+pub const fn access(handler: Handler) -> Access {
+    match handler {
+        Handler::Root | Handler::Token | Handler::None => Access::Open,
+        Handler::ModelInfo => Access::Credential,
+        Handler::Analyze | Handler::AnalyzeBatch => Access::Scope(Scope::Analyze),
+        Handler::Predict => Access::Scope(Scope::Predict),
+        Handler::Metrics | Handler::Status => Access::Metrics,
+        Handler::Health | Handler::Livez | Handler::Readyz | Handler::Startupz => Access::Probe,
+    }
+}
+
+impl Route {
+    /// The route as of a daemon that does not have it.
+    #[must_use]
+    pub const fn unknown(self) -> Self {
+        Self { handler: Handler::None, method: self.method, action: Action::Refuse(Problem::NotFound) }
+    }
 }
 
 /// Routes `method` on `path` (without its query). Methods are case-sensitive (RFC 9110, section 9.1).
@@ -51,6 +89,7 @@ pub fn route(surface: Surface, method: &str, path: &str) -> Route {
         "/predict" => Handler::Predict,
         "/analyze" => Handler::Analyze,
         "/analyze/batch" => Handler::AnalyzeBatch,
+        "/token" => Handler::Token,
         "/metrics" => Handler::Metrics,
         "/" => Handler::Root,
         "/health" => Handler::Health,
@@ -70,7 +109,10 @@ pub fn route(surface: Surface, method: &str, path: &str) -> Route {
         (Handler::None, _) => Action::Refuse(Problem::NotFound),
         (_, Method::Options) => Action::Options,
         (Handler::Predict | Handler::Analyze | Handler::AnalyzeBatch, Method::Post) => Action::ReadJson,
-        (Handler::Predict | Handler::Analyze | Handler::AnalyzeBatch, _) => Action::Refuse(Problem::MethodNotAllowed),
+        (Handler::Token, Method::Post) => Action::ReadForm,
+        (Handler::Predict | Handler::Analyze | Handler::AnalyzeBatch | Handler::Token, _) => {
+            Action::Refuse(Problem::MethodNotAllowed)
+        }
         (_, Method::Get | Method::Head) => Action::Answer,
         (_, _) => Action::Refuse(Problem::MethodNotAllowed),
     };
@@ -80,14 +122,14 @@ pub fn route(surface: Surface, method: &str, path: &str) -> Route {
 /// The `Allow` header of a route (RFC 9110, section 10.2.1).
 pub const fn allow(handler: Handler) -> &'static str {
     match handler {
-        Handler::Predict | Handler::Analyze | Handler::AnalyzeBatch => "POST, OPTIONS",
+        Handler::Predict | Handler::Analyze | Handler::AnalyzeBatch | Handler::Token => "POST, OPTIONS",
         Handler::None => "GET, HEAD, POST, OPTIONS",
         _ => "GET, HEAD, OPTIONS",
     }
 }
 
 const fn serves(surface: Surface, handler: Handler) -> bool {
-    let of_models = matches!(handler, Handler::Predict | Handler::Analyze | Handler::AnalyzeBatch);
+    let of_models = matches!(handler, Handler::Predict | Handler::Analyze | Handler::AnalyzeBatch | Handler::Token);
     let of_both = matches!(handler, Handler::Root | Handler::ModelInfo | Handler::None);
     match surface {
         Surface::Whole => true,

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::{Content, Outcome, Worker};
+use crate::auth::{Auth, NAMED_KEYS};
 use crate::kernel::bag;
-use crate::metrics::{Exporter, LiveFacts, LoadedModel, Representation, Shard, Snapshot, StaticFacts};
+use crate::metrics::{Exporter, LiveFacts, LoadedModel, RELOADS, Representation, Shard, Snapshot, StaticFacts};
 use crate::model::Loaded;
 use crate::model::bert::Bert;
 
@@ -13,6 +14,7 @@ pub struct Scrape {
     exporter: Exporter,
     shards: Arc<[Arc<Shard>]>,
     facts: StaticFacts,
+    auth: Option<Arc<Auth>>,
 }
 
 impl Scrape {
@@ -24,26 +26,39 @@ impl Scrape {
             workers: shards.len() as u64,
             slots_capacity: (shards.len() * slots) as u64,
             models: Vec::new(),
+            keys: None,
         };
-        Self { exporter: Exporter::new(shards.to_vec(), &facts), shards: Arc::clone(shards), facts }
+        Self { exporter: Exporter::new(shards.to_vec(), &facts), shards: Arc::clone(shards), facts, auth: None }
+    }
+
+    /// The same where authentication is on, which has families of its own.
+    pub(super) fn with_auth(mut self, auth: Option<Arc<Auth>>) -> Self {
+        self.facts.keys = auth.as_ref().map(|auth| names(auth));
+        self.exporter = Exporter::new(self.shards.to_vec(), &self.facts);
+        Self { auth, ..self }
     }
 
     /// Bytes that a scrape takes at most, before and after the models are there.
     pub fn max_len(&self) -> usize {
-        self.exporter.max_len() + LABELS_OF_MODELS
+        self.exporter.max_len() + LABELS_OF_MODELS + if self.auth.is_some() { LINES_OF_KEYS } else { 0 }
     }
 
-    /// What `/metrics` would say now, and what is known once. No allocation, but when models have come since.
+    /// What `/metrics` would say now, and what is known once. No allocation, but when models or names of keys have come since.
     pub fn collect(&mut self, loaded: &Loaded, live: &LiveFacts) -> (&Snapshot, &StaticFacts) {
         self.learn(loaded);
         (self.exporter.collect(live), &self.facts)
     }
 
-    /// Takes the models that have come since into the constant part of every scrape.
+    /// Takes the models and the names that have come since into the constant part of every scrape.
     fn learn(&mut self, loaded: &Loaded) {
         let there = |model: &&LoadedModel| model.load_ns.is_some();
         let known = (self.facts.models.len(), self.facts.models.iter().filter(there).count());
-        if known != (loaded.each().count(), loaded.each().filter(there).count()) {
+        let named = self.auth.as_ref().map(|auth| auth.named());
+        let names_came = named != self.facts.keys.as_ref().map(Vec::len);
+        if names_came && let Some(auth) = &self.auth {
+            self.facts.keys = Some(names(auth));
+        }
+        if names_came || known != (loaded.each().count(), loaded.each().filter(there).count()) {
             self.facts.models = loaded.each().cloned().collect();
             self.exporter = Exporter::new(self.shards.to_vec(), &self.facts);
         }
@@ -66,8 +81,16 @@ pub fn live(worker: &Worker) -> LiveFacts {
         phase: worker.phase.get(),
         now_seconds: worker.started.elapsed().as_secs(),
         queue_depth: worker.loaded.bert().map_or(0, Bert::waiting) as u64,
+        auth_reloads: worker.auth.as_ref().map_or([0; RELOADS], |auth| auth.reloads()),
     }
 }
+
+fn names(auth: &Auth) -> Vec<String> {
+    auth.names().iter().map(|name| name.as_str().to_owned()).collect()
+}
+
+/// Room for the lines of all keys that are counted apart: two each at most, a name of 64 bytes in each.
+const LINES_OF_KEYS: usize = NAMED_KEYS * 512;
 
 /// Room for the digests and load times that loading adds.
 const LABELS_OF_MODELS: usize = 4096;

@@ -11,6 +11,10 @@ use crate::config::Flags;
 pub fn run(flags: &Flags) -> ExitCode {
     match status(reachable(flags.admin_listen.unwrap_or(flags.listen))) {
         Ok(200) => ExitCode::SUCCESS,
+        Ok(401) => {
+            tracing::warn!(status = 401, "the probes are closed: 'healthcheck' needs --auth-probes open");
+            ExitCode::FAILURE
+        }
         Ok(status) => {
             tracing::warn!(status, "not ready");
             ExitCode::FAILURE

@@ -1,6 +1,7 @@
 //! The subcommands beside `serve`.
 #![expect(clippy::print_stdout, reason = "what these commands are for")]
 
+mod credentials;
 pub mod explain;
 pub mod features;
 mod healthcheck;
@@ -40,6 +41,8 @@ pub fn run(command: &Command, flags: &Flags) -> Result<ExitCode> {
         Command::PrintMetrics { format: ListFormat::Markdown } => metrics::write_markdown(&mut stdout().lock())?,
         Command::PrintMetrics { format: ListFormat::Json } => metrics::write_json(&mut stdout().lock())?,
         Command::PrintConfig => print!("{}", config::markdown()),
+        Command::HashPassword => println!("{}", credentials::hash_password()?),
+        Command::NewKey { name, scopes } => print!("{}", credentials::new_key(name, scopes)?),
         Command::Healthcheck => return Ok(healthcheck::run(flags)),
     }
     Ok(ExitCode::SUCCESS)

@@ -1,6 +1,6 @@
 //! The one table of every metric family. Whatever is collected, rendered, listed or tested is derived from it.
 
-use super::family::{Family, Id, Kind, Scale, Series, TWO_WORKERS};
+use super::family::{Family, Id, Kind, Scale, Series, Shape};
 use super::histogram::{COARSE, FINE};
 
 /// `le` of `http_request_duration_seconds`, in ns: 2 us to 33 us and 2.1 ms to 33 ms by steps of four, then 268 ms,
@@ -27,7 +27,7 @@ pub const CONFIDENCE_BOUNDS: [u64; 7] = [0, 50, 70, 80, 90, 95, 100];
 
 /// Every family, in the order of the exposition. `tamis_scrape_duration_seconds` is last: it covers what is above.
 #[rustfmt::skip] // one row a family
-pub const FAMILIES: [Family; 43] = [
+pub const FAMILIES: [Family; 46] = [
     Family::counter(Id::HttpRequests, "http_requests_total", Series::Requests,
         "HTTP requests answered. POST at a route for GET counts as method \"other\"; status 500 of handler \"none\" is what should never be answered."),
     Family::histogram(Id::HttpDuration, "http_request_duration_seconds", Series::Lanes, Scale::Nanoseconds, &DURATION_BOUNDS,
@@ -112,43 +112,55 @@ pub const FAMILIES: [Family; 43] = [
         "Bytes of the heap allocations of the worker threads."),
     Family::gauge(Id::ScrapeBytes, "tamis_scrape_response_bytes", Series::Single,
         "Size of the last scrape's answer, whatever its format; 0 before the first."),
+    Family::counter(Id::Authentications, "tamis_auth_total", Series::Authentications,
+        "Credentials presented and missing, by how they were presented and what became of them."),
+    Family::counter(Id::KeyRequests, "tamis_key_requests_total", Series::Keys,
+        "Requests with a key that is good, by the key's name; the first 64 names that the file has had are counted apart."),
+    Family::counter(Id::Reloads, "tamis_auth_reloads_total", Series::Reloads,
+        "Times that a file of credentials had changed and was loaded, or refused because it could not be used."),
     Family::gauge(Id::ScrapeDuration, "tamis_scrape_duration_seconds", Series::Single,
         "Time to collect and render all of the above for this scrape.").scaled(Scale::Nanoseconds),
 ];
 
-/// The sample lines of the first body of a daemon of [`TWO_WORKERS`]. Each worker has [`LINES_A_WORKER`] of them. A route
-/// whose series are [shown once it is used](super::labels::Handler::is_shown_once_used) adds its own.
-pub const LINES: usize = {
-    let (mut family, mut lines) = (0, 0);
-    while family < FAMILIES.len() {
-        lines += FAMILIES[family].lines();
-        family += 1;
-    }
-    lines
-};
+/// The sample lines of the first body of a daemon of [`Shape::DEFAULT`], two workers without authentication. Each worker has
+/// [`LINES_A_WORKER`] of them. A route whose series are
+/// [shown once it is used](super::labels::Handler::is_shown_once_used) adds its own.
+pub const LINES: usize = lines_at_first(Shape::DEFAULT);
+
+/// The sample lines that authentication adds, without those of keys that are counted apart: each has one.
+pub const LINES_OF_AUTHENTICATION: usize = lines_at_first(Shape::DEFAULT.guarded()) - LINES;
 
 /// The sample lines that each worker adds.
-pub const LINES_A_WORKER: usize = samples(1) - samples(0);
+pub const LINES_A_WORKER: usize = samples(Shape::of(1)) - samples(Shape::of(0));
 
-/// The sample lines of the first body of OpenMetrics of a daemon of [`TWO_WORKERS`], which has a `_created` for each label set of a counter, a histogram
+/// The sample lines of the first body of OpenMetrics of the same daemon, which has a `_created` for each label set of a counter, a histogram
 /// or a summary.
 pub const OPENMETRICS_LINES: usize = {
     let (mut family, mut lines) = (0, LINES);
     while family < FAMILIES.len() {
         if !matches!(FAMILIES[family].kind, Kind::Gauge) {
-            lines += FAMILIES[family].series.count_at_first(TWO_WORKERS);
+            lines += FAMILIES[family].series.count_at_first(Shape::DEFAULT);
         }
         family += 1;
     }
     lines
 };
 
-/// The sample lines whose value is collected at each scrape of a daemon of so many workers, shown or not.
-pub const fn samples(workers: usize) -> usize {
+const fn lines_at_first(shape: Shape) -> usize {
+    let (mut family, mut lines) = (0, 0);
+    while family < FAMILIES.len() {
+        lines += FAMILIES[family].lines_at_first(shape);
+        family += 1;
+    }
+    lines
+}
+
+/// The sample lines whose value is collected at each scrape of a daemon of this shape, shown or not.
+pub const fn samples(shape: Shape) -> usize {
     let (mut family, mut lines) = (0, 0);
     while family < FAMILIES.len() {
         if !FAMILIES[family].fixed {
-            lines += FAMILIES[family].lines_with(workers);
+            lines += FAMILIES[family].lines_with(shape);
         }
         family += 1;
     }
@@ -232,8 +244,9 @@ mod tests {
     #[test]
     fn no_label_set_repeats() {
         for family in FAMILIES.into_iter().filter(|family| family.series != Series::Workers) {
-            let sets: BTreeSet<_> = (0..family.series.count()).map(|index| family.series.values(index)).collect();
-            assert_eq!(sets.len(), family.series.count(), "{}", family.name);
+            let count = family.series.count_with(Shape::DEFAULT.guarded());
+            let sets: BTreeSet<_> = (0..count).map(|index| family.series.values(index)).collect();
+            assert_eq!(sets.len(), count, "{}", family.name);
         }
     }
 }

@@ -44,7 +44,7 @@ impl Exporter {
             text: Template::new(&Text, facts),
             openmetrics: Template::new(&OpenMetrics::new(start_ns), facts),
             protobuf: Encoder::new(start_ns, facts),
-            snapshot: Snapshot::new(facts.workers as usize),
+            snapshot: Snapshot::new(facts.shape()),
             process,
             gzip: None,
         }

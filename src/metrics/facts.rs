@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::family::{Family, Id, Series};
+use super::family::{Family, Id, Series, Shape};
 use super::labels::Model;
 
 /// What is known once at start.
@@ -18,6 +18,8 @@ pub struct StaticFacts {
     pub slots_capacity: u64,
     /// The models that are loaded or are to be, each at most once.
     pub models: Vec<LoadedModel>,
+    /// The names of the keys that are counted apart; `None` without authentication.
+    pub keys: Option<Vec<String>>,
 }
 
 /// A model that is loaded, or is to be.
@@ -39,6 +41,10 @@ impl StaticFacts {
             Series::Build => values[0] = self.version.as_str().into(),
             Series::CpuPath => values[0] = self.cpu_path.as_str().into(),
             Series::Digests => values[1] = self.loaded(index).map_or("", |loaded| &loaded.sha256).into(),
+            Series::Keys => {
+                let names = self.keys.as_deref().unwrap_or_default();
+                values[0] = names.get(index).map_or("other", String::as_str).into();
+            }
             Series::Workers => values[0] = index.to_string().into(),
             _ => {}
         }
@@ -47,7 +53,12 @@ impl StaticFacts {
 
     /// The number of label sets of `family`.
     pub(super) fn count(&self, family: &Family) -> usize {
-        family.series.count_with(self.workers as usize)
+        family.series.count_with(self.shape())
+    }
+
+    /// What the number of label sets depends on.
+    pub fn shape(&self) -> Shape {
+        Shape { workers: self.workers as usize, keys: self.keys.as_ref().map(Vec::len) }
     }
 
     /// The samples of label set `index` of a fixed family, in the order of its lines.

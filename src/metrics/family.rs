@@ -1,7 +1,12 @@
 //! What a metric family is: its type, unit, label sets and sample lines.
 
-use super::labels::{AskedModel, Handler, IRIS_CLASSES, Model, Phase, Shed, Stage, ToxicityModel};
-use super::series::{ERROR_OVERFLOW, ERRORS, LANE_HANDLERS, LANES, REQUEST_SIZED, REQUESTS, RESPONSE_SIZED};
+use super::labels::{
+    AskedModel, Authentication, Handler, IRIS_CLASSES, Model, Phase, RELOADED, Shed, Stage, ToxicityModel,
+};
+use super::series::{
+    ERROR_OVERFLOW, ERRORS, LANE_HANDLERS, LANES, REQUEST_OVERFLOW, REQUEST_SIZED, REQUESTS, RESPONSE_SIZED,
+};
+use crate::auth::File;
 use crate::text::rules::Rule;
 
 /// One metric family.
@@ -96,6 +101,43 @@ pub enum Series {
     CpuPath,
     /// `model`, `sha256`: one value a model, known at start.
     Digests,
+    /// `scheme`, `result`; none without authentication, as of the next two.
+    Authentications,
+    /// `key`: the names that are counted apart, and `other`.
+    Keys,
+    /// `file`, `result`.
+    Reloads,
+}
+
+/// What the number of label sets depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Worker threads.
+    pub workers: usize,
+    /// Names of keys that are counted apart; `None` without authentication.
+    pub keys: Option<usize>,
+}
+
+impl Shape {
+    /// A daemon of [`TWO_WORKERS`] without authentication.
+    pub const DEFAULT: Self = Self::of(TWO_WORKERS);
+
+    /// A daemon of so many workers, without authentication.
+    pub const fn of(workers: usize) -> Self {
+        Self { workers, keys: None }
+    }
+
+    /// The same with authentication, and no key that is counted apart.
+    #[must_use]
+    pub const fn guarded(self) -> Self {
+        Self { keys: Some(0), ..self }
+    }
+}
+
+impl From<usize> for Shape {
+    fn from(workers: usize) -> Self {
+        Self::of(workers)
+    }
 }
 
 /// The name of a family in the code.
@@ -144,6 +186,9 @@ pub enum Id {
     HeapAllocations,
     HeapBytes,
     ScrapeBytes,
+    Authentications,
+    KeyRequests,
+    Reloads,
     ScrapeDuration,
 }
 
@@ -180,22 +225,28 @@ impl Series {
             Self::Build => &["version"],
             Self::CpuPath => &["path"],
             Self::Digests => &["model", "sha256"],
+            Self::Authentications => &["scheme", "result"],
+            Self::Keys => &["key"],
+            Self::Reloads => &["file", "result"],
         }
     }
 
-    /// The number of label sets in a daemon of [`TWO_WORKERS`].
+    /// The number of label sets in a daemon of [`Shape::DEFAULT`].
     pub const fn count(self) -> usize {
-        self.count_with(TWO_WORKERS)
+        self.count_with(Shape::DEFAULT)
     }
 
-    /// The number of label sets in a daemon of so many workers.
-    pub const fn count_with(self, workers: usize) -> usize {
+    /// The number of label sets in a daemon of this shape.
+    pub const fn count_with(self, shape: Shape) -> usize {
+        let guarded = shape.keys.is_some();
         match self {
             Self::Single | Self::Build | Self::CpuPath => 1,
-            Self::Requests => REQUESTS.len(),
+            Self::Requests if guarded => REQUESTS.len(),
+            Self::Requests => REQUEST_OVERFLOW + 1,
             Self::Lanes => LANES,
             Self::RequestSizes => REQUEST_SIZED.len(),
             Self::ResponseSizes => RESPONSE_SIZED.len(),
+            Self::Errors if guarded => ERRORS.len(),
             Self::Errors => ERROR_OVERFLOW + 1,
             Self::Outcomes => ToxicityModel::ALL.len() * OUTCOMES.len(),
             Self::ToxicityModels => ToxicityModel::TIMED,
@@ -207,7 +258,14 @@ impl Series {
             Self::AskedModels => AskedModel::ALL.len(),
             Self::Stages => Stage::ALL.len(),
             Self::Shed => Shed::ALL.len(),
-            Self::Workers => workers,
+            Self::Workers => shape.workers,
+            Self::Authentications if guarded => Authentication::ALL.len(),
+            Self::Reloads if guarded => File::ALL.len() * RELOADED.len(),
+            Self::Keys => match shape.keys {
+                Some(keys) => keys + 1,
+                None => 0,
+            },
+            Self::Authentications | Self::Reloads => 0,
         }
     }
 
@@ -218,27 +276,35 @@ impl Series {
             Self::Lanes => LANE_HANDLERS[index],
             Self::RequestSizes => REQUEST_SIZED[index],
             Self::ResponseSizes => RESPONSE_SIZED[index],
-            Self::Errors if index < ERROR_OVERFLOW => ERRORS[index].1,
+            Self::Errors => match ERRORS[index] {
+                Some((_, handler)) => handler,
+                None => return None,
+            },
             _ => return None,
         };
         if handler.is_shown_once_used() { Some(handler) } else { None }
     }
 
-    /// Of the label sets in a daemon of so many workers, those that are shown from the first scrape on.
-    pub const fn count_at_first(self, workers: usize) -> usize {
+    /// Of the label sets in a daemon of this shape, those that are shown from the first scrape on.
+    pub const fn count_at_first(self, shape: Shape) -> usize {
         let (mut index, mut count) = (0, 0);
-        while index < self.count_with(workers) {
+        while index < self.count_with(shape) {
             count += self.shown_by(index).is_none() as usize;
             index += 1;
         }
         count
     }
 
+    /// Whether there is none of it without authentication.
+    pub const fn is_guarded(self) -> bool {
+        self.count() == 0
+    }
+
     /// The values of label set `index`, as many as there are names; the rest is empty. A value that is
     /// known only at start is empty too.
     pub fn values(self, index: usize) -> [&'static str; 3] {
         match self {
-            Self::Single | Self::Build | Self::CpuPath | Self::Workers => [""; 3],
+            Self::Single | Self::Build | Self::CpuPath | Self::Workers | Self::Keys => [""; 3],
             Self::Requests => {
                 let (handler, method, status) = REQUESTS[index];
                 [method.as_str(), handler.as_str(), status.as_str()]
@@ -249,7 +315,7 @@ impl Series {
             }
             Self::RequestSizes => [REQUEST_SIZED[index].as_str(), "", ""],
             Self::ResponseSizes => [RESPONSE_SIZED[index].as_str(), "", ""],
-            Self::Errors => match ERRORS.get(index) {
+            Self::Errors => match ERRORS[index] {
                 Some((problem, handler)) => [problem.error_type(), handler.as_str(), ""],
                 None => ["other", Handler::None.as_str(), ""],
             },
@@ -265,6 +331,11 @@ impl Series {
             Self::AskedModels => [AskedModel::ALL[index].as_str(), "", ""],
             Self::Stages => [Stage::ALL[index].as_str(), "", ""],
             Self::Shed => [Shed::ALL[index].as_str(), "", ""],
+            Self::Authentications => {
+                let [scheme, result] = Authentication::ALL[index].as_str();
+                [scheme, result, ""]
+            }
+            Self::Reloads => [File::ALL[index / RELOADED.len()].as_str(), RELOADED[index % RELOADED.len()], ""],
         }
     }
 }
@@ -279,19 +350,19 @@ impl Family {
         }
     }
 
-    /// The sample lines of the family at the first scrape of a daemon of [`TWO_WORKERS`].
+    /// The sample lines of the family at the first scrape of a daemon of [`Shape::DEFAULT`].
     pub const fn lines(&self) -> usize {
-        self.lines_at_first(TWO_WORKERS)
+        self.lines_at_first(Shape::DEFAULT)
     }
 
-    /// The sample lines of the family at the first scrape of a daemon of so many workers.
-    pub const fn lines_at_first(&self, workers: usize) -> usize {
-        self.lines_each() * self.series.count_at_first(workers)
+    /// The sample lines of the family at the first scrape of a daemon of this shape.
+    pub const fn lines_at_first(&self, shape: Shape) -> usize {
+        self.lines_each() * self.series.count_at_first(shape)
     }
 
-    /// The sample lines of the family in a daemon of so many workers, once every route has been used.
-    pub const fn lines_with(&self, workers: usize) -> usize {
-        self.lines_each() * self.series.count_with(workers)
+    /// The sample lines of the family in a daemon of this shape, once every route has been used.
+    pub const fn lines_with(&self, shape: Shape) -> usize {
+        self.lines_each() * self.series.count_with(shape)
     }
 
     /// The name without the `_total` of a counter.

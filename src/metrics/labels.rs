@@ -17,12 +17,13 @@ pub enum Handler {
     Analyze,
     Predict,
     AnalyzeBatch,
+    Token,
     None,
 }
 
 impl Handler {
     /// Every handler, in the order of its discriminants.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Root,
         Self::Health,
         Self::Livez,
@@ -34,6 +35,7 @@ impl Handler {
         Self::Analyze,
         Self::Predict,
         Self::AnalyzeBatch,
+        Self::Token,
         Self::None,
     ];
 
@@ -51,6 +53,7 @@ impl Handler {
             Self::Analyze => "/analyze",
             Self::Predict => "/predict",
             Self::AnalyzeBatch => "/analyze/batch",
+            Self::Token => "/token",
             Self::None => "none",
         }
     }
@@ -66,7 +69,7 @@ impl Handler {
             | Self::Metrics
             | Self::ModelInfo
             | Self::Status => Method::Get,
-            Self::Analyze | Self::Predict | Self::AnalyzeBatch => Method::Post,
+            Self::Analyze | Self::Predict | Self::AnalyzeBatch | Self::Token => Method::Post,
             Self::None => Method::Other,
         }
     }
@@ -112,7 +115,7 @@ pub struct Status(u8);
 
 impl Status {
     /// Every code, ascending; a [`Status`] is an index into this.
-    pub const ALL: [u16; 12] = [200, 204, 400, 404, 405, 408, 413, 415, 422, 431, 500, 503];
+    pub const ALL: [u16; 15] = [200, 204, 400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 431, 500, 503];
 
     /// The label for `code`; a code outside the closed set counts as 500, which no handler sends.
     pub const fn from_code(code: u16) -> Self {
@@ -123,7 +126,7 @@ impl Status {
             }
             index += 1;
         }
-        Self(10)
+        Self::from_code(500)
     }
 
     /// The position in [`Self::ALL`].
@@ -142,8 +145,63 @@ impl Status {
     }
 
     const NAMES: [&'static str; Self::ALL.len()] =
-        ["200", "204", "400", "404", "405", "408", "413", "415", "422", "431", "500", "503"];
+        ["200", "204", "400", "401", "403", "404", "405", "408", "413", "415", "422", "429", "431", "500", "503"];
 }
+
+/// `scheme` and `result` of `tamis_auth_total`: what became of a credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+#[expect(missing_docs, reason = "each variant is the two that `as_str` names")]
+pub enum Authentication {
+    NoneMissing,
+    KeyAccepted,
+    KeyInvalid,
+    KeyForbidden,
+    TokenAccepted,
+    TokenInvalid,
+    TokenExpired,
+    TokenForbidden,
+    PasswordAccepted,
+    PasswordRefused,
+    PasswordLimited,
+}
+
+impl Authentication {
+    /// Every one, in the order of the discriminants.
+    pub const ALL: [Self; 11] = [
+        Self::NoneMissing,
+        Self::KeyAccepted,
+        Self::KeyInvalid,
+        Self::KeyForbidden,
+        Self::TokenAccepted,
+        Self::TokenInvalid,
+        Self::TokenExpired,
+        Self::TokenForbidden,
+        Self::PasswordAccepted,
+        Self::PasswordRefused,
+        Self::PasswordLimited,
+    ];
+
+    /// The labels' values.
+    pub const fn as_str(self) -> [&'static str; 2] {
+        match self {
+            Self::NoneMissing => ["none", "missing"],
+            Self::KeyAccepted => ["api-key", "accepted"],
+            Self::KeyInvalid => ["api-key", "invalid"],
+            Self::KeyForbidden => ["api-key", "forbidden"],
+            Self::TokenAccepted => ["bearer", "accepted"],
+            Self::TokenInvalid => ["bearer", "invalid"],
+            Self::TokenExpired => ["bearer", "expired"],
+            Self::TokenForbidden => ["bearer", "forbidden"],
+            Self::PasswordAccepted => ["password", "accepted"],
+            Self::PasswordRefused => ["password", "refused"],
+            Self::PasswordLimited => ["password", "limited"],
+        }
+    }
+}
+
+/// `result` of `tamis_auth_reloads_total`.
+pub const RELOADED: [&str; 2] = ["loaded", "refused"];
 
 /// `model` and `model_type` of the loading families: every model of the daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -71,10 +71,10 @@ struct Sometimes {
 impl Template {
     /// Lays out every family of the catalog as `dialect` has it.
     pub fn new(dialect: &impl Dialect, facts: &StaticFacts) -> Self {
-        let samples = catalog::samples(facts.workers as usize);
+        let samples = catalog::samples(facts.shape());
         let gaps = Vec::with_capacity(samples);
         let mut template = Self { text: Vec::new(), gaps, sometimes: Vec::new(), max_len: 0 };
-        for family in &FAMILIES {
+        for family in FAMILIES.iter().filter(|family| facts.count(family) > 0) {
             dialect.head(family, &mut template.text);
             for index in 0..facts.count(family) {
                 let before = (template.text.len() as u32, template.gaps.len() as u32);

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use super::catalog::FAMILIES;
-use super::family::{Family, Kind, Scale};
+use super::family::{Family, Kind, Scale, Shape};
 
 /// Writes one row a family: name, type, unit, labels, sample lines, bounds, meaning.
 ///
@@ -17,14 +17,18 @@ pub fn write_markdown(out: &mut impl Write) -> io::Result<()> {
     for family in &FAMILIES {
         let labels: Vec<_> = family.series.names().iter().map(|name| format!("`{name}`")).collect();
         let labels = if labels.is_empty() { "-".to_owned() } else { labels.join(", ") };
-        let (name, kind, lines) = (family.name, family.kind.as_str(), family.lines());
+        let lines = match family.lines() {
+            0 => format!("{} with `--auth`", family.lines_with(Shape::DEFAULT.guarded())),
+            lines => lines.to_string(),
+        };
+        let (name, kind) = (family.name, family.kind.as_str());
         writeln!(out, "| `{name}` | {kind} | {} | {labels} | {lines} | {} |", unit(family), family.help)?;
     }
     Ok(())
 }
 
 /// Writes a list of objects, one a family: `name`, `type`, `unit`, `help`, `labels` (names), `lines` (samples in the text
-/// format, of two workers), for a histogram the `bounds` of its classic buckets but the last, in the unit, and where the
+/// format, of two workers), for one that is there only with authentication `"only_with": "--auth"`, for a histogram the `bounds` of its classic buckets but the last, in the unit, and where the
 /// label values are known before the daemon starts `series`, an object of them for each.
 ///
 /// # Errors
@@ -45,6 +49,11 @@ fn described(family: &Family) -> Value {
         "labels": labels,
         "lines": family.lines(),
     });
+    let mut shape = Shape::DEFAULT;
+    if family.series.is_guarded() {
+        shape = shape.guarded();
+        found["only_with"] = json!("--auth");
+    }
     if family.kind == Kind::Histogram {
         let of_one = match family.scale {
             Scale::One => 1.0,
@@ -54,7 +63,7 @@ fn described(family: &Family) -> Value {
         };
         found["bounds"] = family.bounds.iter().map(|&bound| json!(bound as f64 / of_one)).collect();
     }
-    let series: Vec<_> = (0..family.series.count()).map(|index| family.series.values(index)).collect();
+    let series: Vec<_> = (0..family.series.count_with(shape)).map(|index| family.series.values(index)).collect();
     if series.iter().all(|values| values[..labels.len()].iter().all(|value| !value.is_empty())) {
         let named = |values: &[&str; 3]| {
             labels.iter().zip(values).map(|(&name, &value)| (name.to_owned(), json!(value))).collect()

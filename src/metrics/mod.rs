@@ -54,7 +54,7 @@ pub use openmetrics::OpenMetrics;
 pub use request::InProgress;
 pub use shard::{Answer, Shard};
 pub use shown::Shown;
-pub use snapshot::{LiveFacts, Snapshot};
+pub use snapshot::{LiveFacts, RELOADS, Snapshot};
 pub use stages::Stages;
 pub use text::Text;
 pub use trace::Trace;

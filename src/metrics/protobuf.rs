@@ -10,7 +10,7 @@ use super::catalog::{self, FAMILIES};
 use super::decimal::{self, UNKNOWN};
 use super::exemplar::{self, Exemplar, Exemplars};
 use super::facts::StaticFacts;
-use super::family::{Family, Kind, Scale};
+use super::family::{Family, Kind, Scale, Shape};
 use super::layout::BufferFull;
 use super::native::{self, Native, Natives, ZERO_THRESHOLD_NS};
 use super::shown::Shown;
@@ -23,8 +23,8 @@ pub struct Encoder {
     /// A part of `bytes` for each family's own fields and for each label set, in the order of the catalog; a fixed family
     /// is one part, its whole message with its length.
     ends: Vec<u32>,
-    /// How many workers there are.
-    workers: usize,
+    /// How many label sets there are.
+    shape: Shape,
     /// When the process started: seconds since the Unix epoch, and nanoseconds of the next one.
     created: Option<(u64, u64)>,
 }
@@ -46,9 +46,9 @@ impl Encoder {
     /// Encodes what is constant, for a process that started at `start_ns` since the Unix epoch, or [`UNKNOWN`].
     pub fn new(start_ns: u64, facts: &StaticFacts) -> Self {
         let created = (start_ns != UNKNOWN).then_some((start_ns / 1_000_000_000, start_ns % 1_000_000_000));
-        let mut encoder = Self { bytes: Vec::new(), ends: Vec::new(), workers: facts.workers as usize, created };
+        let mut encoder = Self { bytes: Vec::new(), ends: Vec::new(), shape: facts.shape(), created };
         let mut memory = vec![0; LARGEST_CONSTANT];
-        for family in &FAMILIES {
+        for family in FAMILIES.iter().filter(|family| facts.count(family) > 0) {
             if family.fixed {
                 encoder.part(&mut memory, |encoder, writer| encoder.fixed_family(family, facts, writer));
                 continue;
@@ -65,7 +65,7 @@ impl Encoder {
 
     /// The most bytes that a body has.
     pub fn max_len(&self) -> usize {
-        let messages = self.ends.len() + catalog::samples(self.workers);
+        let messages = self.ends.len() + catalog::samples(self.shape);
         self.bytes.len() + messages * MESSAGE + exemplar::SLOTS * EXEMPLAR + native::BUCKETS * NATIVE_BUCKET
     }
 
@@ -86,7 +86,7 @@ impl Encoder {
         let mut parts = Parts { bytes: &self.bytes, ends: self.ends.iter(), start: 0 };
         let (mut writer, mut samples) = (Writer::new(out), dynamic.samples);
         let mut last = Some(last);
-        for family in &FAMILIES {
+        for family in FAMILIES.iter().filter(|family| family.series.count_with(self.shape) > 0) {
             let head = parts.next();
             if family.fixed {
                 writer.raw(head);
@@ -94,7 +94,7 @@ impl Encoder {
             }
             writer.delimited(|writer| {
                 writer.raw(head);
-                for index in 0..family.series.count_with(self.workers) {
+                for index in 0..family.series.count_with(self.shape) {
                     let (own, rest) = samples.split_at(family.lines_each());
                     samples = rest;
                     let labels = parts.next();

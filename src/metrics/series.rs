@@ -7,15 +7,19 @@ use crate::problem::Problem;
 /// A `http_requests_total` series.
 pub type Request = (Handler, Method, Status);
 
-/// Every `http_requests_total` series. The last is [`REQUEST_OVERFLOW`].
+/// Every `http_requests_total` series: what occurs in every daemon, [`REQUEST_OVERFLOW`], and what occurs only where
+/// authentication is on.
 pub const REQUESTS: [Request; REQUEST_COUNT] = {
     let mut series = [(Handler::None, Method::Other, Status::from_code(500)); REQUEST_COUNT];
-    let (mut cell, mut next) = (0, 0);
+    let (mut cell, mut open, mut guarded) = (0, 0, REQUEST_OVERFLOW + 1);
     while cell < REQUEST_CELLS {
         let request = request_at(cell);
         if can_answer(request) {
-            series[next] = request;
-            next += 1;
+            series[open] = request;
+            open += 1;
+        } else if can_answer_guarded(request) {
+            series[guarded] = request;
+            guarded += 1;
         }
         cell += 1;
     }
@@ -24,7 +28,14 @@ pub const REQUESTS: [Request; REQUEST_COUNT] = {
 
 /// Where a request is counted whose handler, method and status do not occur together by the contract: as
 /// `method="other", handler="none", status="500"`. No handler sends a 500, so a number here names a bug in the daemon.
-pub const REQUEST_OVERFLOW: usize = REQUEST_COUNT - 1;
+pub const REQUEST_OVERFLOW: usize = {
+    let (mut cell, mut count) = (0, 0);
+    while cell < REQUEST_CELLS {
+        count += can_answer(request_at(cell)) as usize;
+        cell += 1;
+    }
+    count
+};
 
 /// The position of a request in [`REQUESTS`]. At the routes that are there for `GET`, `POST` counts as `other`: both are
 /// refused alike.
@@ -33,15 +44,19 @@ pub fn request_index(handler: Handler, method: Method, status: Status) -> usize 
     REQUEST_INDEX[handler as usize][method as usize][status.index()] as usize
 }
 
-/// Every `api_errors_total` series but the last, [`ERROR_OVERFLOW`].
-pub const ERRORS: [(Problem, Handler); ERROR_OVERFLOW] = {
-    let mut series = [(Problem::NotFound, Handler::None); ERROR_OVERFLOW];
-    let (mut cell, mut next) = (0, 0);
+/// Every `api_errors_total` series: what occurs in every daemon, nothing at [`ERROR_OVERFLOW`], and what occurs only where
+/// authentication is on.
+pub const ERRORS: [Option<(Problem, Handler)>; ERROR_COUNT] = {
+    let mut series = [None; ERROR_COUNT];
+    let (mut cell, mut open, mut guarded) = (0, 0, ERROR_OVERFLOW + 1);
     while cell < ERROR_CELLS {
         let (problem, handler) = error_at(cell);
         if can_fail(problem, handler) {
-            series[next] = (problem, handler);
-            next += 1;
+            series[open] = Some((problem, handler));
+            open += 1;
+        } else if can_fail_guarded(problem, handler) {
+            series[guarded] = Some((problem, handler));
+            guarded += 1;
         }
         cell += 1;
     }
@@ -142,6 +157,7 @@ const fn can_answer((handler, method, status): Request) -> bool {
             Options => matches!(code, 204 | 404),
             Other => matches!(code, 400 | 404 | 408 | 431 | 503),
         },
+        Handler::Token => false,
         Handler::Analyze | Handler::Predict | Handler::AnalyzeBatch => match method {
             Post => matches!(code, 200 | 400 | 408 | 413 | 415 | 422 | 503),
             Options => code == 204,
@@ -153,6 +169,24 @@ const fn can_answer((handler, method, status): Request) -> bool {
             Other => code == 405,
             Post => false,
         },
+    }
+}
+
+/// What occurs only where authentication is on.
+const fn can_answer_guarded((handler, method, status): Request) -> bool {
+    use Method::{Get, Head, Options, Other, Post};
+    let code = status.code();
+    match (handler, method) {
+        (Handler::Token, Post) => matches!(code, 200 | 400 | 408 | 413 | 415 | 429 | 503),
+        (Handler::Token, Options) => code == 204,
+        (Handler::Token, Get | Head | Other) => code == 405,
+        (Handler::Analyze | Handler::Predict | Handler::AnalyzeBatch, Post) => matches!(code, 401 | 403),
+        (Handler::ModelInfo, Get | Head) => code == 401,
+        (Handler::Metrics | Handler::Status, Get | Head) => matches!(code, 401 | 403),
+        (Handler::Health | Handler::Livez | Handler::Readyz | Handler::Startupz, Get | Head) => {
+            matches!(code, 401 | 403)
+        }
+        _ => false,
     }
 }
 
@@ -192,7 +226,31 @@ const fn can_fail(problem: Problem, handler: Handler) -> bool {
             P::WrongLength | P::NumberOutOfRange => !matches!(handler, Handler::Analyze),
             _ => false,
         },
+        Handler::Token => false,
         _ => matches!(problem, P::MethodNotAllowed),
+    }
+}
+
+/// What occurs only where authentication is on.
+const fn can_fail_guarded(problem: Problem, handler: Handler) -> bool {
+    use Problem as P;
+    match handler {
+        Handler::Token => matches!(
+            problem,
+            P::MethodNotAllowed
+                | P::RequestTimeout
+                | P::BodyTooLarge
+                | P::UnsupportedMediaType
+                | P::Overloaded
+                | P::TooManyAttempts
+                | P::InvalidRequest
+                | P::UnsupportedGrantType
+                | P::InvalidGrant
+                | P::InvalidScope
+        ),
+        Handler::Root | Handler::None => false,
+        Handler::ModelInfo => matches!(problem, P::Unauthorized),
+        _ => matches!(problem, P::Unauthorized | P::Forbidden),
     }
 }
 
@@ -212,9 +270,19 @@ const REQUEST_CELLS: usize = HANDLERS * METHODS * STATUSES;
 const ERROR_CELLS: usize = Problem::ALL.len() * HANDLERS;
 
 const REQUEST_COUNT: usize = {
-    let (mut cell, mut count) = (0, 1);
+    let (mut cell, mut count) = (0, REQUEST_OVERFLOW + 1);
     while cell < REQUEST_CELLS {
-        count += can_answer(request_at(cell)) as usize;
+        count += can_answer_guarded(request_at(cell)) as usize;
+        cell += 1;
+    }
+    count
+};
+
+const ERROR_COUNT: usize = {
+    let (mut cell, mut count) = (0, ERROR_OVERFLOW + 1);
+    while cell < ERROR_CELLS {
+        let (problem, handler) = error_at(cell);
+        count += can_fail_guarded(problem, handler) as usize;
         cell += 1;
     }
     count
@@ -227,10 +295,12 @@ static REQUEST_INDEX: [[[u8; STATUSES]; METHODS]; HANDLERS] = {
         let (handler, method, status) = request_at(cell);
         let counted = counted_as((handler, method, status));
         let mut index = 0;
-        while index < REQUEST_OVERFLOW && !is_same(REQUESTS[index], counted) {
+        while index < REQUEST_COUNT {
+            if is_same(REQUESTS[index], counted) {
+                table[handler as usize][method as usize][status.index()] = index as u8;
+            }
             index += 1;
         }
-        table[handler as usize][method as usize][status.index()] = index as u8;
         cell += 1;
     }
     table
@@ -257,15 +327,16 @@ static LANE_OF: [u8; HANDLERS] = {
 static ERROR_INDEX: [[u8; HANDLERS]; Problem::ALL.len()] = {
     let mut table = [[ERROR_OVERFLOW as u8; HANDLERS]; Problem::ALL.len()];
     let mut index = 0;
-    while index < ERROR_OVERFLOW {
-        let (problem, handler) = ERRORS[index];
-        table[problem as usize][handler as usize] = index as u8;
+    while index < ERROR_COUNT {
+        if let Some((problem, handler)) = ERRORS[index] {
+            table[problem as usize][handler as usize] = index as u8;
+        }
         index += 1;
     }
     table
 };
 
-const _: () = assert!(REQUEST_COUNT < 256 && ERROR_OVERFLOW < 256, "positions fit the tables' bytes");
+const _: () = assert!(REQUEST_COUNT < 256 && ERROR_COUNT < 256, "positions fit the tables' bytes");
 
 #[cfg(test)]
 mod tests {
@@ -277,8 +348,9 @@ mod tests {
             assert_eq!(request_index(handler, method, status), index);
             assert!(!REQUESTS[..index].contains(&(handler, method, status)));
         }
-        for (index, &(problem, handler)) in ERRORS.iter().enumerate() {
-            assert_eq!(error_index(problem, handler), index);
+        for (index, series) in ERRORS.iter().enumerate() {
+            let found = series.map_or(ERROR_OVERFLOW, |(problem, handler)| error_index(problem, handler));
+            assert_eq!(found, index);
         }
     }
 
@@ -294,11 +366,13 @@ mod tests {
     #[test]
     fn every_problem_has_an_endpoint_where_it_occurs_with_its_status() {
         for problem in Problem::ALL {
-            let mut endpoints = Handler::ALL.into_iter().filter(|&handler| can_fail(problem, handler)).peekable();
+            let fails = |handler: &Handler| can_fail(problem, *handler) || can_fail_guarded(problem, *handler);
+            let mut endpoints = Handler::ALL.into_iter().filter(fails).peekable();
             assert!(endpoints.peek().is_some(), "{problem:?}");
             for handler in endpoints {
                 let status = Status::from_code(problem.status());
-                let answered = Method::ALL.into_iter().any(|method| can_answer(counted_as((handler, method, status))));
+                let counts = |method| request_index(handler, method, status) != REQUEST_OVERFLOW;
+                let answered = Method::ALL.into_iter().any(counts);
                 assert!(answered, "{problem:?} at {handler:?} answers {status:?}, which has no series");
             }
         }

@@ -14,14 +14,15 @@ use super::durations::Durations;
 use super::exemplar::{self, Exemplar, SLOTS, Slot};
 use super::family::Id;
 use super::histogram::COARSE;
-use super::labels::{AskedModel, Handler, IRIS_CLASSES, Method, Shed, Stage, Status, ToxicityModel};
+use super::labels::{AskedModel, Authentication, Handler, IRIS_CLASSES, Method, Shed, Stage, Status, ToxicityModel};
 use super::process::ThreadClock;
 use super::series::{
-    ERROR_OVERFLOW, LANES, REQUEST_OVERFLOW, REQUEST_SIZED, REQUESTS, RESPONSE_SIZED, error_index, lane, request_index,
+    ERRORS, LANES, REQUEST_OVERFLOW, REQUEST_SIZED, REQUESTS, RESPONSE_SIZED, error_index, lane, request_index,
     request_size_index, response_size_index,
 };
 use super::shown::Shown;
 use super::trace::Trace;
+use crate::auth::NAMED_KEYS;
 use crate::metrics::catalog::{CONFIDENCE_BOUNDS, DURATION_BOUNDS, PROCESSING_BOUNDS, SCORE_BOUNDS};
 use crate::problem::Problem;
 use crate::text::rules::{Rule, Rules};
@@ -31,7 +32,7 @@ use crate::text::rules::{Rule, Rules};
 #[repr(align(128))] // two cache lines: the adjacent-line prefetcher must not pull a neighbour's shard
 pub struct Shard {
     pub(super) requests: [Counter; REQUESTS.len()],
-    pub(super) errors: [Counter; ERROR_OVERFLOW + 1],
+    pub(super) errors: [Counter; ERRORS.len()],
     /// A [`Shown`]: the routes that were asked for, among those that are shown once they are used.
     pub(super) used: Counter,
     pub(super) in_progress: [Counter; LANES],
@@ -53,6 +54,8 @@ pub struct Shard {
     pub(super) connections_closed: Counter,
     pub(super) requests_shed: [Counter; Shed::ALL.len()],
     pub(super) requests_timed_out: Counter,
+    pub(super) authentications: [Counter; Authentication::ALL.len()],
+    pub(super) key_requests: [Counter; NAMED_KEYS + 1],
     pub(super) slots_used_max: Counter,
     pub(super) slot_fallbacks: Counter,
     pub(super) heap_allocations: Counter,
@@ -105,6 +108,8 @@ impl Shard {
             connections_closed: Counter::new(),
             requests_shed: [const { Counter::new() }; _],
             requests_timed_out: Counter::new(),
+            authentications: [const { Counter::new() }; _],
+            key_requests: [const { Counter::new() }; _],
             slots_used_max: Counter::new(),
             slot_fallbacks: Counter::new(),
             heap_allocations: Counter::new(),
@@ -232,6 +237,18 @@ impl Shard {
     pub fn scraped(&self, bytes: u64, now_ns: u64) {
         self.scraped_bytes.set(bytes);
         self.scraped_at_ns.set(now_ns);
+    }
+
+    /// What became of a credential.
+    #[inline]
+    pub fn authenticated(&self, what: Authentication) {
+        self.authentications[what as usize].add(1);
+    }
+
+    /// A request came with the key that is counted at `place`, up to [`NAMED_KEYS`]; more counts as that.
+    #[inline]
+    pub fn key_used(&self, place: u8) {
+        self.key_requests[usize::from(place).min(NAMED_KEYS)].add(1);
     }
 
     /// A request did not arrive in time.

@@ -45,7 +45,7 @@ const _: () = assert!(Handler::ALL.len() <= u64::BITS as usize, "a bit for each 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::family::TWO_WORKERS;
+    use crate::metrics::family::Shape;
 
     #[test]
     fn a_route_that_is_shown_once_used_is_shown_by_itself_alone() {
@@ -56,7 +56,7 @@ mod tests {
         }
         let series = Series::Lanes;
         let shown = |shown: Shown| (0..series.count()).filter(|&index| shown.shows(series, index)).count();
-        assert_eq!(shown(nothing), series.count_at_first(TWO_WORKERS));
+        assert_eq!(shown(nothing), series.count_at_first(Shape::DEFAULT));
         assert_eq!(shown(nothing.and(Handler::AnalyzeBatch)), shown(nothing) + 1);
     }
 }

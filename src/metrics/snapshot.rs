@@ -13,16 +13,17 @@ use super::counter::Counter;
 use super::drift;
 use super::durations::{BLOCK, Buckets};
 use super::exemplar::Exemplars;
-use super::family::{Family, INFERENCE, Id};
+use super::family::{Family, INFERENCE, Id, Series, Shape};
 use super::histogram::{COARSE, FINE, Geometry};
-use super::labels::{AskedModel, Handler, IRIS_CLASSES, Phase, Shed, Stage, ToxicityModel};
+use super::labels::{AskedModel, Authentication, Handler, IRIS_CLASSES, Phase, RELOADED, Shed, Stage, ToxicityModel};
 use super::native::Natives;
 use super::negotiate::Format;
 use super::process::{ProcessFigures, ThreadClock};
 use super::protobuf::Dynamic;
-use super::series::{ERROR_OVERFLOW, LANES, REQUEST_OVERFLOW, REQUESTS, request_size_index, response_size_index};
+use super::series::{LANES, REQUEST_OVERFLOW, REQUESTS, request_size_index, response_size_index};
 use super::shard::Shard;
 use super::shown::Shown;
+use crate::auth::{File, NAMED_KEYS};
 use crate::text::rules::Rule;
 
 /// What is true at a scrape and is in no shard.
@@ -34,13 +35,18 @@ pub struct LiveFacts {
     pub now_seconds: u64,
     /// How many texts wait for bert.
     pub queue_depth: u64,
+    /// How often each file of credentials was loaded anew, and how often it could not be.
+    pub auth_reloads: [u64; RELOADS],
 }
+
+/// Files of credentials, times what becomes of them.
+pub const RELOADS: usize = File::ALL.len() * RELOADED.len();
 
 /// Sample values, one a line, in the order of [`FAMILIES`] without the fixed ones.
 #[derive(Debug)]
 pub struct Snapshot {
     samples: Box<[u64]>,
-    workers: usize,
+    shape: Shape,
     len: usize,
     requests: [u64; REQUESTS.len()],
     shown: Shown,
@@ -54,15 +60,16 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// An empty snapshot of so many workers' shards, with all the memory it will ever need.
+    /// An empty snapshot of a daemon of this shape, with all the memory it will ever need.
     #[expect(clippy::missing_panics_doc, reason = "the histogram's bounds are constants that it accepts")]
-    pub fn new(workers: usize) -> Self {
+    pub fn new(shape: impl Into<Shape>) -> Self {
+        let shape = shape.into();
         let greatest = FINE.upper(FINE.buckets() - 1);
         let mut quantiles = Histogram::new_with_bounds(1, greatest, 2).expect("constants within the crate's limits");
         quantiles.auto(false);
         Self {
-            samples: vec![0; catalog::samples(workers)].into(),
-            workers,
+            samples: vec![0; catalog::samples(shape)].into(),
+            shape,
             len: 0,
             requests: [0; REQUESTS.len()],
             shown: Shown::default(),
@@ -88,7 +95,7 @@ impl Snapshot {
     pub fn lines(&self, id: Id) -> &[u64] {
         let family = &FAMILIES[id as usize];
         assert!(!family.fixed, "{} is not collected", family.name);
-        let lines = |family: &Family| family.lines_with(self.workers);
+        let lines = |family: &Family| family.lines_with(self.shape);
         let before = FAMILIES[..id as usize].iter().filter(|family| !family.fixed).map(lines).sum();
         &self.samples[before..][..lines(family)]
     }
@@ -129,14 +136,16 @@ impl Snapshot {
         for family in FAMILIES.iter().filter(|family| !family.fixed) {
             let before = self.len;
             self.collect_family(family.id, shards, live, process);
-            debug_assert_eq!(self.len - before, family.lines_with(shards.len()), "{}", family.name);
+            debug_assert_eq!(self.len - before, family.lines_with(self.shape), "{}", family.name);
         }
         debug_assert_eq!(self.len, self.samples.len());
     }
 
     fn collect_family(&mut self, id: Id, shards: &[Arc<Shard>], live: &LiveFacts, process: &ProcessFigures) {
         match id {
-            Id::HttpRequests => (0..REQUESTS.len()).for_each(|index| self.push(self.requests[index])),
+            Id::HttpRequests => {
+                (0..Series::Requests.count_with(self.shape)).for_each(|index| self.push(self.requests[index]))
+            }
             Id::HttpDuration => (0..LANES).for_each(|lane| self.push_duration(shards, lane)),
             Id::HttpInProgress => self.push_each(shards, LANES, |shard, lane| &shard.in_progress[lane]),
             Id::HttpRequestSize => self.push_sizes(shards, request_size_index, |shard| &shard.request_bytes),
@@ -178,7 +187,9 @@ impl Snapshot {
                     self.push_buckets(shards, CONFIDENCE_BOUNDS.len(), total, |shard| &shard.confidences[class]);
                 }
             }
-            Id::ApiErrors => self.push_each(shards, ERROR_OVERFLOW + 1, |shard, index| &shard.errors[index]),
+            Id::ApiErrors => {
+                self.push_each(shards, Series::Errors.count_with(self.shape), |shard, index| &shard.errors[index])
+            }
             Id::ProcessCpu => self.push(process.cpu_ns),
             Id::ProcessResident => self.push(process.resident_bytes),
             Id::ProcessVirtual => self.push(process.virtual_bytes),
@@ -225,6 +236,17 @@ impl Snapshot {
                 let last = shards.iter().max_by_key(|shard| shard.scraped_at_ns.get());
                 self.push(last.map_or(0, |shard| shard.scraped_bytes.get()));
             }
+            Id::Authentications | Id::KeyRequests | Id::Reloads if self.shape.keys.is_none() => {}
+            Id::Authentications => {
+                self.push_each(shards, Authentication::ALL.len(), |shard, index| &shard.authentications[index]);
+            }
+            Id::KeyRequests => {
+                let named = self.shape.keys.unwrap_or_default().min(NAMED_KEYS);
+                self.push_each(shards, named, |shard, index| &shard.key_requests[index]);
+                let others = (named..=NAMED_KEYS).map(|index| sum(shards, |shard| &shard.key_requests[index]));
+                self.push(others.fold(0, u64::wrapping_add));
+            }
+            Id::Reloads => live.auth_reloads.into_iter().for_each(|count| self.push(count)),
             Id::ScrapeDuration => self.push(0),
             // Fixed: rendered once, at start.
             Id::ModelLoad

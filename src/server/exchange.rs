@@ -1,5 +1,6 @@
 //! One request and its answer: from hyper's head to hyper's response, through a slot and a handler.
 
+mod respond;
 pub mod tally;
 
 use std::cell::RefCell;
@@ -10,23 +11,22 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use http::header::{ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, EXPECT, RETRY_AFTER, VARY};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http::header::EXPECT;
+use http::{HeaderMap, Request, Response};
 use hyper::body::{Body, Incoming};
 
+use super::admission::{self, Refusal};
 use super::body;
 use super::connection::wire::Wire;
-use super::headers::{
-    TRACEPARENT, Traceparent, content_type, describe_status, form, is_json, is_lines, representation, retry_after,
-};
+use super::headers::{Traceparent, form, is_form, is_json, is_lines, representation};
 use super::reply::Reply;
 use super::slots::Slot;
 use super::station::Station;
 use super::stream::Begun;
 use super::timing;
-use crate::api::route::{Action, Route, Surface, allow, route};
+use crate::api::route::{Action, Route, Surface, route};
 use crate::api::status::Form;
-use crate::api::{self, Answered, Content, Outcome, analyze, fault};
+use crate::api::{self, Answered, Content, Outcome, fault};
 use crate::metrics::labels::{self, Handler, Shed};
 use crate::metrics::{InProgress, Representation, Shard, Stages};
 use crate::problem::{Fault, Problem};
@@ -63,7 +63,10 @@ impl hyper::service::Service<Request<Incoming>> for Service {
         let connection = &self.0;
         connection.wire.request_begins(started);
         let (head, incoming) = request.into_parts();
-        let route = route(connection.surface, head.method.as_str(), head.uri.path());
+        let mut route = route(connection.surface, head.method.as_str(), head.uri.path());
+        if route.handler == Handler::Token && !connection.station.issues_tokens() {
+            route = route.unknown();
+        }
         let in_progress = InProgress::start(OwnShard(Rc::clone(connection)), route.handler, route.method);
         let mut headers = head.headers;
         let traceparent = Traceparent::of(&headers);
@@ -74,7 +77,12 @@ impl hyper::service::Service<Request<Incoming>> for Service {
         // The first of the two counts the request whatever the other says.
         let watched = for_model && (connection.station.watches_next() | tells_timing);
         let form = if route.handler == Handler::Status { form(&headers) } else { Form::Page };
-        let stage = connection.stage(route, &headers, incoming);
+        let (stage, client, challenge) = match connection.admit(route, &headers) {
+            Ok(client) => (connection.stage(route, &headers, incoming), client, None),
+            Err(Refusal { fault, challenge }) => {
+                (connection.refusal(&headers, incoming, fault), connection.client, Some(challenge))
+            }
+        };
         // hyper hands the map's memory to the next request, so a response in it costs no allocation; what the
         // request's values point to must go before hyper reads again.
         headers.clear();
@@ -83,6 +91,8 @@ impl hyper::service::Service<Request<Incoming>> for Service {
             tally: Tally { in_progress: Some(in_progress), route, traceparent, started, received_bytes: 0 },
             representation,
             form,
+            client,
+            challenge,
             headers,
             stage,
             stages: if watched { Stages::watched(started) } else { Stages::UNWATCHED },
@@ -92,19 +102,30 @@ impl hyper::service::Service<Request<Incoming>> for Service {
 }
 
 impl Connection {
+    /// Lets a request in, or not; answers what tells who asks from other clients.
+    #[inline]
+    fn admit(&self, route: Route, headers: &HeaderMap) -> Result<u64, Refusal> {
+        let Some(gate) = &self.station.gate else { return Ok(self.client) };
+        let subject = admission::admit(&mut gate.borrow_mut(), route, headers, &self.station.shard)?;
+        Ok(subject.unwrap_or(self.client))
+    }
+
     fn stage(&self, route: Route, headers: &HeaderMap, incoming: Incoming) -> Stage {
         match route.action {
             Action::Answer => Stage::Answer(None),
             Action::Options => Stage::Options,
             Action::Refuse(problem) => self.refusal(headers, incoming, Fault::new(problem)),
             Action::ReadJson if route.handler == Handler::AnalyzeBatch && is_lines(headers) => Stage::Lines(incoming),
-            Action::ReadJson => {
+            Action::ReadJson | Action::ReadForm => {
                 let limit = self.station.limits.body;
                 if incoming.size_hint().lower() > limit as u64 {
                     Stage::Refuse(Fault::new(Problem::BodyTooLarge).count(0, limit))
-                } else if !is_json(headers) {
+                } else if route.action == Action::ReadJson && !is_json(headers) {
                     let expected = if route.handler == Handler::AnalyzeBatch { TWO_TYPES } else { "" };
                     let fault = Fault::new(Problem::UnsupportedMediaType).expected(expected, "");
+                    self.refusal(headers, incoming, fault)
+                } else if route.action == Action::ReadForm && !is_form(headers) {
+                    let fault = Fault::new(Problem::UnsupportedMediaType).expected(FORM_ASKED, "");
                     self.refusal(headers, incoming, fault)
                 } else if let Some(slot) = self.station.borrow_body() {
                     Stage::Read(incoming, Some(slot), None)
@@ -162,6 +183,10 @@ pub struct Exchange {
     tally: Tally,
     representation: Representation,
     form: Form,
+    /// A hash of who asks.
+    client: u64,
+    /// What the answer asks for, if the request was not let in.
+    challenge: Option<&'static str>,
     headers: HeaderMap,
     stage: Stage,
     stages: Stages,
@@ -173,8 +198,8 @@ enum Stage {
     Read(Incoming, Option<Slot>, Option<Fault>),
     /// The body, if there is one, is here.
     Answer(Option<Slot>),
-    /// A model that takes its time is asked; the body's slot is given back unless the answer needs it.
-    Wait(analyze::Waiting, Option<Slot>),
+    /// Something that takes its time is asked; the body's slot is given back unless the answer needs it.
+    Wait(api::Waiting, Option<Slot>),
     /// The body is to be read line by line while the answer is sent.
     Lines(Incoming),
     Options,
@@ -235,7 +260,7 @@ impl Exchange {
                 self.stream(Begun::Body(slot))
             }
             Stage::Lines(incoming) => self.stream(Begun::Lines(incoming)),
-            Stage::Answer(slot) => match self.watched(|exchange| exchange.handle(slot.as_ref(), received)) {
+            Stage::Answer(mut slot) => match self.watched(|exchange| exchange.handle(slot.as_mut(), received)) {
                 (reply, Answered::Now(outcome)) => (reply, outcome),
                 (_, Answered::Later(waiting)) => {
                     self.connection.wire.model_awaited();
@@ -286,7 +311,7 @@ impl Exchange {
         let Some(mut stream) = self.connection.station.streams.borrow() else {
             return self.refuse(&self.connection.no_slot());
         };
-        match stream.begin(&self.connection, &mut self.tally, begun) {
+        match stream.begin(&self.connection, self.client, &mut self.tally, begun) {
             Ok(content) => {
                 (Reply::Stream(stream), Outcome { status: 200, content, length: 0, problem: None, retry_after: 1 })
             }
@@ -305,14 +330,14 @@ impl Exchange {
         self.respond(reply, outcome, ended)
     }
 
-    fn handle(&self, body: Option<&Slot>, received: Instant) -> (Reply, Answered) {
+    fn handle(&self, mut body: Option<&mut Slot>, received: Instant) -> (Reply, Answered) {
         let station = &self.connection.station;
         let request = api::Request {
             handler: self.tally.route.handler,
             method: self.tally.route.method,
-            body: body.map_or(&[], |slot| &slot.bytes()[..self.tally.received_bytes]),
+            body: body.as_deref().map_or(&[], |slot| &slot.bytes()[..self.tally.received_bytes]),
             received,
-            client: self.connection.client,
+            client: self.client,
             trace: self.tally.traceparent.map(|traceparent| traceparent.trace),
             representation: self.representation,
             form: self.form,
@@ -321,10 +346,17 @@ impl Exchange {
             let answered = station.api.borrow_mut().answer(&request, out);
             (if let Answered::Now(outcome) = &answered { outcome.length } else { 0 }, answered)
         };
-        self.write(request.body, write).unwrap_or_else(|| {
+        let answered = self.write(request.body, write).unwrap_or_else(|| {
             let (reply, outcome) = self.refuse(&self.connection.no_slot());
             (reply, Answered::Now(outcome))
-        })
+        });
+        if self.tally.route.action == Action::ReadForm
+            && let Some(slot) = &mut body
+        {
+            // It held a password.
+            slot.bytes_mut()[..self.tally.received_bytes].fill(0);
+        }
+        answered
     }
 
     fn refuse(&self, fault: &Fault) -> (Reply, Outcome) {
@@ -342,54 +374,6 @@ impl Exchange {
         }
         Some(Reply::in_slot(station.replies.borrow()?, write))
     }
-
-    fn respond(&mut self, reply: Reply, outcome: &Outcome, ended: Instant) -> Response<Reply> {
-        let mut response = Response::new(reply);
-        *response.status_mut() = StatusCode::from_u16(outcome.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut headers = std::mem::take(&mut self.headers);
-        if outcome.status != 204 {
-            headers.insert(CONTENT_TYPE, content_type(outcome.content));
-        }
-        if let Some(traceparent) = &self.tally.traceparent
-            && let Some(value) = traceparent.header(&mut self.connection.echo.borrow_mut())
-        {
-            headers.insert(&TRACEPARENT, value);
-        }
-        if self.tells_timing {
-            let total = nanoseconds(ended - self.tally.started);
-            if let Some(value) = timing::header(&self.stages, total, &mut self.connection.timing.borrow_mut()) {
-                headers.insert(&timing::SERVER_TIMING, value);
-                headers.insert(&timing::PREFERENCE_APPLIED, HeaderValue::from_static(timing::PREFERENCE));
-            }
-        }
-        if let Content::Metrics(Representation { gzip, .. }) = outcome.content {
-            headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
-            if gzip {
-                headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-            }
-        }
-        if self.tally.route.handler == Handler::Status && outcome.status == 200 {
-            describe_status(&mut headers, outcome.content);
-        }
-        match outcome.status {
-            204 | 405 => {
-                headers.insert(ALLOW, HeaderValue::from_static(allow(self.tally.route.handler)));
-            }
-            503 if outcome.problem.is_some() => {
-                headers.insert(RETRY_AFTER, retry_after(outcome.retry_after));
-            }
-            // The rest of the request is not read: the connection cannot go on.
-            408 | 413 if self.connection.closable => {
-                headers.insert(CONNECTION, HeaderValue::from_static("close"));
-            }
-            _ => {}
-        }
-        if outcome.problem.is_some() {
-            self.connection.wire.linger();
-        }
-        *response.headers_mut() = headers;
-        response
-    }
 }
 
 impl Drop for Exchange {
@@ -403,6 +387,9 @@ impl Drop for Exchange {
         }
     }
 }
+
+/// What is told of a form that is sent as something else.
+const FORM_ASKED: &str = "send the body with content-type: application/x-www-form-urlencoded";
 
 /// What a body of texts may be sent as.
 const TWO_TYPES: &str = "send the body with content-type: application/json, or lines with application/x-ndjson";

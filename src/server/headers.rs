@@ -21,9 +21,18 @@ pub fn is_json(headers: &HeaderMap) -> bool {
 
 /// `application/x-ndjson`, or one of the other names under which one JSON text a line is sent, whatever its parameters.
 pub fn is_lines(headers: &HeaderMap) -> bool {
+    LINES.iter().any(|name| is_of_type(headers, name))
+}
+
+/// `application/x-www-form-urlencoded`, whatever its parameters.
+pub fn is_form(headers: &HeaderMap) -> bool {
+    is_of_type(headers, "application/x-www-form-urlencoded")
+}
+
+fn is_of_type(headers: &HeaderMap, name: &str) -> bool {
     let Some(value) = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes) else { return false };
     let essence = value.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
-    LINES.iter().any(|name| essence.eq_ignore_ascii_case(name.as_bytes()))
+    essence.eq_ignore_ascii_case(name.as_bytes())
 }
 
 /// One JSON text a line: the name of the format's own site, and those without the prefix.

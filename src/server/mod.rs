@@ -6,6 +6,7 @@
 //!   └─phase, models (read by all, written once)        └─► bert's threads, for what takes milliseconds
 //! ```
 
+mod admission;
 mod body;
 pub mod connection;
 pub mod exchange;
@@ -18,6 +19,7 @@ pub mod stream;
 mod timing;
 pub mod worker;
 
+use std::fmt;
 use std::io::Result;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -31,6 +33,8 @@ use crate::api;
 use crate::api::health::SharedPhase;
 use crate::api::route::Surface;
 use crate::api::scrape::Scrape;
+use crate::auth::Auth;
+use crate::auth::lines::FileError;
 use crate::config::Flags;
 use crate::log;
 use crate::metrics::Shard;
@@ -47,7 +51,34 @@ pub struct Server {
     orders: watch::Sender<Order>,
     workers: Vec<JoinHandle<()>>,
     running: Arc<Running>,
+    auth: Option<Arc<Auth>>,
 }
+
+/// Why a server does not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// A file of credentials cannot be used.
+    Credentials(FileError),
+    /// A port cannot be opened or a thread cannot be started.
+    System(std::io::Error),
+}
+
+impl From<std::io::Error> for StartError {
+    fn from(error: std::io::Error) -> Self {
+        Self::System(error)
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Credentials(error) => error.fmt(formatter),
+            Self::System(error) => error.fmt(formatter),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
 
 /// How many workers have not ended yet.
 struct Running {
@@ -56,12 +87,14 @@ struct Running {
 }
 
 impl Server {
-    /// Opens the ports and starts the workers. They answer probes at once, and everything else once
+    /// Reads the credentials, opens the ports and starts the workers. They answer probes at once, and everything else once
     /// [`Server::ready`] has been called.
     ///
     /// # Errors
-    /// If a port cannot be opened or a thread cannot be started.
-    pub fn start(flags: &Flags) -> Result<Self> {
+    /// If a file of credentials cannot be used, a port cannot be opened or a thread cannot be started.
+    pub fn start(flags: &Flags) -> std::result::Result<Self, StartError> {
+        let auth = flags.auth().map(|settings| Auth::start(&settings)).transpose();
+        let auth = auth.map_err(StartError::Credentials)?;
         let count = flags.workers();
         let surface = if flags.admin_listen.is_some() { Surface::Public } else { Surface::Whole };
         let mut listeners: Vec<Vec<(TcpListener, Surface)>> = (0..count).map(|_| Vec::new()).collect();
@@ -77,7 +110,8 @@ impl Server {
         let running = Arc::new(Running { count: Mutex::new(count), changed: Condvar::new() });
         let (orders, _) = watch::channel(Order::Serve);
         let loaded = Arc::new(Loaded::new(flags.bert()));
-        let mut server = Self { addresses, phase: SharedPhase::new(), loaded, orders, workers: Vec::new(), running };
+        let (phase, workers) = (SharedPhase::new(), Vec::new());
+        let mut server = Self { addresses, phase, loaded, orders, workers, running, auth };
         let shards: Arc<[Arc<Shard>]> = (0..count).map(|_| Arc::from(Shard::new())).collect();
         let started = Instant::now();
         for (index, listeners) in listeners.into_iter().enumerate() {
@@ -97,13 +131,14 @@ impl Server {
     ) -> Result<JoinHandle<()>> {
         let (orders, running) = (self.orders.subscribe(), Arc::clone(&self.running));
         let (loaded, phase, shards) = (Arc::clone(&self.loaded), self.phase.clone(), Arc::clone(shards));
+        let auth = self.auth.clone();
         std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
             let _ended = EndOfWorker(running);
             let ended = worker::run(listeners, orders, || {
                 let shard = Arc::clone(&shards[index]);
                 let scrape = Scrape::new(&shards, flags.max_connections);
                 let api = api::Worker::new(Arc::clone(&shard), loaded, scrape, flags.limits(), phase, started);
-                Station::new(api, shard, &flags)
+                Station::new(api.with_auth(auth.clone()), shard, &flags, auth)
             });
             if let Err(error) = ended {
                 tracing::error!(%error, index, "a worker cannot run");

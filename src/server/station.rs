@@ -15,6 +15,8 @@ use super::stream::{FRAME, Streams};
 use crate::alloc;
 use crate::api::route::Surface;
 use crate::api::{self, Limits, SMALL_REPLY};
+use crate::auth::Auth;
+use crate::auth::gate::Gate;
 use crate::config::Flags;
 use crate::log::access::AccessLog;
 use crate::metrics::Shard;
@@ -50,6 +52,8 @@ pub struct Station {
     pub drain: Notify,
     /// Wakes whoever waits for a connection to end.
     pub closed: Notify,
+    /// What requests have to pass, if authentication is on.
+    pub gate: Option<RefCell<Gate>>,
     asked_of_models: Cell<u32>,
     connections: Cell<usize>,
     max_connections: usize,
@@ -64,7 +68,7 @@ pub struct Seat {
 
 impl Station {
     /// A worker's state, all of its memory allocated; on the worker's own thread.
-    pub fn new(api: api::Worker, shard: Arc<Shard>, flags: &Flags) -> Rc<Self> {
+    pub fn new(api: api::Worker, shard: Arc<Shard>, flags: &Flags, auth: Option<Arc<Auth>>) -> Rc<Self> {
         shard.owned_by_this_thread();
         let (limits, max_connections) = (flags.limits(), flags.max_connections);
         Rc::new(Self {
@@ -87,6 +91,7 @@ impl Station {
             draining: Cell::new(false),
             drain: Notify::new(),
             closed: Notify::new(),
+            gate: auth.map(|auth| RefCell::new(Gate::new(auth))),
             asked_of_models: Cell::new(0),
             connections: Cell::new(0),
             max_connections,
@@ -114,6 +119,11 @@ impl Station {
     pub fn publish_heap(&self) {
         let heap = alloc::of_this_thread();
         self.shard.set_heap(heap.allocations, heap.bytes);
+    }
+
+    /// Whether tokens are issued here.
+    pub fn issues_tokens(&self) -> bool {
+        self.gate.as_ref().is_some_and(|gate| gate.borrow().auth().schemes().bearer)
     }
 
     /// Borrows a slot for a body.

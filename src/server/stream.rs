@@ -88,23 +88,29 @@ impl Stream {
         }
     }
 
-    /// Begins the answer to the request that `tally` tells of; answers its media type.
+    /// Begins the answer to the request that `tally` tells of, for the client of this hash; answers its media type.
     ///
     /// # Errors
     /// What is wrong with a body; [`Problem::Overloaded`] where there is no memory for lines.
-    pub fn begin(&mut self, connection: &Rc<Connection>, tally: &mut Tally, begun: Begun) -> Result<Content, Fault> {
+    pub fn begin(
+        &mut self,
+        connection: &Rc<Connection>,
+        client: u64,
+        tally: &mut Tally,
+        begun: Begun,
+    ) -> Result<Content, Fault> {
         let station = &connection.station;
         self.flow.begin(tally.traceparent.map(|traceparent| traceparent.trace));
         let (lines, content) = match begun {
             Begun::Body(slot) => {
                 let body = &slot.bytes()[..tally.received_bytes];
                 let mut api = station.api.borrow_mut();
-                api.begin_batch(body, connection.client, &mut self.flow, &mut self.texts)?;
+                api.begin_batch(body, client, &mut self.flow, &mut self.texts)?;
                 (None, Content::Json)
             }
             Begun::Lines(incoming) => {
                 let slot = station.borrow_body().ok_or_else(|| connection.no_slot())?;
-                station.api.borrow().batch_begins(connection.client);
+                station.api.borrow().batch_begins(client);
                 (Some(Lines::new(incoming, slot)), Content::Lines)
             }
         };

@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use tamis::metrics::drift::LEAST;
 use tamis::metrics::labels::{AskedModel, Handler, Method, Model, Phase, Shed, Stage, Status, ToxicityModel};
-use tamis::metrics::{Answer, Exporter, InProgress, LiveFacts, LoadedModel, Representation, Shard, StaticFacts, Trace};
+use tamis::metrics::{
+    Answer, Exporter, InProgress, LiveFacts, LoadedModel, RELOADS, Representation, Shard, StaticFacts, Trace,
+};
 use tamis::problem::Problem;
 use tamis::text::rules::{Rule, Rules};
 
 /// What is true at every scrape.
-pub const LIVE: LiveFacts = LiveFacts { phase: Phase::Ready, now_seconds: 60, queue_depth: 4 };
+pub const LIVE: LiveFacts =
+    LiveFacts { phase: Phase::Ready, now_seconds: 60, queue_depth: 4, auth_reloads: [0; RELOADS] };
 
 /// A version with everything that a format must escape.
 pub const NASTY_VERSION: &str = "1.0 \"quoted\" \\ back\nline {a=\"b\"},# \u{e9}\u{1f512} \\n";
@@ -21,6 +24,7 @@ pub fn facts() -> StaticFacts {
         cpu_path: "avx512".to_owned(),
         workers: 2,
         slots_capacity: 512,
+        keys: None,
         models: vec![
             LoadedModel { model: Model::Simple, load_ns: Some(1_500_000), sha256: "ab".repeat(32) },
             LoadedModel { model: Model::Iris, load_ns: Some(1 << 20), sha256: "cd".repeat(32) },

@@ -19,7 +19,7 @@ use crate::model::directory::MAX_MODELS;
 
 /// Bytes that the figures take at most: each list at its longest, each number of 20 digits.
 pub const MAX_LEN: usize = FIXED
-    + (REQUESTS.len() + ERRORS.len() + 1 + Model::ALL.len() + MAX_MODELS + ToxicityModel::ALL.len()) * LISTED
+    + (REQUESTS.len() + ERRORS.len() + Model::ALL.len() + MAX_MODELS + ToxicityModel::ALL.len()) * LISTED
     + INFERENCE.len() * (LATENCY + FINE.buckets() * BUCKET)
     + SCORE_BOUNDS.len() * BUCKET;
 
@@ -236,8 +236,9 @@ const BUCKET: usize = 35;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::LoadedModel;
+    use crate::metrics::family::Shape;
     use crate::metrics::labels::Phase;
+    use crate::metrics::{LoadedModel, RELOADS};
     use proptest::prelude::*;
 
     fn facts() -> StaticFacts {
@@ -248,18 +249,19 @@ mod tests {
             workers: 1024,
             slots_capacity: UNKNOWN - 1,
             models: Model::ALL.map(model).to_vec(),
+            keys: Some(vec!["k".repeat(64); 64]),
         }
     }
 
     fn write(snapshot: &Snapshot, out: &mut [u8]) -> Option<usize> {
         let (facts, loaded) = (facts(), Loaded::new(true));
-        let live = LiveFacts { phase: Phase::Draining, now_seconds: 0, queue_depth: 0 };
+        let live = LiveFacts { phase: Phase::Draining, now_seconds: 0, queue_depth: 0, auth_reloads: [0; RELOADS] };
         Figures { snapshot, facts: &facts, live, uptime: Duration::MAX, loaded: &loaded }.write(out)
     }
 
     #[test]
     fn everything_at_its_longest_fits_and_is_json() {
-        let mut snapshot = Snapshot::new(1);
+        let mut snapshot = Snapshot::new(Shape::of(1).guarded());
         snapshot.fill(UNKNOWN - 1);
         let mut out = vec![0; MAX_LEN];
         let length = write(&snapshot, &mut out).expect("it fits");
@@ -267,7 +269,7 @@ mod tests {
         assert!(length + MAX_MODELS * LISTED <= MAX_LEN && length > MAX_LEN * 3 / 4, "{length} of {MAX_LEN}");
         let told: serde_json::Value = serde_json::from_slice(&out[..length]).expect("JSON");
         assert_eq!(told["requests"].as_array().map(Vec::len), Some(REQUESTS.len()));
-        assert_eq!(told["errors"].as_array().map(Vec::len), Some(ERRORS.len() + 1));
+        assert_eq!(told["errors"].as_array().map(Vec::len), Some(ERRORS.len()));
         assert_eq!(told["latency"][1]["buckets_ns"].as_array().map(Vec::len), Some(FINE.buckets()));
         assert_eq!(write(&snapshot, &mut out[..length - 1]), None);
     }

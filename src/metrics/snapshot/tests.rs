@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 const PREDICT: usize = lane(Handler::Predict, Method::Post);
 
-const LIVE: LiveFacts = LiveFacts { phase: Phase::Ready, now_seconds: 1, queue_depth: 0 };
+const LIVE: LiveFacts = LiveFacts { phase: Phase::Ready, now_seconds: 1, queue_depth: 0, auth_reloads: [0; RELOADS] };
 
 fn shards(count: usize) -> Vec<Arc<Shard>> {
     (0..count).map(|_| Arc::from(Shard::new())).collect()
@@ -28,9 +28,9 @@ fn collect(snapshot: &mut Snapshot, shards: &[Arc<Shard>]) {
 
 /// The lines of label set `index` of a family.
 fn lines(snapshot: &Snapshot, id: Id, index: usize) -> &[u64] {
-    let workers = (snapshot.samples().len() - catalog::samples(0)) / LINES_A_WORKER;
+    let workers = (snapshot.samples().len() - catalog::samples(Shape::of(0))) / LINES_A_WORKER;
     let families = FAMILIES.iter().take(id as usize).filter(|family| !family.fixed);
-    let before: usize = families.map(|family| family.lines_with(workers)).sum();
+    let before: usize = families.map(|family| family.lines_with(Shape::of(workers))).sum();
     let each = FAMILIES[id as usize].lines_each();
     &snapshot.samples()[before + index * each..][..each]
 }
