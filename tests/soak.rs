@@ -18,10 +18,10 @@ const MOST_APART: u64 = 256;
 const MOST_CALLS: f64 = 1.01;
 /// Connections that are busy at once.
 const CROWD: usize = 4;
-
-/// What one of them sends at once: a request and the status that answers it, a mix of five times.
+/// How often a connection sends the mix at once.
 const TIMES: usize = 5;
 
+/// A request of each kind, often asked ones more than once, and the status that answers it.
 fn mix() -> Vec<(Request, u16)> {
     let predict = r#"{"features":[5.1,3.5,1.4,0.2]}"#;
     let named = r#"{"sepal_length":6.7,"sepal_width":3.0,"petal_length":5.2,"petal_width":2.3}"#;
@@ -68,13 +68,16 @@ fn memory_is_flat_over_requests_of_every_kind() {
     let (batch, statuses) = batch();
     let mut crowd: Vec<_> = (0..CROWD).map(|_| daemon.connect()).collect();
     let (mut requests, mut turns) = (0, 0);
-    let mut samples = vec![sample(&daemon, 0)];
-    for part in 1..=PARTS {
+    let mut samples = Vec::new();
+    for part in 0..=PARTS {
         while requests < total * part / PARTS {
             requests += turn(&daemon, &mut crowd, &batch, &statuses, turns);
             turns += 1;
         }
-        samples.push(sample(&daemon, requests));
+        let now = sample(&daemon, requests);
+        let Sample { resident_kib, allocator_calls, .. } = &now;
+        println!("soak: {requests} requests, resident {resident_kib} KiB, {allocator_calls} calls of the allocator");
+        samples.push(now);
     }
     let (first, last) = samples.split_at(samples.len() / 2);
     let resident = last.iter().map(|sample| sample.resident_kib);
@@ -124,9 +127,7 @@ fn turn(daemon: &Daemon, crowd: &mut [Connection], batch: &[u8], statuses: &[u16
 
 fn sample(daemon: &Daemon, requests: u64) -> Sample {
     let allocator_calls = daemon.scrape().value("tamis_heap_allocations_total", &[]);
-    let resident_kib = resident_kib(daemon.id());
-    println!("soak: {requests} requests, resident {resident_kib} KiB, {allocator_calls} calls of the allocator");
-    Sample { requests, resident_kib, allocator_calls }
+    Sample { requests, resident_kib: resident_kib(daemon.id()), allocator_calls }
 }
 
 /// Resident memory as the kernel counts it page by page; `VmRSS` is a sum of counters that each core adds to when it likes
