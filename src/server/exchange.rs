@@ -3,7 +3,6 @@
 pub mod tally;
 
 use std::cell::RefCell;
-use std::fmt;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -14,7 +13,7 @@ use http::header::{ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, EXPECT, RE
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use hyper::body::{Body, Incoming};
 
-use super::body;
+use super::body::{self, ClientGone};
 use super::connection::wire::Wire;
 use super::headers::{
     TRACEPARENT, Traceparent, content_type, describe_status, form, is_json, is_lines, representation, retry_after,
@@ -132,18 +131,6 @@ impl Connection {
         }
     }
 }
-
-/// The client went before its request was complete: there is nobody to answer and nothing to count.
-#[derive(Debug)]
-pub struct ClientGone;
-
-impl fmt::Display for ClientGone {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("the client went before its request was complete")
-    }
-}
-
-impl std::error::Error for ClientGone {}
 
 /// The worker's shard, reached through the connection.
 pub struct OwnShard(Rc<Connection>);
