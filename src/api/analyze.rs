@@ -5,8 +5,8 @@
 //! not there, has no room, is late or fails.
 
 pub(super) mod asked;
+mod waiting;
 
-use std::task::{Context, Poll};
 use std::time::Instant;
 
 use super::{Request, Worker, spans};
@@ -23,6 +23,8 @@ use crate::model::{Loaded, Models};
 use crate::problem::{Fault, Problem};
 use crate::text::Scratch;
 use asked::{Asked, Choice, parse};
+use waiting::Explain;
+pub use waiting::Waiting;
 
 /// How far a request has come.
 #[expect(clippy::large_enum_variant, reason = "it is moved twice; a box would be an allocation")]
@@ -31,30 +33,6 @@ pub enum Step {
     Answered(usize),
     /// A model with threads of its own is asked.
     Waiting(Waiting),
-}
-
-/// A request whose text a model with threads of its own has been asked about; dropping it takes the question back.
-pub struct Waiting {
-    pub(super) ticket: Ticket,
-    prior: Prior,
-    /// Who is asked, if not `bert`: a user's model, by its place among [`Models::custom`].
-    custom: Option<usize>,
-    /// What `auto` answers if `bert` does not: the scores that `simple` gave.
-    otherwise: Option<Scores>,
-    /// How to explain the answer, if that was asked for.
-    explain: Option<Explain>,
-    received: Instant,
-    client: u64,
-    trace: Option<Trace>,
-}
-
-/// How an answer that comes later is explained.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Explain {
-    /// Not at all: the model cannot.
-    Null,
-    /// By the weights of the text's pieces, for which the body is kept.
-    Pieces,
 }
 
 /// Scores, and the model that gave them.
@@ -69,49 +47,6 @@ pub(super) enum Scored<'m> {
     Now(Verdict<'m>),
     /// With the place of the user's model that is asked, or with what `auto` answers without `bert`.
     Later((Ticket, Prior), Option<usize>, Option<Scores>),
-}
-
-impl Waiting {
-    /// Of a text that came at `received`, and is not to be explained.
-    pub(super) fn plain(
-        (ticket, prior): (Ticket, Prior),
-        custom: Option<usize>,
-        otherwise: Option<Scores>,
-        received: Instant,
-    ) -> Self {
-        Self { ticket, prior, custom, otherwise, explain: None, received, client: 0, trace: None }
-    }
-
-    /// When the text came.
-    pub(super) const fn received(&self) -> Instant {
-        self.received
-    }
-
-    /// Which user's model is asked, if not `bert`.
-    pub(super) const fn custom(&self) -> Option<usize> {
-        self.custom
-    }
-
-    /// The model of ours that was asked for.
-    pub(super) const fn asked(&self) -> Option<AskedModel> {
-        match (self.custom, self.otherwise) {
-            (Some(_), _) => None,
-            (None, Some(_)) => Some(AskedModel::Auto),
-            (None, None) => Some(AskedModel::Bert),
-        }
-    }
-
-    /// What the model found, once; until then the task of `context` is woken when there is something. The weights of the
-    /// text's pieces, if it is to be explained by them, are put into `scratch`, for [`resume`] to read at once.
-    pub fn poll(&mut self, context: &mut Context<'_>, scratch: &mut Scratch) -> Poll<Found> {
-        let weights = if self.needs_body() { scratch.weights() } else { &mut [] };
-        self.ticket.poll(context, weights)
-    }
-
-    /// Whether [`resume`] must be given the request's body again.
-    pub fn needs_body(&self) -> bool {
-        self.explain == Some(Explain::Pieces)
-    }
 }
 
 /// Scores the text of `request`, or has it scored.

@@ -197,10 +197,10 @@ impl Worker {
             shard.staged(Stage::Queue, waiting.ticket.waited_ns());
             let entry = match analyze::conclude(loaded, shard, waiting, found) {
                 Ok(verdict) => {
-                    let nanoseconds = analyze::nanoseconds(waiting.received());
+                    let nanoseconds = analyze::nanoseconds(waiting.received);
                     analyze::count(shard, &verdict, nanoseconds, flow.trace);
                     analyze::count_drift(shard, loaded, waiting.asked(), &verdict.scores);
-                    Entry::Scored(verdict.scores, nanoseconds, waiting.custom(), verdict.counted)
+                    Entry::Scored(verdict.scores, nanoseconds, waiting.custom, verdict.counted)
                 }
                 Err(fault) => Entry::Failed(fault),
             };

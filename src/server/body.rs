@@ -1,5 +1,6 @@
 //! A request's body as it arrives: into a slot, up to the limit.
 
+use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -7,6 +8,18 @@ use hyper::body::{Body, Incoming};
 
 use super::slots::Slot;
 use crate::problem::{Fault, Problem};
+
+/// The client went before its request was complete: there is nobody to answer and nothing to count.
+#[derive(Debug)]
+pub struct ClientGone;
+
+impl fmt::Display for ClientGone {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("the client went before its request was complete")
+    }
+}
+
+impl std::error::Error for ClientGone {}
 
 /// Collects the body's frames in `slot`, or drops them. `Err(None)` means that the client is gone.
 pub fn poll(

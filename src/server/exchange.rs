@@ -4,7 +4,6 @@ mod respond;
 pub mod tally;
 
 use std::cell::RefCell;
-use std::fmt;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -16,7 +15,7 @@ use http::{HeaderMap, Request, Response};
 use hyper::body::{Body, Incoming};
 
 use super::admission::{self, Refusal};
-use super::body;
+use super::body::{self, ClientGone};
 use super::connection::wire::Wire;
 use super::headers::{Traceparent, form, is_form, is_json, is_lines, representation};
 use super::reply::Reply;
@@ -153,18 +152,6 @@ impl Connection {
         }
     }
 }
-
-/// The client went before its request was complete: there is nobody to answer and nothing to count.
-#[derive(Debug)]
-pub struct ClientGone;
-
-impl fmt::Display for ClientGone {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("the client went before its request was complete")
-    }
-}
-
-impl std::error::Error for ClientGone {}
 
 /// The worker's shard, reached through the connection.
 pub struct OwnShard(Rc<Connection>);

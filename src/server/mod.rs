@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! main ──orders──► worker 0..N: one thread, one runtime, one listener per address
-//!   │                └─ accept ─► connection ─► exchange ─► api (handlers) ─► reply
+//!   │                └─ accept ─► connection ─► exchange ─► api (handlers) ─► reply, or stream of a batch
 //!   └─phase, models (read by all, written once)        └─► bert's threads, for what takes milliseconds
 //! ```
 

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use bytes::Buf;
 use hyper::body::{Body, Frame, SizeHint};
 
-use super::exchange::ClientGone;
+use super::body::ClientGone;
 use super::slots::Slot;
 use super::stream::Lent;
 use crate::api::SMALL_REPLY;

@@ -20,8 +20,9 @@ use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
 
+use super::body::ClientGone;
+use super::exchange::Connection;
 use super::exchange::tally::Tally;
-use super::exchange::{ClientGone, Connection};
 use super::reply::{Bytes, Memory};
 use super::slots::Slot;
 use crate::api::batch::{Flow, MAX_RESULT, Settled, Taken, Texts};

@@ -203,6 +203,10 @@ mod tests {
         wire.request_begins(start);
         wire.body_pending();
         assert_eq!(wire.due(&TIMEOUTS).1, Awaiting::Body);
+        wire.body_goes_on(start + TIMEOUTS.body);
+        assert_eq!(wire.due(&TIMEOUTS), (start + TIMEOUTS.body + TIMEOUTS.idle, Awaiting::Nothing));
+        wire.body_pending();
+        assert_eq!(wire.due(&TIMEOUTS).1, Awaiting::Body);
         wire.request_ends(start);
         assert_eq!(wire.due(&TIMEOUTS), (start + TIMEOUTS.idle, Awaiting::Request));
         wire.read_begins();

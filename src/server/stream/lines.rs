@@ -8,9 +8,8 @@ use bytes::Buf as _;
 use hyper::body::{Body as _, Bytes, Incoming};
 
 use crate::problem::{Fault, Problem};
-use crate::server::body::is_bad_framing;
+use crate::server::body::{ClientGone, is_bad_framing};
 use crate::server::connection::wire::Wire;
-use crate::server::exchange::ClientGone;
 use crate::server::slots::Slot;
 
 /// The lines of a body. A line may be as long as a body.
