@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use common::recording::{LIVE, NASTY_VERSION, answer, exercise, facts, render_as, two_shards};
+use common::recording::{LIVE, NASTY_VERSION, answer, exercise, facts, render_as, render_guarded, two_shards};
 use common::tools::tool_or_skip;
 use serde_json::json;
-use tamis::metrics::catalog::{FAMILIES, LINES, LINES_A_WORKER};
-use tamis::metrics::family::{Family, Kind};
+use tamis::metrics::catalog::{FAMILIES, LINES, LINES_A_WORKER, LINES_OF_AUTHENTICATION};
+use tamis::metrics::family::{Family, Kind, Shape};
 use tamis::metrics::labels::{Handler, Method, Phase, Status, ToxicityModel};
 use tamis::metrics::{Answer, BufferFull, Exporter, Format, InProgress, LiveFacts, RELOADS, Representation, Shard};
 use tamis::problem::Problem;
@@ -23,16 +23,22 @@ fn render(shards: &[Arc<Shard>], live: &LiveFacts) -> String {
     String::from_utf8(render_as(shards, live, Representation::default())).expect("the text format is UTF-8")
 }
 
+fn guarded(shards: &[Arc<Shard>]) -> String {
+    String::from_utf8(render_guarded(shards, &LIVE, Representation::default())).expect("the text format is UTF-8")
+}
+
 /// Reads a body strictly: HELP, TYPE, samples, one family after the other in the order of the catalog, nothing else.
 fn read(body: &str) -> Samples {
     let mut samples = Samples::new();
+    let keys = body.contains("# TYPE tamis_auth_total").then_some(2);
+    let shape = Shape { keys, ..Shape::DEFAULT };
     let mut lines = body.strip_suffix('\n').expect("a body ends with a line feed").split('\n');
-    for family in &FAMILIES {
+    for family in FAMILIES.iter().filter(|family| family.lines_with(shape) > 0) {
         let help = lines.next().and_then(|line| line.strip_prefix(&format!("# HELP {} ", family.name)));
         assert!(help.is_some_and(|help| !help.is_empty()), "HELP of {}", family.name);
         let kind = lines.next().and_then(|line| line.strip_prefix(&format!("# TYPE {} ", family.name)));
         assert_eq!(kind, Some(family.kind.as_str()), "TYPE of {}", family.name);
-        for _ in 0..family.lines() {
+        for _ in 0..family.lines_with(shape) {
             let line = lines.next().expect("as many lines as the catalog says");
             let (series, value) = line.rsplit_once(' ').expect("a value after the last blank");
             let name = series.split('{').next().expect("a name");
@@ -114,14 +120,32 @@ fn the_body_does_not_grow_with_traffic_and_by_two_lines_a_worker() {
 }
 
 #[test]
+fn authentication_adds_its_own_series_and_the_names_of_its_keys() {
+    let shards = two_shards();
+    for key in [0, 1, 1, 2, 64] {
+        shards[0].key_used(key);
+    }
+    let (open, guarded) = (read(&render(&shards, &LIVE)), read(&guarded(&shards)));
+    assert!(open.keys().all(|series| guarded.contains_key(series)));
+    assert_eq!(guarded.len(), LINES + LINES_OF_AUTHENTICATION + 2);
+    assert!(!open.keys().any(|series| series.contains("/token") || series.contains("tamis_auth")), "{open:?}");
+    let key = |name| value(&guarded, &format!("tamis_key_requests_total{{key=\"{name}\"}}"));
+    assert_eq!((key("one"), key("two"), key("other")), (1, 2, 2), "a name that is not listed yet counts as other");
+    assert_eq!(value(&guarded, "tamis_auth_reloads_total{file=\"users\",result=\"refused\"}"), 7);
+    for format in Format::ALL {
+        assert!(!render_guarded(&shards, &LIVE, Representation { format, gzip: false }).is_empty(), "{format:?}");
+    }
+}
+
+#[test]
 fn every_family_is_fed_by_some_recording_call() {
     let shards = two_shards();
-    let before = read(&render(&shards, &LIVE));
+    let before = read(&guarded(&shards));
     exercise(&shards[1]);
-    let after = read(&render(&shards, &LIVE));
+    let after = read(&guarded(&shards));
     for family in &FAMILIES {
         assert!(of_family(&after, family).any(|(_, value)| value != 0.0), "{} stays 0", family.name);
-        let told = ["tamis_phase", "tamis_inference_queue_depth"].contains(&family.name);
+        let told = ["tamis_phase", "tamis_inference_queue_depth", "tamis_auth_reloads_total"].contains(&family.name);
         let live = !family.fixed && !family.name.starts_with("process_") && !told;
         let changed = of_family(&before, family).ne(of_family(&after, family));
         assert!(changed || !live, "{} is unmoved", family.name);
@@ -140,7 +164,7 @@ fn every_request_and_error_is_counted_exactly_once() {
     let shards = two_shards();
     exercise(&shards[0]);
     exercise(&shards[1]);
-    let samples = read(&render(&shards, &LIVE));
+    let samples = read(&guarded(&shards));
     let total = |prefix: &str| -> u64 {
         let series = samples.iter().filter(|(series, _)| series.split('{').next() == Some(prefix));
         series.map(|(_, value)| value.parse::<u64>().expect("a count")).sum()
@@ -278,8 +302,9 @@ fn the_reference_parser_reads_what_was_recorded() {
             sample("model_load_seconds_sum", json!({"model_type": "iris"}), "0.001048576"),
             sample("model_load_seconds_bucket", json!({"model_type": "iris", "le": "0.033554432"}), "1"),
             sample("http_requests_total", json!({"method": "GET", "handler": "/health", "status": "503"}), "8"),
-            // Of each worker: the four methods of every route that are not its own, `GET /status`, and all five of none.
-            sample("http_requests_inprogress", none, &(2 * (4 * (Handler::ALL.len() - 1) + 1 + 5)).to_string()),
+            // Of each worker: the four methods of every route that are not its own, `GET /status`,
+            // `POST /token`, and all five of none.
+            sample("http_requests_inprogress", none, &(2 * (4 * (Handler::ALL.len() - 1) + 2 + 5)).to_string()),
             sample("http_request_duration_seconds_bucket", bucket("0.000002048"), &(2 * Problem::ALL.len()).to_string()),
             sample("http_request_duration_seconds_bucket", bucket("0.000008192"), &predict_post.to_string()),
             sample("http_request_duration_seconds_bucket", bucket("+Inf"), &predict_post.to_string()),
