@@ -8,7 +8,8 @@
 //! Dependencies run one way, in the direction of the arrows. A worker is one thread with everything it needs:
 //! runtime, listener, slots, parser, text buffers, shard of the counters. Workers share what is read only (the
 //! models) and what one thread writes and others only read (the shards). A model that takes milliseconds has threads of
-//! its own behind a bounded queue: [`model::executor`].
+//! its own behind a bounded queue: [`model::executor`]. Passwords have one such thread, and what requests must present is
+//! held against [`auth`] by a gate in each worker.
 
 pub mod alloc;
 pub mod api;

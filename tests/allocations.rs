@@ -6,9 +6,10 @@ mod common;
 
 use std::time::{Duration, Instant};
 
+use common::credentials::Credentials;
 use common::daemon::Daemon;
 use common::http::{Connection, Request, Response};
-use common::inference::{FOUND, Gate, Inference, analyze};
+use common::inference::{FOUND, Gate, Inference, analyze, json};
 use common::metrics::Samples;
 use tamis::alloc;
 use tamis::model::manifest::Band;
@@ -33,6 +34,9 @@ const NOTHING: (f64, f64) = (0.0, 0.0);
 /// hyper copies the name of a header that it does not know, "traceparent" for one.
 const STRANGE_NAME: (f64, f64) = (1.0, 11.0);
 
+/// The same for "x-api-key".
+const KEY_NAME: (f64, f64) = (1.0, 9.0);
+
 /// The same for "prefer".
 const PREFER: (f64, f64) = (1.0, 6.0);
 
@@ -43,8 +47,47 @@ const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 #[test]
 fn no_route_allocates_more_than_its_budget() {
     let daemon = Daemon::start(&["--workers", "1", "--bert", "off"]);
+    let worst = over_budget(&daemon, routes(), |request| request);
+    assert!(worst.is_empty(), "{}", worst.join("\n"));
+}
+
+#[test]
+fn checking_a_key_or_a_token_allocates_nothing() {
+    let credentials = Credentials::new("allocations");
+    let daemon = Daemon::start(&[&["--workers", "1", "--bert", "off"], credentials.flags().as_slice()].concat());
+    let form = |body: &str| Request::post("/token", body).header("Content-Type", "application/x-www-form-urlencoded");
+    let answer = daemon.ask(&form(&format!("username=student&password={}", Credentials::PASSWORD)));
+    let token = json(&answer)["access_token"].as_str().expect("a token").to_owned();
+    let predict = || Request::json("/predict", r#"{"features":[5.1,3.5,1.4,0.2]}"#);
+    let with_key = |request: Request| request.header("X-API-Key", &credentials.key);
+    let with_token = |request: Request, token: &str| request.header("Authorization", &format!("Bearer {token}"));
+    let posted_with_key = (BODY_CHANNEL.0 + KEY_NAME.0, BODY_CHANNEL.1 + KEY_NAME.1);
+    let bad = format!("{}x", &token[..token.len() - 1]);
+    let rows = vec![
+        ("a key", with_key(predict()), 200, posted_with_key),
+        ("a token", with_token(predict(), &token), 200, BODY_CHANNEL),
+        ("a token after a bad key", with_token(predict().header("X-API-Key", "x"), &token), 200, posted_with_key),
+        ("GET, a key", with_key(Request::get("/model-info")), 200, KEY_NAME),
+        ("GET, a token", with_token(Request::get("/model-info"), &token), 200, NOTHING),
+        ("401, nothing", predict(), 401, BODY_CHANNEL),
+        ("401, a bad key", predict().header("X-API-Key", "x"), 401, posted_with_key),
+        ("401, a bad token", with_token(predict(), &bad), 401, BODY_CHANNEL),
+        ("403", with_key(Request::json("/analyze", r#"{"text":"a"}"#)), 403, posted_with_key),
+        ("400 at /token", form("username=student"), 400, BODY_CHANNEL),
+    ];
+    let worst = over_budget(&daemon, rows, with_key);
+    assert!(worst.is_empty(), "{}", worst.join("\n"));
+}
+
+/// What of `rows` (name, request, status, allocations and bytes) takes more than it says; `authorized` gives a request the
+/// credential that the daemon asks for, if it does.
+fn over_budget(
+    daemon: &Daemon,
+    rows: Vec<(&'static str, Request, u16, (f64, f64))>,
+    authorized: impl Fn(Request) -> Request,
+) -> Vec<String> {
     let mut worst = Vec::new();
-    for (name, request, status, budget) in routes() {
+    for (name, request, status, budget) in rows {
         let bytes = request.to_bytes();
         let (head, body) = split(&bytes);
         for (how, segments) in [("at once", vec![bytes.as_slice()]), ("in two segments", vec![head, body])] {
@@ -52,7 +95,7 @@ fn no_route_allocates_more_than_its_budget() {
                 continue;
             }
             let requests = if how == "at once" { REQUESTS } else { REQUESTS / 10 };
-            let mut connection = with_long_answer(daemon.connect());
+            let mut connection = with_long_answer(daemon.connect(), &authorized);
             let mut send = |count: usize| {
                 for _ in 0..count {
                     connection.send_segments(&segments, Duration::from_micros(300)).expect("sent");
@@ -78,7 +121,7 @@ fn no_route_allocates_more_than_its_budget() {
             }
         }
     }
-    assert!(worst.is_empty(), "{}", worst.join("\n"));
+    worst
 }
 
 #[test]
@@ -120,7 +163,7 @@ fn waiting_for_a_model_on_another_thread_allocates_nothing() {
         };
         let request = if timed { request.header("prefer", "server-timing") } else { request }.to_bytes();
         let budget = if timed { (BODY_CHANNEL.0 + PREFER.0, BODY_CHANNEL.1 + PREFER.1) } else { BODY_CHANNEL };
-        let mut connection = with_long_answer(server.connect());
+        let mut connection = with_long_answer(server.connect(), |request| request);
         let mut send = |count: usize| {
             for _ in 0..count {
                 connection.send(&request).expect("sent");
@@ -183,9 +226,9 @@ fn hundreds_of_connections_that_come_and_go_cost_no_more_a_request_than_one_that
 }
 
 /// hyper's write buffer grows to the longest answer of the connection, which this one is.
-fn with_long_answer(mut connection: Connection) -> Connection {
+fn with_long_answer(mut connection: Connection, authorized: impl Fn(Request) -> Request) -> Connection {
     let rows = format!(r#"{{"features":[{}]}}"#, vec!["[1,2,3,4]"; 600].join(","));
-    assert_eq!(connection.exchange(&Request::json("/predict", rows)).expect("an answer").status, 200);
+    assert_eq!(connection.exchange(&authorized(Request::json("/predict", rows))).expect("an answer").status, 200);
     connection
 }
 

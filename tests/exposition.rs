@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use common::recording::{LIVE, NASTY_VERSION, answer, exercise, facts, render_as, two_shards};
+use common::recording::{LIVE, NASTY_VERSION, answer, exercise, facts, render_as, render_guarded, two_shards};
 use common::tools::tool_or_skip;
 use serde_json::json;
-use tamis::metrics::catalog::{FAMILIES, LINES, LINES_A_WORKER};
+use tamis::metrics::catalog::{FAMILIES, LINES, LINES_A_WORKER, LINES_OF_AUTHENTICATION};
 use tamis::metrics::family::{Family, Kind, Shape};
 use tamis::metrics::labels::{Handler, Method, Phase, Status, ToxicityModel};
 use tamis::metrics::{Answer, BufferFull, Exporter, Format, InProgress, LiveFacts, RELOADS, Representation, Shard};
@@ -23,12 +23,20 @@ fn render(shards: &[Arc<Shard>], live: &LiveFacts) -> String {
     String::from_utf8(render_as(shards, live, Representation::default())).expect("the text format is UTF-8")
 }
 
+fn guarded(shards: &[Arc<Shard>]) -> String {
+    String::from_utf8(render_guarded(shards, &LIVE, Representation::default())).expect("the text format is UTF-8")
+}
+
+/// A daemon with authentication and two keys.
+const GUARDED: Shape = Shape { keys: Some(2), ..Shape::DEFAULT };
+
 /// Reads a body strictly: HELP, TYPE, samples, one family after the other in the order of the catalog, nothing else. Each has
 /// the lines of the first scrape, or those of all routes once they are used.
 fn read(body: &str) -> Samples {
     let mut samples = Samples::new();
+    let shape = if body.contains("# TYPE tamis_auth_total") { GUARDED } else { Shape::DEFAULT };
     let mut lines = body.strip_suffix('\n').expect("a body ends with a line feed").split('\n').peekable();
-    for family in &FAMILIES {
+    for family in FAMILIES.iter().filter(|family| family.lines_with(shape) > 0) {
         let help = lines.next().and_then(|line| line.strip_prefix(&format!("# HELP {} ", family.name)));
         assert!(help.is_some_and(|help| !help.is_empty()), "HELP of {}", family.name);
         let kind = lines.next().and_then(|line| line.strip_prefix(&format!("# TYPE {} ", family.name)));
@@ -49,7 +57,8 @@ fn read(body: &str) -> Samples {
             assert!(value.parse::<f64>().is_ok(), "{line}");
             assert!(samples.insert(series.to_owned(), value.to_owned()).is_none(), "twice: {series}");
         }
-        assert!([family.lines(), family.lines_with(Shape::DEFAULT)].contains(&count), "{}: {count} lines", family.name);
+        let allowed = [family.lines_at_first(shape), family.lines_with(shape)];
+        assert!(allowed.contains(&count), "{}: {count} lines", family.name);
     }
     assert_eq!(lines.next(), None, "nothing after the last family");
     samples
@@ -121,14 +130,32 @@ fn the_body_grows_by_the_routes_that_few_use_and_by_two_lines_a_worker_and_by_no
 }
 
 #[test]
+fn authentication_adds_its_own_series_and_the_names_of_its_keys() {
+    let shards = two_shards();
+    for key in [0, 1, 1, 2, 64] {
+        shards[0].key_used(key);
+    }
+    let (open, guarded) = (read(&render(&shards, &LIVE)), read(&guarded(&shards)));
+    assert!(open.keys().all(|series| guarded.contains_key(series)));
+    assert_eq!(guarded.len(), LINES + LINES_OF_AUTHENTICATION + 2);
+    assert!(!open.keys().any(|series| series.contains("/token") || series.contains("tamis_auth")), "{open:?}");
+    let key = |name| value(&guarded, &format!("tamis_key_requests_total{{key=\"{name}\"}}"));
+    assert_eq!((key("one"), key("two"), key("other")), (1, 2, 2), "a name that is not listed yet counts as other");
+    assert_eq!(value(&guarded, "tamis_auth_reloads_total{file=\"users\",result=\"refused\"}"), 7);
+    for format in Format::ALL {
+        assert!(!render_guarded(&shards, &LIVE, Representation { format, gzip: false }).is_empty(), "{format:?}");
+    }
+}
+
+#[test]
 fn every_family_is_fed_by_some_recording_call() {
     let shards = two_shards();
-    let before = read(&render(&shards, &LIVE));
+    let before = read(&guarded(&shards));
     exercise(&shards[1]);
-    let after = read(&render(&shards, &LIVE));
+    let after = read(&guarded(&shards));
     for family in &FAMILIES {
         assert!(of_family(&after, family).any(|(_, value)| value != 0.0), "{} stays 0", family.name);
-        let told = ["tamis_phase", "tamis_inference_queue_depth"].contains(&family.name);
+        let told = ["tamis_phase", "tamis_inference_queue_depth", "tamis_auth_reloads_total"].contains(&family.name);
         let live = !family.fixed && !family.name.starts_with("process_") && !told;
         let changed = of_family(&before, family).ne(of_family(&after, family));
         assert!(changed || !live, "{} is unmoved", family.name);
@@ -147,7 +174,7 @@ fn every_request_and_error_is_counted_exactly_once() {
     let shards = two_shards();
     exercise(&shards[0]);
     exercise(&shards[1]);
-    let samples = read(&render(&shards, &LIVE));
+    let samples = read(&guarded(&shards));
     let total = |prefix: &str| -> u64 {
         let series = samples.iter().filter(|(series, _)| series.split('{').next() == Some(prefix));
         series.map(|(_, value)| value.parse::<u64>().expect("a count")).sum()
@@ -267,7 +294,7 @@ fn the_reference_parser_reads_what_was_recorded() {
     for shard in &shards {
         exercise(shard);
     }
-    let body = render(&shards, &LIVE);
+    let body = guarded(&shards);
     let types: BTreeMap<_, _> = FAMILIES.iter().map(|family| (family.name, family.kind.as_str())).collect();
     let none = json!({"method": "other", "handler": "none"});
     let bucket = |le: &str| json!({"method": "POST", "handler": "/predict", "le": le});
@@ -276,7 +303,7 @@ fn the_reference_parser_reads_what_was_recorded() {
         |name: &str, labels: serde_json::Value, value: &str| json!({"name": name, "labels": labels, "value": value});
     let expected = json!({
         "types": types,
-        "count": FAMILIES.iter().map(|family| family.lines_with(Shape::DEFAULT)).sum::<usize>(),
+        "count": FAMILIES.iter().map(|family| family.lines_with(GUARDED)).sum::<usize>(),
         "samples": [
             sample("tamis_build_info", json!({"version": NASTY_VERSION}), "1"),
             sample("tamis_cpu_path_info", json!({"path": "avx512"}), "1"),
@@ -285,8 +312,9 @@ fn the_reference_parser_reads_what_was_recorded() {
             sample("model_load_seconds_sum", json!({"model_type": "iris"}), "0.001048576"),
             sample("model_load_seconds_bucket", json!({"model_type": "iris", "le": "0.033554432"}), "1"),
             sample("http_requests_total", json!({"method": "GET", "handler": "/health", "status": "503"}), "8"),
-            // Of each worker: the four methods of every route that are not its own, `GET /status`, and all five of none.
-            sample("http_requests_inprogress", none, &(2 * (4 * (Handler::ALL.len() - 1) + 1 + 5)).to_string()),
+            // Of each worker: the four methods of every route that are not its own, `GET /status`,
+            // `POST /token`, and all five of none.
+            sample("http_requests_inprogress", none, &(2 * (4 * (Handler::ALL.len() - 1) + 2 + 5)).to_string()),
             sample("http_request_duration_seconds_bucket", bucket("0.000002048"), &(2 * Problem::ALL.len()).to_string()),
             sample("http_request_duration_seconds_bucket", bucket("0.000008192"), &predict_post.to_string()),
             sample("http_request_duration_seconds_bucket", bucket("+Inf"), &predict_post.to_string()),
@@ -327,7 +355,7 @@ fn promtool_finds_nothing_to_complain_about() {
     let Some(promtool) = tool_or_skip("promtool") else { return };
     let shards = two_shards();
     exercise(&shards[0]);
-    let body = render(&shards, &LIVE);
+    let body = guarded(&shards);
     let mut command = Command::new(promtool);
     command.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("promtool starts");

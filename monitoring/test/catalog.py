@@ -22,6 +22,7 @@ class Catalog:
 
     def __init__(self, exposition: str):
         self.families = {}
+        optional = set()
         self.labels = {}
         listed = json.loads(subprocess.check_output([DAEMON, "print-metrics", "--format", "json"], text=True))
         for family in listed:
@@ -33,6 +34,8 @@ class Catalog:
                 "histogram": ["_sum", "_count", "_bucket"],
             }
             self.families[name] = {name + suffix for suffix in samples[kind]}
+            if "only_with" in family:
+                optional |= self.families[name]
             for sample in self.families[name]:
                 self.labels[sample] = labels | TARGET | DISCOVERED | ({"le"} if sample.endswith("_bucket") else set())
         self.series = {}
@@ -41,7 +44,7 @@ class Catalog:
                 self.series.setdefault(sample.name, []).append(sample.labels)
         if not self.families:
             raise Failure("tamis print-metrics listed nothing")
-        for name in sorted(self.labels.keys() ^ self.series.keys()):
+        for name in sorted((self.labels.keys() ^ self.series.keys()) - optional):
             raise Failure(f"{name} stands in one of print-metrics and the scrape only")
         self.external = {}
         for origin in read_yaml("external.yml").values():

@@ -127,6 +127,7 @@ fn detail(fault: &Fault, writer: &mut Writer<'_>) {
         Problem::TooManyAttempts => {
             write!(writer, "too many passwords were tried; try again after the Retry-After seconds")
         }
+        Problem::InvalidRequest if fault.expected.is_empty() => write!(writer, "the form cannot be read"),
         Problem::InvalidRequest => write!(writer, "{}", fault.expected),
         Problem::UnsupportedGrantType => write!(writer, "grant_type must be 'password'"),
         Problem::InvalidGrant => write!(writer, "incorrect username or password"),

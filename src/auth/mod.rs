@@ -36,6 +36,8 @@ use token::{Claims, Signer};
 use users::Users;
 use watch::Watch;
 
+use crate::alloc;
+
 /// What is asked for, and where it is kept.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -124,6 +126,7 @@ pub struct Auth {
 
 /// What does not change while the process lives.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "four switches, each by itself")]
 pub struct Schemes {
     /// Whether API keys are accepted.
     pub api_key: bool,
@@ -299,6 +302,8 @@ impl Auth {
                     .as_ref()
                     .is_some_and(|tokens| tokens.users.verify(job.name.as_ref(), job.password()));
                 self.passwords.finish(job, matches);
+                // The megabytes that it took; the next one may be long in coming.
+                alloc::give_back();
             }
             if looked.elapsed() >= EVERY {
                 watch.look(self);

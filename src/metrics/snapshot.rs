@@ -144,7 +144,7 @@ impl Snapshot {
     fn collect_family(&mut self, id: Id, shards: &[Arc<Shard>], live: &LiveFacts, process: &ProcessFigures) {
         match id {
             Id::HttpRequests => {
-                (0..Series::Requests.count_with(self.shape)).for_each(|index| self.push(self.requests[index]))
+                (0..Series::Requests.count_with(self.shape)).for_each(|index| self.push(self.requests[index]));
             }
             Id::HttpDuration => (0..LANES).for_each(|lane| self.push_duration(shards, lane)),
             Id::HttpInProgress => self.push_each(shards, LANES, |shard, lane| &shard.in_progress[lane]),
@@ -188,7 +188,7 @@ impl Snapshot {
                 }
             }
             Id::ApiErrors => {
-                self.push_each(shards, Series::Errors.count_with(self.shape), |shard, index| &shard.errors[index])
+                self.push_each(shards, Series::Errors.count_with(self.shape), |shard, index| &shard.errors[index]);
             }
             Id::ProcessCpu => self.push(process.cpu_ns),
             Id::ProcessResident => self.push(process.resident_bytes),
@@ -236,17 +236,7 @@ impl Snapshot {
                 let last = shards.iter().max_by_key(|shard| shard.scraped_at_ns.get());
                 self.push(last.map_or(0, |shard| shard.scraped_bytes.get()));
             }
-            Id::Authentications | Id::KeyRequests | Id::Reloads if self.shape.keys.is_none() => {}
-            Id::Authentications => {
-                self.push_each(shards, Authentication::ALL.len(), |shard, index| &shard.authentications[index]);
-            }
-            Id::KeyRequests => {
-                let named = self.shape.keys.unwrap_or_default().min(NAMED_KEYS);
-                self.push_each(shards, named, |shard, index| &shard.key_requests[index]);
-                let others = (named..=NAMED_KEYS).map(|index| sum(shards, |shard| &shard.key_requests[index]));
-                self.push(others.fold(0, u64::wrapping_add));
-            }
-            Id::Reloads => live.auth_reloads.into_iter().for_each(|count| self.push(count)),
+            Id::Authentications | Id::KeyRequests | Id::Reloads => self.collect_authentication(id, shards, live),
             Id::ScrapeDuration => self.push(0),
             // Fixed: rendered once, at start.
             Id::ModelLoad
@@ -256,6 +246,21 @@ impl Snapshot {
             | Id::Digests
             | Id::Workers
             | Id::SlotsCapacity => {}
+        }
+    }
+
+    /// What is there only with authentication.
+    fn collect_authentication(&mut self, id: Id, shards: &[Arc<Shard>], live: &LiveFacts) {
+        let Some(named) = self.shape.keys else { return };
+        match id {
+            Id::KeyRequests => {
+                let named = named.min(NAMED_KEYS);
+                self.push_each(shards, named, |shard, index| &shard.key_requests[index]);
+                let others = (named..=NAMED_KEYS).map(|index| sum(shards, |shard| &shard.key_requests[index]));
+                self.push(others.fold(0, u64::wrapping_add));
+            }
+            Id::Reloads => live.auth_reloads.into_iter().for_each(|count| self.push(count)),
+            _ => self.push_each(shards, Authentication::ALL.len(), |shard, index| &shard.authentications[index]),
         }
     }
 

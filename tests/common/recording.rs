@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use tamis::auth::NAMED_KEYS;
 use tamis::metrics::drift::LEAST;
-use tamis::metrics::labels::{AskedModel, Handler, Method, Model, Phase, Shed, Stage, Status, ToxicityModel};
+use tamis::metrics::labels::{
+    AskedModel, Authentication, Handler, Method, Model, Phase, Shed, Stage, Status, ToxicityModel,
+};
 use tamis::metrics::{
     Answer, Exporter, InProgress, LiveFacts, LoadedModel, RELOADS, Representation, Shard, StaticFacts, Trace,
 };
@@ -12,7 +15,7 @@ use tamis::text::rules::{Rule, Rules};
 
 /// What is true at every scrape.
 pub const LIVE: LiveFacts =
-    LiveFacts { phase: Phase::Ready, now_seconds: 60, queue_depth: 4, auth_reloads: [0; RELOADS] };
+    LiveFacts { phase: Phase::Ready, now_seconds: 60, queue_depth: 4, auth_reloads: [7; RELOADS] };
 
 /// A version with everything that a format must escape.
 pub const NASTY_VERSION: &str = "1.0 \"quoted\" \\ back\nline {a=\"b\"},# \u{e9}\u{1f512} \\n";
@@ -40,8 +43,17 @@ pub fn two_shards() -> Vec<Arc<Shard>> {
 
 /// A whole body.
 pub fn render_as(shards: &[Arc<Shard>], live: &LiveFacts, representation: Representation) -> Vec<u8> {
-    let facts = StaticFacts { workers: shards.len() as u64, ..facts() };
-    let mut exporter = Exporter::new(shards.to_vec(), &facts);
+    render_of(&StaticFacts { workers: shards.len() as u64, ..facts() }, shards, live, representation)
+}
+
+/// A whole body of a daemon with authentication, which has two names of keys.
+pub fn render_guarded(shards: &[Arc<Shard>], live: &LiveFacts, representation: Representation) -> Vec<u8> {
+    let keys = Some(["one", "two"].map(str::to_owned).to_vec());
+    render_of(&StaticFacts { workers: shards.len() as u64, keys, ..facts() }, shards, live, representation)
+}
+
+fn render_of(facts: &StaticFacts, shards: &[Arc<Shard>], live: &LiveFacts, representation: Representation) -> Vec<u8> {
+    let mut exporter = Exporter::new(shards.to_vec(), facts);
     let mut out = vec![0; exporter.max_len()];
     let len = exporter.render(live, representation, &mut out).expect("max_len suffices");
     out.truncate(len);
@@ -98,6 +110,8 @@ pub fn exercise(shard: &Shard) {
     for reason in Shed::ALL {
         shard.shed(reason);
     }
+    Authentication::ALL.into_iter().for_each(|what| shard.authenticated(what));
+    (0..=NAMED_KEYS).for_each(|key| shard.key_used(key as u8));
     shard.owned_by_this_thread();
     shard.scraped(4_321, 1);
     shard.timed_out();
