@@ -155,17 +155,22 @@ struct Digits {
 
 /// How many bytes come before the first that ends a plain string: a quotation mark, a backslash or a control character.
 fn plain_length(bytes: &[u8]) -> usize {
-    let ends = |byte: u8| byte == b'"' || byte == b'\\' || byte < b' ';
-    let (blocks, _) = bytes.as_chunks::<BLOCK>();
-    // Without a branch for each byte, so that a block is a few vector instructions.
-    let calm = |block: &&[u8; BLOCK]| !block.iter().fold(false, |found, &byte| found | ends(byte));
-    let passed = blocks.iter().take_while(calm).count() * BLOCK;
-    let rest = &bytes[passed..];
-    passed + rest.iter().position(|&byte| ends(byte)).unwrap_or(rest.len())
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (at, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        // The high bit of each byte that is less than `n`, at least of the first (Warren, Hacker's Delight, section 6-1).
+        let less = |word: u64, n: u8| word.wrapping_sub(ONES * u64::from(n)) & !word;
+        let is = |byte: u8| less(word ^ (ONES * u64::from(byte)), 1);
+        let ends = (is(b'"') | is(b'\\') | less(word, b' ')) & (ONES << 7);
+        if ends != 0 {
+            return at * 8 + ends.trailing_zeros() as usize / 8;
+        }
+    }
+    let ends = |byte: &u8| matches!(byte, b'"' | b'\\' | ..b' ');
+    words.len() * 8 + rest.iter().position(ends).unwrap_or(rest.len())
 }
 
-/// Bytes that are looked at together.
-const BLOCK: usize = 32;
+const ONES: u64 = 0x0101_0101_0101_0101;
 
 /// Lists of lists of numbers.
 const DEEPEST_LIST: usize = 2;
@@ -205,6 +210,18 @@ mod tests {
             other => other,
         };
         nodes.iter().map(one_form).collect()
+    }
+
+    #[test]
+    fn a_string_ends_at_the_first_byte_that_may_end_one() {
+        for end in 0..=u8::MAX {
+            for before in 0..20 {
+                let bytes = [vec![b'!'; before], vec![end], b"\"!\\ \n!!!!!!!!!!!!!!!".to_vec()].concat();
+                let expected = before + usize::from(!matches!(end, b'"' | b'\\' | ..b' '));
+                assert_eq!(plain_length(&bytes), expected, "{end:#x} after {before}");
+            }
+        }
+        assert_eq!((plain_length(b""), plain_length(b"abcdefghij")), (0, 10));
     }
 
     #[test]

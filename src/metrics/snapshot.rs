@@ -218,15 +218,9 @@ impl Snapshot {
             Id::RequestsShed => self.push_each(shards, Shed::ALL.len(), |shard, reason| &shard.requests_shed[reason]),
             Id::QueueDepth => self.push(live.queue_depth),
             Id::RequestsTimedOut => self.push(sum(shards, |shard| &shard.requests_timed_out)),
-            Id::WorkerBusy => {
-                for shard in shards {
-                    self.push(shard.clock.get().map_or(0, ThreadClock::cpu_ns));
-                }
-            }
+            Id::WorkerBusy => self.push_workers(shards, |shard| shard.clock.get().map_or(0, ThreadClock::cpu_ns)),
             Id::WorkerInProgress => {
-                for shard in shards {
-                    self.push(shard.in_progress.iter().map(Counter::get).sum());
-                }
+                self.push_workers(shards, |shard| shard.in_progress.iter().map(Counter::get).sum());
             }
             Id::SlotsHighWater => self.push(sum(shards, |shard| &shard.slots_used_max)),
             Id::SlotFallbacks => self.push(sum(shards, |shard| &shard.slot_fallbacks)),
@@ -246,6 +240,12 @@ impl Snapshot {
             | Id::Digests
             | Id::Workers
             | Id::SlotsCapacity => {}
+        }
+    }
+
+    fn push_workers(&mut self, shards: &[Arc<Shard>], value: impl Fn(&Shard) -> u64) {
+        for shard in shards {
+            self.push(value(shard));
         }
     }
 
