@@ -117,6 +117,7 @@ pub enum Answered {
 }
 
 /// What a request waits for.
+#[expect(clippy::large_enum_variant, reason = "it is moved twice; a box would be an allocation")]
 pub enum Waiting {
     /// A model.
     Model(analyze::Waiting),
