@@ -1,5 +1,6 @@
 //! One request and its answer: from hyper's head to hyper's response, through a slot and a handler.
 
+mod head;
 mod tally;
 
 use std::cell::RefCell;
@@ -10,24 +11,19 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use http::header::{
-    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, EXPECT, PRAGMA, RETRY_AFTER, VARY,
-    WWW_AUTHENTICATE,
-};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http::header::EXPECT;
+use http::{HeaderMap, Request, Response};
 use hyper::body::{Body, Incoming};
 
 use super::admission::{self, Refusal};
 use super::body;
 use super::connection::wire::Wire;
-use super::headers::{
-    FORM, TRACEPARENT, Traceparent, content_type, describe_status, form, is_form, is_json, representation, retry_after,
-};
+use super::headers::{FORM, Traceparent, form, is_form, is_json, representation};
 use super::reply::Reply;
 use super::slots::Slot;
 use super::station::Station;
 use super::timing;
-use crate::api::route::{Action, Route, Surface, allow, route};
+use crate::api::route::{Action, Route, Surface, route};
 use crate::api::status::Form;
 use crate::api::{self, Answered, Content, Outcome, fault};
 use crate::metrics::labels::{self, Handler, Shed};
@@ -358,62 +354,6 @@ impl Exchange {
             return Some(station.small_reply(write));
         }
         Some(Reply::in_slot(station.replies.borrow()?, write))
-    }
-
-    fn respond(&mut self, reply: Reply, outcome: &Outcome, ended: Instant) -> Response<Reply> {
-        let mut response = Response::new(reply);
-        *response.status_mut() = StatusCode::from_u16(outcome.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut headers = std::mem::take(&mut self.headers);
-        if outcome.status != 204 {
-            headers.insert(CONTENT_TYPE, content_type(outcome.content));
-        }
-        if let Some(traceparent) = &self.traceparent
-            && let Some(value) = traceparent.header(&mut self.connection.echo.borrow_mut())
-        {
-            headers.insert(&TRACEPARENT, value);
-        }
-        if self.tells_timing {
-            let total = nanoseconds(ended - self.started);
-            if let Some(value) = timing::header(&self.stages, total, &mut self.connection.timing.borrow_mut()) {
-                headers.insert(&timing::SERVER_TIMING, value);
-                headers.insert(&timing::PREFERENCE_APPLIED, HeaderValue::from_static(timing::PREFERENCE));
-            }
-        }
-        if let Content::Metrics(Representation { gzip, .. }) = outcome.content {
-            headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
-            if gzip {
-                headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-            }
-        }
-        if self.route.handler == Handler::Status && outcome.status == 200 {
-            describe_status(&mut headers, outcome.content);
-        }
-        if self.route.handler == Handler::Token {
-            // RFC 6749, section 5.1.
-            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-            headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
-        }
-        if let Some(challenge) = self.challenge {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
-        }
-        match outcome.status {
-            204 | 405 => {
-                headers.insert(ALLOW, HeaderValue::from_static(allow(self.route.handler)));
-            }
-            429 | 503 if outcome.problem.is_some() => {
-                headers.insert(RETRY_AFTER, retry_after(outcome.retry_after));
-            }
-            // The rest of the request is not read: the connection cannot go on.
-            408 | 413 if self.connection.closable => {
-                headers.insert(CONNECTION, HeaderValue::from_static("close"));
-            }
-            _ => {}
-        }
-        if outcome.problem.is_some() {
-            self.connection.wire.linger();
-        }
-        *response.headers_mut() = headers;
-        response
     }
 }
 
