@@ -13,7 +13,6 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::api::Limits;
 use crate::api::batch::MOST_AT_ONCE;
-use crate::auth;
 use crate::model::bert;
 use crate::model::toxicity::EngineChoice;
 use crate::server::connection::wire::Timeouts;
@@ -78,10 +77,10 @@ pub enum Command {
     /// Make an API key: print it, once, and its line for the file of --api-keys
     NewKey {
         /// Whose it is: up to 64 letters, digits, '.', '_', '-' or '@'
-        #[arg(value_name = "NAME", value_parser = name)]
+        #[arg(value_name = "NAME", value_parser = credentials::name)]
         name: String,
         /// What it may be used for, of 'analyze', 'predict' and 'admin'
-        #[arg(long, default_value = "analyze,predict", value_name = "SCOPE,...", value_parser = scopes)]
+        #[arg(long, default_value = "analyze,predict", value_name = "SCOPE,...", value_parser = credentials::scopes)]
         scopes: String,
     },
 }
@@ -245,29 +244,6 @@ pub enum Switch {
     Off,
 }
 
-/// `--auth`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum AuthMode {
-    /// None
-    None,
-    /// X-API-Key
-    ApiKey,
-    /// Authorization: Bearer
-    #[value(name = "oauth2")]
-    OAuth2,
-    /// Either of the two
-    Both,
-}
-
-/// `--auth-metrics`, `--auth-probes`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Door {
-    /// To everybody
-    Open,
-    /// To the scope 'admin'
-    Closed,
-}
-
 /// `--log-level`
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[expect(missing_docs, reason = "the names say it")]
@@ -356,44 +332,6 @@ impl Flags {
         bert::Settings { threads, queue: self.bert_queue, timeout: self.bert_timeout }
     }
 
-    /// What requests must have, if anything.
-    pub fn auth(&self) -> Option<auth::Settings> {
-        if self.auth == AuthMode::None {
-            return None;
-        }
-        let files = self.users.clone().zip(self.token_secret.clone());
-        let tokens = files.map(|(users, secret)| auth::TokenSettings {
-            users,
-            secret,
-            seconds: self.token_seconds as u64,
-            attempts: self.token_attempts as u32,
-        });
-        Some(auth::Settings {
-            api_keys: self.api_keys.clone(),
-            tokens,
-            closed_metrics: self.auth_metrics == Door::Closed,
-            closed_probes: self.auth_probes == Door::Closed,
-        })
-    }
-
-    /// What does not fit together in the flags of authentication: a file that would be ignored is as wrong as one that is
-    /// missing, for either leaves a door open or shut that somebody thinks is not.
-    fn wrong_with_auth(&self) -> Option<&'static str> {
-        let keys = matches!(self.auth, AuthMode::ApiKey | AuthMode::Both);
-        let tokens = matches!(self.auth, AuthMode::OAuth2 | AuthMode::Both);
-        let closed = self.auth_metrics == Door::Closed || self.auth_probes == Door::Closed;
-        Some(match () {
-            () if keys && self.api_keys.is_none() => "--auth api-key and both need --api-keys",
-            () if tokens && self.users.is_none() => "--auth oauth2 and both need --users",
-            () if tokens && self.token_secret.is_none() => "--auth oauth2 and both need --token-secret",
-            () if !keys && self.api_keys.is_some() => "--api-keys is for --auth api-key and both",
-            () if !tokens && self.users.is_some() => "--users is for --auth oauth2 and both",
-            () if !tokens && self.token_secret.is_some() => "--token-secret is for --auth oauth2 and both",
-            () if closed && self.auth == AuthMode::None => "--auth-metrics and --auth-probes need --auth",
-            () => return None,
-        })
-    }
-
     /// What one request may ask for.
     pub fn limits(&self) -> Limits {
         let bert = self.bert_settings();
@@ -428,9 +366,11 @@ impl From<Engine> for EngineChoice {
     }
 }
 
+mod credentials;
 mod file;
 mod table;
 
+pub use credentials::{AuthMode, Door};
 pub use table::markdown;
 
 /// Address space that one worker may reserve for bodies, in bytes. Pages are touched only when used.
@@ -450,17 +390,6 @@ fn within(least: usize, most: usize) -> ValueParser {
         let value = text.parse::<usize>().map_err(|_| format!("not a whole number from {least} to {most}"))?;
         if (least..=most).contains(&value) { Ok(value) } else { Err(format!("not from {least} to {most}")) }
     })
-}
-
-fn name(text: &str) -> Result<String, &'static str> {
-    let name = auth::name::Name::new(text.as_bytes()).ok_or("not 1 to 64 letters, digits, '.', '_', '-' or '@'")?;
-    Ok(name.as_str().to_owned())
-}
-
-/// Scopes as they stand in a file, in one order.
-fn scopes(text: &str) -> Result<String, &'static str> {
-    let scopes = auth::scopes::Scopes::parse(text, ',').ok_or("not some of 'analyze', 'predict' and 'admin'")?;
-    Ok(scopes.each().collect::<Vec<_>>().join(","))
 }
 
 /// A number with a unit: `500ms`, `10s`, `2m`.

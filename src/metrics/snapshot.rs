@@ -142,10 +142,9 @@ impl Snapshot {
     }
 
     fn collect_family(&mut self, id: Id, shards: &[Arc<Shard>], live: &LiveFacts, process: &ProcessFigures) {
+        let [requests, errors] = [Series::Requests, Series::Errors].map(|series| series.count_with(self.shape));
         match id {
-            Id::HttpRequests => {
-                (0..Series::Requests.count_with(self.shape)).for_each(|index| self.push(self.requests[index]));
-            }
+            Id::HttpRequests => (0..requests).for_each(|index| self.push(self.requests[index])),
             Id::HttpDuration => (0..LANES).for_each(|lane| self.push_duration(shards, lane)),
             Id::HttpInProgress => self.push_each(shards, LANES, |shard, lane| &shard.in_progress[lane]),
             Id::HttpRequestSize => self.push_sizes(shards, request_size_index, |shard| &shard.request_bytes),
@@ -187,9 +186,7 @@ impl Snapshot {
                     self.push_buckets(shards, CONFIDENCE_BOUNDS.len(), total, |shard| &shard.confidences[class]);
                 }
             }
-            Id::ApiErrors => {
-                self.push_each(shards, Series::Errors.count_with(self.shape), |shard, index| &shard.errors[index]);
-            }
+            Id::ApiErrors => self.push_each(shards, errors, |shard, index| &shard.errors[index]),
             Id::ProcessCpu => self.push(process.cpu_ns),
             Id::ProcessResident => self.push(process.resident_bytes),
             Id::ProcessVirtual => self.push(process.virtual_bytes),

@@ -1,6 +1,6 @@
 //! One request and its answer: from hyper's head to hyper's response, through a slot and a handler.
 
-mod respond;
+mod head;
 pub mod tally;
 
 use std::cell::RefCell;

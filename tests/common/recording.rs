@@ -110,7 +110,9 @@ pub fn exercise(shard: &Shard) {
     for reason in Shed::ALL {
         shard.shed(reason);
     }
-    Authentication::ALL.into_iter().for_each(|what| shard.authenticated(what));
+    for what in Authentication::ALL {
+        shard.authenticated(what);
+    }
     (0..=NAMED_KEYS).for_each(|key| shard.key_used(key as u8));
     shard.owned_by_this_thread();
     shard.scraped(4_321, 1);

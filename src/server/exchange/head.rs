@@ -1,4 +1,4 @@
-//! The head of an answer.
+//! The head of an answer: status and header fields, in the memory of the request's.
 
 use std::time::Instant;
 
@@ -17,7 +17,7 @@ use crate::server::reply::Reply;
 use crate::server::timing;
 
 impl Exchange {
-    /// hyper's response of an answer that ended at `ended`, in the memory of the request's headers.
+    /// The head around `reply`.
     pub(super) fn respond(&mut self, reply: Reply, outcome: &Outcome, ended: Instant) -> Response<Reply> {
         let mut response = Response::new(reply);
         *response.status_mut() = StatusCode::from_u16(outcome.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
