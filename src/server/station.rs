@@ -199,7 +199,7 @@ impl Drop for Seat {
 const WATCHED: u32 = 16;
 
 /// Batches that may be under way at once.
-const STREAMS: usize = 16;
+pub const STREAMS: usize = 16;
 
 /// Connections that only the admin listener may open.
 const ADMIN_CONNECTIONS: usize = 16;
