@@ -257,6 +257,7 @@ fn lines(count: usize) -> Request {
 
 fn routes() -> Vec<(&'static str, Request, u16, (f64, f64))> {
     let rows = format!(r#"{{"features":[{}]}}"#, vec!["[6.1,2.8,4.7,1.2]"; 20].join(","));
+    let long_texts = batch(250).replace("kind", &"kind and patient ".repeat(12));
     let long = format!(r#"{{"text":"{}"}}"#, "The quick brown fox, naïve and \\n escaped. ".repeat(60));
     vec![
         ("GET /", Request::get("/"), 200, NOTHING),
@@ -312,6 +313,8 @@ fn routes() -> Vec<(&'static str, Request, u16, (f64, f64))> {
         ("POST /analyze, long", Request::json("/analyze", long), 200, BODY_CHANNEL),
         ("POST /analyze/batch", Request::json("/analyze/batch", batch(3)), 200, BODY_CHANNEL),
         ("POST /analyze/batch, 200 texts", Request::json("/analyze/batch", batch(200)), 200, BODY_CHANNEL),
+        // Scored in more than one go: the thread turns to others in between.
+        ("POST /analyze/batch, 250 long texts", Request::json("/analyze/batch", long_texts), 200, BODY_CHANNEL),
         ("POST /analyze/batch, 200 lines", lines(200), 200, BODY_CHANNEL),
         (
             "POST /analyze/batch, wrong texts",

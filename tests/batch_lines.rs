@@ -264,7 +264,7 @@ fn http_2_streams_are_answered_side_by_side() {
         let (mut client, connection) = h2::client::handshake(socket).await.expect("HTTP/2");
         let driver = tokio::spawn(connection);
         let mut answers = Vec::new();
-        for lines in [500_usize, 3, 500] {
+        for lines in [2_000_usize, 3, 2_000] {
             let request = http::Request::post(format!("http://{}/analyze/batch", daemon.address()))
                 .header("content-type", "application/x-ndjson");
             client = client.ready().await.expect("room for a stream");
@@ -292,5 +292,7 @@ fn http_2_streams_are_answered_side_by_side() {
         drop(client);
         driver.await.expect("no panic").expect("a clean end");
     });
-    assert_eq!(answered(&daemon.scrape()), 3.0);
+    let samples = daemon.scrape();
+    assert_eq!(answered(&samples), 3.0);
+    assert_eq!(samples.value("tamis_slot_fallbacks_total", &[]), 0.0, "each part had a place that was made at start");
 }

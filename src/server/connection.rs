@@ -20,7 +20,8 @@ use hyper::server::conn::{http1, http2};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 
 use super::exchange::{Connection, Service};
-use super::station::{Seat, Station};
+use super::station::{FRAMES_OF_A_STREAM, Seat, Station};
+use super::stream::FRAME;
 use crate::api::route::Surface;
 use crate::problem::Problem;
 use adapter::Io;
@@ -77,7 +78,11 @@ pub fn http1_builder() -> http1::Builder {
 
 fn http2_builder() -> http2::Builder<LocalExecutor> {
     let mut builder = http2::Builder::new(LocalExecutor);
-    builder.max_concurrent_streams(128).max_header_list_size(MAX_HEADER_SECTION as u32);
+    builder
+        .max_concurrent_streams(128)
+        .max_header_list_size(MAX_HEADER_SECTION as u32)
+        // What a stream may have on its way before it is asked for more: the frames that there are memory for.
+        .max_send_buf_size(FRAMES_OF_A_STREAM * FRAME);
     builder
 }
 

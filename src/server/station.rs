@@ -77,7 +77,7 @@ impl Station {
             replies: Slots::new(LARGE_REPLIES, api.max_reply()),
             small_replies: Slots::new(max_connections + ADMIN_CONNECTIONS, SMALL_REPLY),
             streams: Streams::new(STREAMS, &limits),
-            frames: Slots::new(STREAMS, FRAME),
+            frames: Slots::new(STREAMS * (FRAMES_OF_A_STREAM + 1), FRAME),
             outgoing: Slots::new(OUTBOXES, outbox::CAPACITY),
             api: RefCell::new(api),
             limits,
@@ -153,8 +153,8 @@ impl Station {
         Reply::on_heap(write)
     }
 
-    /// Where a part of an answer is written. There is one for each stream; HTTP/2 may keep some until the client takes them,
-    /// and those beyond are served from the heap.
+    /// Where a part of an answer is written. There is one for each stream, and those that HTTP/2 may keep until the client takes
+    /// them; those beyond are served from the heap.
     pub fn frame(&self) -> Part {
         if let Some(slot) = self.frames.borrow() {
             return Part::Slot(slot);
@@ -208,8 +208,11 @@ impl Drop for Seat {
 /// Of how many requests one has its stages timed: reading the clock takes about 22 ns, and a request has six stages.
 const WATCHED: u32 = 16;
 
+/// Parts of an answer that HTTP/2 may keep of each stream.
+pub const FRAMES_OF_A_STREAM: usize = 4;
+
 /// Batches that may be under way at once.
-const STREAMS: usize = 16;
+pub const STREAMS: usize = 16;
 
 /// Connections that only the admin listener may open.
 const ADMIN_CONNECTIONS: usize = 16;

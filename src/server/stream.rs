@@ -8,14 +8,15 @@
 //!
 //! Nothing is taken up that the answer has no room for, and nothing is read that cannot be taken up: a client that does not
 //! read its results is not read from (back-pressure), and memory stays what it is, whatever the length of the stream.
-//! After [`BURST`] of work the thread goes on with other connections first.
+//! After half a millisecond of work the thread goes on with other connections first.
 
 mod lines;
 mod pool;
 
+use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
@@ -134,8 +135,7 @@ impl Stream {
         let Self { flow, texts, now: Some(now) } = self else { return Poll::Ready(None) };
         if std::mem::take(&mut now.rests) {
             now.working_since = None;
-            // Once polled it has this task woken when all others have had their turn, and sockets theirs.
-            let _ = pin!(tokio::task::yield_now()).poll(context);
+            make_way(context);
             return Poll::Pending;
         }
         let station = Rc::clone(&now.connection.station);
@@ -265,6 +265,25 @@ impl Now {
         self.tally.count(station, &outcome, self.sent_bytes, &Stages::UNWATCHED, ended);
         wire.request_ends(ended);
     }
+}
+
+/// Has the task of `context` woken when all others have had their turn, and sockets theirs.
+fn make_way(context: &mut Context<'_>) {
+    // That is what its first poll does.
+    let _ = pin!(tokio::task::yield_now()).poll(context);
+}
+
+/// Has the runtime of this thread allocate the list of those that make way, for `count` at once.
+pub async fn prepare(count: usize) {
+    poll_fn(|context| {
+        // It leaves out who is its last already.
+        let mut nobody = Context::from_waker(Waker::noop());
+        for at in 0..count {
+            make_way(if at.is_multiple_of(2) { context } else { &mut nobody });
+        }
+        Poll::Ready(())
+    })
+    .await;
 }
 
 /// Adds `bytes`; answers the length with them.

@@ -10,7 +10,8 @@ use tokio::sync::watch;
 use tokio::task::spawn_local;
 
 use super::connection;
-use super::station::{Seat, Station};
+use super::station::{STREAMS, Seat, Station};
+use super::stream;
 use crate::api::route::Surface;
 
 /// What the process tells its workers.
@@ -37,6 +38,7 @@ pub fn run(
     let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
     runtime.block_on(async {
         let station = station();
+        stream::prepare(STREAMS).await;
         let mut acceptors = Vec::with_capacity(listeners.len());
         for (listener, surface) in listeners {
             let listener = TcpListener::from_std(listener)?;
