@@ -57,7 +57,7 @@ fn station() -> Rc<Station> {
     let scrape = Scrape::new(&shards, flags.max_connections);
     let shard = Arc::clone(&shards[0]);
     let api = api::Worker::new(Arc::clone(&shard), loaded, scrape, flags.limits(), phase, Instant::now());
-    Station::new(api, shard, &flags)
+    Station::new(api, shard, &flags, None)
 }
 
 /// A client without a socket. It does next to nothing, because what it does is counted.
