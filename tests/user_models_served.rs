@@ -129,7 +129,8 @@ fn a_queue_that_is_full_refuses_at_once_and_holds_up_nobody_else() {
         .output("logits", FLOAT, &[1, 2]);
     UserModel::good("heavy").with("max_pieces = 16", "max_pieces = 512").with_graph(graph).write(&root, "heavy");
     let directory = root.to_str().expect("UTF-8");
-    let sizes = ["--workers", "1", "--bert", "off", "--bert-threads", "1", "--bert-queue", "1"];
+    let sizes =
+        ["--workers", "1", "--bert", "off", "--bert-threads", "1", "--bert-queue", "1", "--bert-timeout", "60s"];
     let daemon = Daemon::start(&[&sizes[..], &["--model-dir", directory]].concat());
     let body = format!(r#"{{"text":"{}","model":"heavy"}}"#, "good ".repeat(510));
     let statuses: Vec<u16> = std::thread::scope(|scope| {
