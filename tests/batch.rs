@@ -2,43 +2,12 @@
 
 mod common;
 
+use common::batch::{TEXTS, analyses, batch, requests, results, settled};
 use common::daemon::Daemon;
 use common::http::Request;
 use common::inference::json;
 use common::metrics::{Samples, delta};
 use serde_json::{Value, json};
-
-const TEXTS: [&str; 5] = [
-    "You are kind.",
-    "You are stupid and I hate you!",
-    "Thank you \"very\" much,\n naïve 👍",
-    "Idiot.",
-    "The cat sat.",
-];
-
-fn batch(body: &Value) -> Request {
-    Request::json("/analyze/batch", body.to_string())
-}
-
-fn results(body: &Value) -> &Vec<Value> {
-    body["results"].as_array().unwrap_or_else(|| panic!("no results: {body}"))
-}
-
-/// A result without what differs from one time to the next.
-fn settled(mut result: Value) -> Value {
-    let took = result.as_object_mut().expect("an object").remove("processing_time_ms");
-    assert!(took.is_none_or(|took| took.is_number()));
-    result
-}
-
-fn requests(samples: &Samples, status: &str) -> f64 {
-    let labels = [("method", "POST"), ("handler", "/analyze/batch"), ("status", status)];
-    samples.get("http_requests_total", &labels).unwrap_or_default()
-}
-
-fn analyses(samples: &Samples, model: &str, status: &str) -> f64 {
-    samples.value("toxicity_api_requests_total", &[("model_type", model), ("status", status)])
-}
 
 #[test]
 fn each_text_has_the_answer_that_it_has_alone_in_its_place() {

@@ -5,45 +5,13 @@ mod common;
 
 use std::time::{Duration, Instant};
 
+use common::batch::{TEXTS, analyses, batch, requests, results, settled};
 use common::daemon::Daemon;
 use common::http::{Connection, Request};
 use common::inference::{FOUND, Gate, Inference, json};
-use common::metrics::Samples;
 use common::user_model::{UserModel, empty_directory};
-use serde_json::{Value, json};
+use serde_json::json;
 use tamis::model::manifest::Band;
-
-const TEXTS: [&str; 5] = [
-    "You are kind.",
-    "You are stupid and I hate you!",
-    "Thank you \"very\" much,\n naïve 👍",
-    "Idiot.",
-    "The cat sat.",
-];
-
-fn batch(body: &Value) -> Request {
-    Request::json("/analyze/batch", body.to_string())
-}
-
-fn results(body: &Value) -> &Vec<Value> {
-    body["results"].as_array().unwrap_or_else(|| panic!("no results: {body}"))
-}
-
-/// A result without what differs from one time to the next.
-fn settled(mut result: Value) -> Value {
-    let took = result.as_object_mut().expect("an object").remove("processing_time_ms");
-    assert!(took.is_none_or(|took| took.is_number()));
-    result
-}
-
-fn requests(samples: &Samples, status: &str) -> f64 {
-    let labels = [("method", "POST"), ("handler", "/analyze/batch"), ("status", status)];
-    samples.get("http_requests_total", &labels).unwrap_or_default()
-}
-
-fn analyses(samples: &Samples, model: &str, status: &str) -> f64 {
-    samples.value("toxicity_api_requests_total", &[("model_type", model), ("status", status)])
-}
 
 #[test]
 fn a_batch_longer_than_the_queue_passes_through_it_in_order() {

@@ -1,5 +1,7 @@
 //! The shipped toxicity model, held to ONNX Runtime's answers on every engine, and refused when any part is damaged.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tamis::model::files::Files;
@@ -24,6 +26,7 @@ fn load(choice: EngineChoice) -> Toxicity {
 
 fn load_parts(manifest: &str, onnx: &[u8], golden: &[u8], choice: EngineChoice) -> Result<Toxicity, LoadError> {
     let files = [("simple.toml", manifest.as_bytes()), ("simple.onnx", onnx), ("simple.golden.json", golden)];
+    let files = files.map(|(name, content)| (name, Cow::Owned(content.to_vec())));
     Toxicity::load(Files::Memory(&files), "simple.toml", choice)
 }
 

@@ -1,5 +1,6 @@
 //! A server in this process whose `bert` is the test's own: as slow, as stuck or as broken as the test needs it.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -105,10 +106,10 @@ impl Inference {
 
 /// `simple` under the name of `bert`: what is told of the model and what cuts texts, quick to load.
 fn stand_in() -> Toxicity {
-    let (name, manifest) = SIMPLE.files[0];
+    let (name, manifest) = &SIMPLE.files[0];
     let manifest = String::from_utf8_lossy(manifest).replace("name = \"simple\"", "name = \"bert\"");
     let manifest = format!("{manifest}\n[auto]\nlow = 0.0\nhigh = 1.0\nreference = {:?}\n", reference());
-    let files = [(name, manifest.as_bytes()), SIMPLE.files[1], SIMPLE.files[2]];
+    let files = [(*name, Cow::Owned(manifest.into_bytes())), SIMPLE.files[1].clone(), SIMPLE.files[2].clone()];
     Toxicity::load(Files::Memory(&files), name, EngineChoice::Auto).expect("the embedded model")
 }
 

@@ -3,6 +3,8 @@
 // Each test file is a crate of its own and uses a part of this.
 #![allow(dead_code)]
 
+pub mod auth;
+pub mod batch;
 pub mod credentials;
 pub mod daemon;
 pub mod http;

@@ -1,5 +1,6 @@
 //! A user's model as its files: good to begin with, then spoilt by a test in one place.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -107,8 +108,7 @@ high = 70
     /// Loads it from memory.
     pub fn load(&self) -> Result<Toxicity, LoadError> {
         let files = self.files("m");
-        let files: Vec<(&str, &[u8])> =
-            files.iter().map(|(name, content)| (name.as_str(), content.as_slice())).collect();
+        let files: Vec<_> = files.iter().map(|(name, content)| (name.as_str(), Cow::Owned(content.clone()))).collect();
         Toxicity::load(Files::Memory(&files), "m.toml", EngineChoice::Auto)
     }
 
