@@ -55,7 +55,7 @@ fn kernels(criterion: &mut Criterion) {
     for size in SIZES {
         let ids = Scratch::new(MAX_NORMALIZED_BYTES).features(&prose(size)).to_vec();
         for path in [Path::detect(), Path::Portable] {
-            let Some(table) = Table::new(&bytes).map(|table| table.with_path(path)) else { return };
+            let Some(table) = Table::new(bytes.clone()).map(|table| table.with_path(path)) else { return };
             group.bench_function(
                 BenchmarkId::new(path.as_str(), format!("{size} bytes, {} ids", ids.len())),
                 |bencher| {

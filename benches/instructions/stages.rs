@@ -99,7 +99,7 @@ fn features(times: u64, text: &str) {
 fn kernel(times: u64, text: &str) {
     let bytes: Vec<u8> = (0..8_u32 << 18).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let ids = Scratch::new(MAX_NORMALIZED_BYTES).features(text).to_vec();
-    let table = Table::new(&bytes).expect("a table of whole rows");
+    let table = Table::new(bytes).expect("a table of whole rows");
     for _ in 0..times {
         black_box(table.sum(black_box(&ids)));
     }

@@ -7,6 +7,8 @@
 //! The portable form runs everywhere. On x86-64 with AVX2 (detected at run time) a twin reads two rows into one
 //! register and widens once; sums are integers, so both give the same bits.
 
+use std::borrow::Cow;
+
 /// The number of columns of a [`Table`].
 pub const COLUMNS: usize = 8;
 
@@ -24,16 +26,14 @@ pub enum Path {
     Avx2,
 }
 
-/// One row; the alignment keeps each row within one cache line.
-#[derive(Clone, Copy)]
-#[repr(C, align(8))]
-struct Row([i8; COLUMNS]);
+/// One row, in two's complement.
+type Row = [u8; COLUMNS];
 
 /// An int8 table of 2^k rows and [`COLUMNS`] columns, read-only once made.
 ///
 /// The number of rows is a power of two and every id is reduced to it, so no id can lead outside the table.
 pub struct Table {
-    rows: Box<[Row]>,
+    rows: Cow<'static, [Row]>,
     path: Path,
 }
 
@@ -59,12 +59,12 @@ impl Path {
 
 impl Table {
     /// Takes the table's bytes (two's complement, row after row), or `None` unless they make 2^k whole rows.
-    pub fn new(bytes: &[u8]) -> Option<Self> {
-        let (rows, rest) = bytes.as_chunks::<COLUMNS>();
-        if !rest.is_empty() || !rows.len().is_power_of_two() {
-            return None;
-        }
-        let rows = rows.iter().map(|row| Row(row.map(u8::cast_signed))).collect();
+    /// Bytes that stay for ever are read where they are.
+    pub fn new(bytes: impl Into<Cow<'static, [u8]>>) -> Option<Self> {
+        let rows = match bytes.into() {
+            Cow::Borrowed(bytes) => Cow::Borrowed(whole_rows(bytes)?),
+            Cow::Owned(bytes) => Cow::Owned(whole_rows(&bytes)?.to_vec()),
+        };
         Some(Self { rows, path: Path::detect() })
     }
 
@@ -90,7 +90,7 @@ impl Table {
 
     /// The entry of `column` (0 to 7) in the row that `id` names, modulo the number of rows.
     pub fn entry(&self, id: u32, column: usize) -> i8 {
-        self.rows[id as usize & (self.rows.len() - 1)].0[column]
+        self.rows[id as usize & (self.rows.len() - 1)][column].cast_signed()
     }
 
     /// The column sums of the rows that `ids` name, an id counted as often as it stands there. Ids are taken modulo the
@@ -111,13 +111,19 @@ pub fn path_name() -> &'static str {
     Path::detect().as_str()
 }
 
+/// The rows that `bytes` make, if they are 2^k and nothing is left over.
+fn whole_rows(bytes: &[u8]) -> Option<&[Row]> {
+    let (rows, rest) = bytes.as_chunks();
+    (rest.is_empty() && rows.len().is_power_of_two()).then_some(rows)
+}
+
 fn portable(rows: &[Row], ids: &[u32]) -> [i32; COLUMNS] {
     let mask = rows.len() - 1;
     let mut sums = [0_i32; COLUMNS];
     for &id in ids {
-        let row = &rows[id as usize & mask].0;
+        let row = &rows[id as usize & mask];
         for (sum, &weight) in sums.iter_mut().zip(row) {
-            *sum = sum.wrapping_add(i32::from(weight));
+            *sum = sum.wrapping_add(i32::from(weight.cast_signed()));
         }
     }
     sums
@@ -180,7 +186,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn table(bytes: &[u8]) -> Table {
-        Table::new(bytes).expect("whole rows")
+        Table::new(bytes.to_vec()).expect("whole rows")
     }
 
     #[test]
@@ -200,9 +206,9 @@ mod tests {
 
     #[test]
     fn a_table_is_a_power_of_two_of_whole_rows() {
-        assert!(Table::new(&[]).is_none());
-        assert!(Table::new(&[0; 7]).is_none());
-        assert!(Table::new(&[0; 24]).is_none());
+        assert!(Table::new(&[][..]).is_none());
+        assert!(Table::new(&[0; 7][..]).is_none());
+        assert!(Table::new(&[0; 24][..]).is_none());
         assert_eq!(table(&[0; 64]).rows(), 8);
     }
 

@@ -8,23 +8,23 @@ use std::path::Path;
 /// Where a model's files are.
 #[derive(Clone, Copy, Debug)]
 pub enum Files<'a> {
-    /// In memory: name and content of each.
-    Memory(&'a [(&'a str, &'a [u8])]),
+    /// In memory: name and content of each. What is borrowed is the binary's own, and can serve where it is.
+    Memory(&'a [(&'a str, Cow<'static, [u8]>)]),
     /// In a directory.
     Directory(&'a Path),
 }
 
-impl<'a> Files<'a> {
+impl Files<'_> {
     /// The content of the file called `name`.
     ///
     /// # Errors
     /// It is not there or cannot be read.
-    pub fn read(&self, name: &str) -> io::Result<Cow<'a, [u8]>> {
+    pub fn read(&self, name: &str) -> io::Result<Cow<'static, [u8]>> {
         match self {
             Self::Directory(directory) => std::fs::read(directory.join(name)).map(Cow::Owned),
             Self::Memory(files) => {
                 let found = files.iter().find(|(file, _)| *file == name);
-                found.map(|(_, content)| Cow::Borrowed(*content)).ok_or_else(|| io::ErrorKind::NotFound.into())
+                found.map(|(_, content)| content.clone()).ok_or_else(|| io::ErrorKind::NotFound.into())
             }
         }
     }
@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn files_are_found_by_name_or_named_in_the_message() {
-        let files = Files::Memory(&[("a", b"1"), ("b", b"2")]);
+        let files = Files::Memory(&[("a", Cow::Borrowed(b"1")), ("b", Cow::Borrowed(b"2"))]);
         assert_eq!(files.read("b").expect("there").as_ref(), b"2");
         assert_eq!(files.read("c").expect_err("absent").kind(), io::ErrorKind::NotFound);
         let files = Files::Directory(Path::new("/nonexistent"));

@@ -12,6 +12,7 @@ use super::graph::{INT8, INT32, Reader, Unrecognised, attribute, expect_attribut
 use super::manifest::{Activation, Manifest};
 use crate::kernel::bag::{COLUMNS, Table};
 use crate::text::features::HASH_BITS;
+use std::borrow::Cow;
 use tract_onnx::pb::ModelProto;
 
 /// The number of labels: the columns that become probabilities.
@@ -26,11 +27,12 @@ pub struct SimplePlan {
 }
 
 impl SimplePlan {
-    /// Recognises the pattern in `model` and takes its weights.
+    /// Recognises the pattern in `model`, and takes its weights. Where the model was read from the binary's own file, `embedded`,
+    /// the table stays there: nothing of it is copied.
     ///
     /// # Errors
     /// The first departure from the pattern, in words.
-    pub fn compile(model: &ModelProto) -> Result<Self, Unrecognised> {
+    pub fn compile(model: &ModelProto, embedded: Option<&'static [u8]>) -> Result<Self, Unrecognised> {
         let graph = Reader::new(model)?;
         let ([input], [output]) = (graph.graph().input.as_slice(), graph.graph().output.as_slice()) else {
             return Err(unrecognised("the graph has not exactly one input and one output"));
@@ -63,8 +65,8 @@ impl SimplePlan {
         if !matches!(table.dims[..], [_, columns] if usize::try_from(columns) == Ok(COLUMNS)) {
             return Err(unrecognised("the table has not eight columns"));
         }
-        let table =
-            Table::new(&table.raw_data).ok_or_else(|| unrecognised("the table's rows are not a power of two"))?;
+        let table = Table::new(in_place(&table.raw_data, embedded))
+            .ok_or_else(|| unrecognised("the table's rows are not a power of two"))?;
         let weights = scale.iter().chain(&bias);
         if !weights.copied().all(f32::is_finite) || floor.is_nan() || floor <= 0.0 {
             return Err(unrecognised("a scale, a bias or the floor is not a usable number"));
@@ -122,6 +124,17 @@ impl SimplePlan {
     }
 }
 
+/// `tensor` where it stands in `file`, or else a copy.
+fn in_place(tensor: &[u8], file: Option<&'static [u8]>) -> Cow<'static, [u8]> {
+    // What is sought is whole; its beginning is only what is quick to look for.
+    const BEGINNING: usize = 64;
+    let found = file.zip(tensor.get(..BEGINNING)).and_then(|(file, beginning)| {
+        let starts = memchr::memmem::find_iter(file, beginning);
+        starts.filter_map(|at| file.get(at..at + tensor.len())).find(|found| *found == tensor)
+    });
+    found.map_or_else(|| Cow::Owned(tensor.to_vec()), Cow::Borrowed)
+}
+
 /// Requires a manifest of as many labels as a kernel answers, as the probabilities that they are.
 ///
 /// # Errors
@@ -161,7 +174,7 @@ mod tests {
     fn contributions_and_bias_add_up_to_the_logit() {
         let bytes: Vec<u8> = (0..64 * COLUMNS).map(|at| if at % COLUMNS == 6 { 1 } else { (at * 89) as u8 }).collect();
         let plan = SimplePlan {
-            table: Table::new(&bytes).expect("64 rows"),
+            table: Table::new(bytes).expect("64 rows"),
             scale: [0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 1.0, 1.0],
             floor: 1.0,
             bias: [-2.0, -1.0, 0.0, 0.5, 1.0, 2.0],
@@ -177,13 +190,32 @@ mod tests {
     }
 
     #[test]
+    fn a_table_stays_in_a_file_of_the_binary() {
+        const FILE: [u8; 300] = {
+            let mut file = [7; 300];
+            file[150] = 1;
+            file
+        };
+        let file: &'static [u8] = &FILE;
+        for at in [0, 1, 100, 151] {
+            let tensor = file[at..at + 149].to_vec();
+            let Cow::Borrowed(found) = in_place(&tensor, Some(file)) else { panic!("copied from {at}") };
+            assert_eq!(found, tensor);
+            assert!(matches!(in_place(&tensor, None), Cow::Owned(copy) if copy == tensor));
+        }
+        for absent in [&[7_u8; 160][..], &[8; 64], &[7; 3]] {
+            assert!(matches!(in_place(absent, Some(file)), Cow::Owned(copy) if copy == absent));
+        }
+    }
+
+    #[test]
     fn another_graph_is_refused_with_the_reason() {
         let model = ModelProto::default();
         assert_eq!(
-            SimplePlan::compile(&model).err().map(|reason| reason.to_string()).as_deref(),
+            SimplePlan::compile(&model, None).err().map(|reason| reason.to_string()).as_deref(),
             Some("the model has no graph")
         );
         let model = ModelProto { graph: Some(GraphProto::default()), ..Default::default() };
-        assert!(SimplePlan::compile(&model).is_err());
+        assert!(SimplePlan::compile(&model, None).is_err());
     }
 }

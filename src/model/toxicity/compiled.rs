@@ -23,11 +23,16 @@ pub(super) struct Encoder {
 }
 
 impl Compiled {
-    /// Recognises the graph that goes with `cutter`.
-    pub(super) fn compile(model: &ModelProto, manifest: &Manifest, cutter: &Cutter) -> Result<Self, Unrecognised> {
+    /// Recognises the graph that goes with `cutter`; `embedded` is the file that it was read from, if that is the binary's own.
+    pub(super) fn compile(
+        model: &ModelProto,
+        embedded: Option<&'static [u8]>,
+        manifest: &Manifest,
+        cutter: &Cutter,
+    ) -> Result<Self, Unrecognised> {
         match cutter {
             Cutter::Ngrams => {
-                let plan = SimplePlan::compile(model).and_then(SimplePlan::for_this_build)?;
+                let plan = SimplePlan::compile(model, embedded).and_then(SimplePlan::for_this_build)?;
                 plan.for_manifest(manifest).map(Self::Bag)
             }
             Cutter::Pieces { vocabulary, most } => {

@@ -15,6 +15,7 @@ use crate::model::graph::Unrecognised;
 use crate::model::manifest::{Input, Manifest, ManifestError};
 use crate::text::features::{HASH_BITS, MAX_FEATURES_PER_BYTE};
 use crate::text::{MAX_NORMALIZED_BYTES, Scratch, vocabulary::Vocabulary};
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use tract_onnx::pb::ModelProto;
@@ -37,16 +38,16 @@ pub struct Embedded {
     /// The name of the manifest.
     pub manifest: &'static str,
     /// Name and content of each file, the manifest among them.
-    pub files: &'static [(&'static str, &'static [u8])],
+    pub files: &'static [(&'static str, Cow<'static, [u8]>)],
 }
 
 /// `simple`: hashed n-grams.
 pub const SIMPLE: Embedded = Embedded {
     manifest: "simple.toml",
     files: &[
-        ("simple.toml", include_bytes!("../../../models/toxicity/simple.toml")),
-        ("simple.onnx", include_bytes!("../../../models/toxicity/simple.onnx")),
-        ("simple.golden.json", include_bytes!("../../../models/toxicity/simple.golden.json")),
+        ("simple.toml", Cow::Borrowed(include_bytes!("../../../models/toxicity/simple.toml"))),
+        ("simple.onnx", Cow::Borrowed(include_bytes!("../../../models/toxicity/simple.onnx"))),
+        ("simple.golden.json", Cow::Borrowed(include_bytes!("../../../models/toxicity/simple.golden.json"))),
     ],
 };
 
@@ -55,10 +56,10 @@ pub const BERT: Embedded = Embedded {
     manifest: "bert.toml",
     #[cfg(feature = "bert")]
     files: &[
-        ("bert.toml", include_bytes!("../../../models/toxicity/bert.toml")),
-        ("bert.onnx", include_bytes!("../../../models/toxicity/bert.onnx")),
-        ("bert.golden.json", include_bytes!("../../../models/toxicity/bert.golden.json")),
-        ("bert.vocab.txt", include_bytes!("../../../models/toxicity/bert.vocab.txt")),
+        ("bert.toml", Cow::Borrowed(include_bytes!("../../../models/toxicity/bert.toml"))),
+        ("bert.onnx", Cow::Borrowed(include_bytes!("../../../models/toxicity/bert.onnx"))),
+        ("bert.golden.json", Cow::Borrowed(include_bytes!("../../../models/toxicity/bert.golden.json"))),
+        ("bert.vocab.txt", Cow::Borrowed(include_bytes!("../../../models/toxicity/bert.vocab.txt"))),
     ],
     #[cfg(not(feature = "bert"))]
     files: &[],
@@ -173,7 +174,11 @@ fn load(files: Files<'_>, name: &str, choice: EngineChoice, judge: Judge) -> Res
     };
     let partner = Partner::of(&manifest, choice).map_err(|cause| failed(name, cause))?;
     let onnx = read(&manifest.onnx)?;
-    let candidate = Candidate { manifest: &manifest, cutter: &cutter, rows: &rows, judge };
+    let embedded = match onnx {
+        Cow::Borrowed(content) => Some(content),
+        Cow::Owned(_) => None,
+    };
+    let candidate = Candidate { manifest: &manifest, cutter: &cutter, rows: &rows, judge, embedded };
     let (serving, fallback) = candidate.prove(&onnx, choice).map_err(|cause| {
         let blamed = match (&cause, &manifest.golden) {
             (Cause::Golden(_), Some(golden)) => golden,
@@ -197,6 +202,8 @@ struct Candidate<'a> {
     cutter: &'a Cutter,
     rows: &'a [GoldenRow],
     judge: Judge,
+    /// The ONNX file, if it is the binary's own.
+    embedded: Option<&'static [u8]>,
 }
 
 impl Candidate<'_> {
@@ -232,7 +239,7 @@ impl Candidate<'_> {
 
     /// The graph compiled and held to the golden rows; inside, why it is not the kernel's.
     fn kernel(&self, model: &ModelProto) -> Result<Result<Compiled, Unrecognised>, Cause> {
-        let plan = Compiled::compile(model, self.manifest, self.cutter);
+        let plan = Compiled::compile(model, self.embedded, self.manifest, self.cutter);
         if let Ok(plan) = &plan {
             self.hold("kernel", |ids| Ok(plan.probabilities(ids)))?;
         }
