@@ -33,7 +33,7 @@ fn every_path_answers_as_onnx_runtime_did() {
     let rows = rows();
     assert!(rows.len() >= 40, "{} rows", rows.len());
     assert!(rows.iter().any(|row| row.ids.len() == load().max_ids()), "no row is cut");
-    for path in [Path::Portable, Path::Avx2, Path::Avx512Vnni] {
+    for path in [Path::Portable, Path::Avx2, Path::AvxVnni, Path::Avx512Vnni] {
         let model = ModelProto::decode(ONNX).expect("an ONNX file");
         let plan = EncoderPlan::compile(&model).expect("the kernel's graph").with_path(path);
         if plan.path_name() != path.as_str() {

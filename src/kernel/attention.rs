@@ -3,8 +3,10 @@
 //! `mixed[row][head] = Σ softmax(query[row] · key[other])[other] * value[other]`, with the scores' factor already in the
 //! query. No mask: the sequence is as long as the text.
 
-use super::path::{Arithmetic, for_each_path};
+use super::path::for_each_path;
+use super::quantization::{Extent, Lanes};
 use super::row::softmax;
+use super::vector::{LANES, Vector};
 
 /// The width of a head. Fixed, so that a row of values stays in registers.
 pub const HEAD: usize = 32;
@@ -15,17 +17,36 @@ pub const MAX_ROWS: usize = 256;
 /// Rows whose scores are computed together, so that a key is read once for all of them.
 const BLOCK: usize = 4;
 
-/// Keys of one head, transposed, and the scores of a block of rows.
+/// Keys and values of one head, close together as a cache wants them, and the scores of a block of rows.
 pub struct Scratch {
-    /// `[HEAD][MAX_ROWS]`
-    keys: Box<[[f32; MAX_ROWS]]>,
-    scores: Box<[[f32; MAX_ROWS]; BLOCK]>,
+    /// Transposed within each block of keys: `[block][dimension][key]`.
+    keys: Box<[[[f32; LANES]; HEAD]]>,
+    values: Box<[[f32; HEAD]]>,
+    scores: Box<Scores>,
 }
+
+/// The scores of a block of rows, `[row][other / LANES][other % LANES]`.
+type Scores = [[[f32; LANES]; MAX_ROWS / LANES]; BLOCK];
 
 impl Scratch {
     /// Room for one text.
     pub fn new() -> Self {
-        Self { keys: vec![[0.0; MAX_ROWS]; HEAD].into(), scores: Box::new([[0.0; MAX_ROWS]; BLOCK]) }
+        Self {
+            keys: vec![[[0.0; LANES]; HEAD]; MAX_ROWS / LANES].into(),
+            values: vec![[0.0; HEAD]; MAX_ROWS].into(),
+            scores: Box::new([[[0.0; LANES]; MAX_ROWS / LANES]; BLOCK]),
+        }
+    }
+
+    /// Takes keys and values of the head that begins at column `at`.
+    #[inline(always)]
+    fn take(&mut self, joined: &[f32], width: usize, at: usize) {
+        for (row, (joined, kept)) in joined.chunks_exact(3 * width).zip(&mut *self.values).enumerate() {
+            for (keys, key) in self.keys[row / LANES].iter_mut().zip(&joined[width + at..][..HEAD]) {
+                keys[row % LANES] = *key;
+            }
+            kept.copy_from_slice(&joined[2 * width + at..][..HEAD]);
+        }
     }
 }
 
@@ -37,76 +58,72 @@ impl Default for Scratch {
 
 for_each_path! {
     /// Mixes the values of `joined` `[rows, 3 * width]` (query, key, value side by side, each `width / HEAD` heads of
-    /// [`HEAD`]) into `mixed` `[rows, width]`. At most [`MAX_ROWS`] rows; more are left alone.
-    pub fn attend(path: Checked, joined: &[f32], width: usize, scratch: &mut Scratch, mixed: &mut [f32]) = attend_body
+    /// [`HEAD`]) into `mixed` `[rows, width]`, and returns its extent. At most [`MAX_ROWS`] rows; more are left alone.
+    pub fn attend(path: Checked, joined: &[f32], width: usize, scratch: &mut Scratch, mixed: &mut [f32]) -> Extent = attend_body
 }
 
 #[inline(always)]
-fn attend_body<A: Arithmetic>(joined: &[f32], width: usize, scratch: &mut Scratch, mixed: &mut [f32]) {
+fn attend_body<V: Vector>(joined: &[f32], width: usize, scratch: &mut Scratch, mixed: &mut [f32]) -> Extent {
     let rows = (joined.len() / (3 * width)).min(MAX_ROWS);
+    let blocks = rows.div_ceil(LANES);
+    let mut lanes = Lanes::new();
     for head in 0..width / HEAD {
         let at = head * HEAD;
-        for (row, joined) in joined.chunks_exact(3 * width).take(rows).enumerate() {
-            for (keys, key) in scratch.keys.iter_mut().zip(&joined[width + at..][..HEAD]) {
-                keys[row] = *key;
-            }
-        }
+        scratch.take(joined, width, at);
+        let Scratch { keys, values, scores } = scratch;
         for first in (0..rows).step_by(BLOCK) {
             let count = BLOCK.min(rows - first);
             let queries: [&[f32]; BLOCK] =
                 std::array::from_fn(|row| &joined[(first + row.min(count - 1)) * 3 * width + at..][..HEAD]);
-            score::<A>(&queries, &scratch.keys, rows, &mut scratch.scores);
-            for scores in &mut scratch.scores[..count] {
-                softmax::<A>(&mut scores[..rows]);
-            }
-            let sums = mix::<A>(joined, width, at, rows, &scratch.scores);
-            for (row, sum) in sums.iter().enumerate().take(count) {
-                mixed[(first + row) * width + at..][..HEAD].copy_from_slice(sum);
-            }
-        }
-    }
-}
-
-/// `scores[row][other] = queries[row] · keys[..][other]`, for whole blocks of lanes (those beyond `rows` hold leavings).
-#[inline(always)]
-fn score<A: Arithmetic>(
-    queries: &[&[f32]; BLOCK],
-    keys: &[[f32; MAX_ROWS]],
-    rows: usize,
-    scores: &mut [[f32; MAX_ROWS]; BLOCK],
-) {
-    const LANES: usize = 16;
-    for lanes in 0..rows.div_ceil(LANES) {
-        let mut sums = [[0.0; LANES]; BLOCK];
-        for (dimension, keys) in keys.iter().enumerate() {
-            let keys = &keys.as_chunks::<LANES>().0[lanes];
-            for (sums, query) in sums.iter_mut().zip(queries) {
-                for (sum, key) in sums.iter_mut().zip(keys) {
-                    *sum = A::fma(query[dimension], *key, *sum);
+            score::<V>(queries, &keys[..blocks], scores);
+            let factors = softmax::<V, BLOCK>(scores.each_mut().map(|scores| {
+                // Those beyond the last row hold leavings.
+                scores.as_flattened_mut()[rows..blocks * LANES].fill(f32::NEG_INFINITY);
+                &mut scores[..blocks]
+            }));
+            let sums = mix::<V>(&values[..rows], scores);
+            for (row, (sums, factor)) in sums.into_iter().zip(factors).enumerate().take(count) {
+                let (out, _) = mixed[(first + row) * width + at..][..HEAD].as_chunks_mut::<LANES>();
+                for (sum, out) in sums.into_iter().zip(out) {
+                    let sum = sum.mul(V::splat(factor));
+                    sum.store(out);
+                    lanes.include(sum);
                 }
             }
         }
-        for (sums, scores) in sums.iter().zip(scores.iter_mut()) {
-            scores.as_chunks_mut::<LANES>().0[lanes] = *sums;
+    }
+    lanes.extent()
+}
+
+/// `scores[row][other] = queries[row] · keys[other]`, for whole blocks of keys.
+#[inline(always)]
+fn score<V: Vector>(queries: [&[f32]; BLOCK], keys: &[[[f32; LANES]; HEAD]], scores: &mut Scores) {
+    let queries: [&[f32; HEAD]; BLOCK] = queries.map(|query| query.first_chunk().unwrap_or(&[0.0; HEAD]));
+    for (block, keys) in keys.iter().enumerate() {
+        let mut sums = [V::splat(0.0); BLOCK];
+        for dimension in 0..HEAD {
+            let key = V::load(&keys[dimension]);
+            for row in 0..BLOCK {
+                sums[row] = key.fma(V::splat(queries[row][dimension]), sums[row]);
+            }
+        }
+        for row in 0..BLOCK {
+            sums[row].store(&mut scores[row][block]);
         }
     }
 }
 
 /// The values of one head, mixed by each row of `scores`.
 #[inline(always)]
-fn mix<A: Arithmetic>(
-    joined: &[f32],
-    width: usize,
-    at: usize,
-    rows: usize,
-    scores: &[[f32; MAX_ROWS]; BLOCK],
-) -> [[f32; HEAD]; BLOCK] {
-    let mut sums = [[0.0; HEAD]; BLOCK];
-    for (other, joined) in joined.chunks_exact(3 * width).take(rows).enumerate() {
-        let Some(values) = joined[2 * width + at..].first_chunk::<HEAD>() else { break };
-        for (sums, scores) in sums.iter_mut().zip(scores) {
-            for (sum, value) in sums.iter_mut().zip(values) {
-                *sum = A::fma(scores[other], *value, *sum);
+fn mix<V: Vector>(values: &[[f32; HEAD]], scores: &Scores) -> [[V; HEAD / LANES]; BLOCK] {
+    let mut sums = [[V::splat(0.0); HEAD / LANES]; BLOCK];
+    let scores = scores.each_ref().map(|scores| scores.as_flattened());
+    for (other, values) in values.iter().enumerate() {
+        let (values, _) = values.as_chunks::<LANES>();
+        for row in 0..BLOCK {
+            let score = V::splat(scores[row][other]);
+            for part in 0..HEAD / LANES {
+                sums[row][part] = score.fma(V::load(&values[part]), sums[row][part]);
             }
         }
     }
@@ -156,7 +173,8 @@ mod tests {
             let expected = reference(&joined, width);
             for &path in Path::all() {
                 let mut mixed = vec![f32::NAN; rows * width];
-                attend(Checked::new(path), &joined, width, &mut scratch, &mut mixed);
+                let extent = attend(Checked::new(path), &joined, width, &mut scratch, &mut mixed);
+                assert_eq!(extent, Extent::of(&mixed));
                 for (found, expected) in mixed.iter().zip(&expected) {
                     assert!(
                         (f64::from(*found) - expected).abs() < 1e-5,

@@ -6,4 +6,6 @@ pub mod attention;
 pub mod bag;
 pub mod linear;
 pub mod path;
+pub mod quantization;
 pub mod row;
+mod vector;

@@ -8,6 +8,9 @@ pub enum Path {
     /// 256-bit vectors and fused multiply-add of x86-64.
     #[cfg(target_arch = "x86_64")]
     Avx2,
+    /// The same with the int8 dot product (Vector Neural Network Instructions).
+    #[cfg(target_arch = "x86_64")]
+    AvxVnni,
     /// 512-bit vectors with the int8 dot product (Vector Neural Network Instructions) of x86-64.
     #[cfg(target_arch = "x86_64")]
     Avx512Vnni,
@@ -27,7 +30,7 @@ impl Path {
                 return Self::Avx512Vnni;
             }
             if avx2 {
-                return Self::Avx2;
+                return if is_x86_feature_detected!("avxvnni") { Self::AvxVnni } else { Self::Avx2 };
             }
         }
         Self::Portable
@@ -37,7 +40,11 @@ impl Path {
     pub fn all() -> &'static [Self] {
         #[cfg(target_arch = "x86_64")]
         return match Self::detect() {
+            Self::Avx512Vnni if is_x86_feature_detected!("avxvnni") => {
+                &[Self::Avx512Vnni, Self::AvxVnni, Self::Avx2, Self::Portable]
+            }
             Self::Avx512Vnni => &[Self::Avx512Vnni, Self::Avx2, Self::Portable],
+            Self::AvxVnni => &[Self::AvxVnni, Self::Avx2, Self::Portable],
             Self::Avx2 => &[Self::Avx2, Self::Portable],
             Self::Portable => &[Self::Portable],
         };
@@ -51,6 +58,8 @@ impl Path {
             Self::Portable => "portable",
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Self::AvxVnni => "avx-vnni",
             #[cfg(target_arch = "x86_64")]
             Self::Avx512Vnni => "avx512-vnni",
         }
@@ -73,55 +82,37 @@ impl Checked {
     }
 }
 
-/// How `a * b + c` is computed: fused where the instruction exists, else rounded twice. A call to `f32::mul_add` on a
-/// processor without the instruction is a function call.
-pub trait Arithmetic {
-    /// `a * b + c`
-    fn fma(a: f32, b: f32, c: f32) -> f32;
-}
-
-/// Two roundings.
-pub enum Plain {}
-/// One rounding, one instruction.
-pub enum Fused {}
-
-impl Arithmetic for Plain {
-    #[inline(always)]
-    fn fma(a: f32, b: f32, c: f32) -> f32 {
-        a * b + c
-    }
-}
-
-impl Arithmetic for Fused {
-    #[inline(always)]
-    fn fma(a: f32, b: f32, c: f32) -> f32 {
-        a.mul_add(b, c)
-    }
-}
-
-/// Defines a function that runs a body, generic over [`Arithmetic`], compiled for each path and chosen by `path`.
+/// Defines a function that runs a body, generic over [`Vector`](super::vector::Vector), compiled for each path and chosen by `path`.
 macro_rules! for_each_path {
     ($(#[$attribute:meta])* $visibility:vis fn $name:ident($path:ident: Checked $(, $argument:ident: $type:ty)*) $(-> $result:ty)? = $body:ident) => {
         $(#[$attribute])*
         $visibility fn $name($path: $crate::kernel::path::Checked $(, $argument: $type)*) $(-> $result)? {
-            use $crate::kernel::path::{Fused, Path, Plain};
+            use $crate::kernel::{path::Path, vector};
 
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma")]
             fn avx2($($argument: $type),*) $(-> $result)? {
-                $body::<Fused>($($argument),*)
+                $body::<vector::Avx2>($($argument),*)
+            }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,fma,avxvnni")]
+            fn avx_vnni($($argument: $type),*) $(-> $result)? {
+                $body::<vector::AvxVnni>($($argument),*)
             }
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512vl,avx512vnni")]
             fn avx512($($argument: $type),*) $(-> $result)? {
-                $body::<Fused>($($argument),*)
+                $body::<vector::Avx512>($($argument),*)
             }
             match $path.path() {
-                Path::Portable => $body::<Plain>($($argument),*),
+                Path::Portable => $body::<vector::Plain>($($argument),*),
                 // SAFETY: `Checked` holds a path only where `Path::detect` found its features on this processor. Needed
                 // because calling code compiled for features beyond the build's is unsafe.
                 #[cfg(target_arch = "x86_64")]
                 Path::Avx2 => unsafe { avx2($($argument),*) },
+                // SAFETY: as above.
+                #[cfg(target_arch = "x86_64")]
+                Path::AvxVnni => unsafe { avx_vnni($($argument),*) },
                 // SAFETY: as above.
                 #[cfg(target_arch = "x86_64")]
                 Path::Avx512Vnni => unsafe { avx512($($argument),*) },

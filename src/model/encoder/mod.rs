@@ -15,9 +15,10 @@ mod compile;
 
 use super::simple::{LABEL_COUNT, sigmoid};
 use crate::kernel::attention::{self, MAX_ROWS};
-use crate::kernel::linear::{Activations, Linear};
+use crate::kernel::linear::{Activations, Last, Linear};
 use crate::kernel::path::{Checked, Path};
-use crate::kernel::row::{gelu, layer_norm, quantize};
+use crate::kernel::quantization::{Extent, quantize};
+use crate::kernel::row::add_and_norm;
 
 /// The most pieces of a text, `[CLS]` and `[SEP]` included.
 pub const MAX_PIECES: usize = MAX_ROWS;
@@ -123,50 +124,48 @@ impl EncoderPlan {
         let width = self.width();
         let Activity { rows, inner, wide, bytes, attention, contributions } = activity;
         let (rows, inner) = (&mut rows[..ids.len() * width], &mut inner[..ids.len() * width]);
-        self.embed(ids, rows);
+        let mut extent = self.embed(ids, rows);
         for layer in &self.layers {
             let joined = &mut wide[..ids.len() * 3 * width];
-            self.apply(&layer.joined, rows, bytes, joined);
-            attention::attend(self.path, joined, width, attention, inner);
+            self.apply(&layer.joined, (rows, extent), bytes, Last::Nothing, joined);
+            extent = attention::attend(self.path, joined, width, attention, inner);
             let mixed = &mut wide[..ids.len() * width];
-            self.apply(&layer.output, inner, bytes, mixed);
-            self.add_and_norm(rows, mixed, &layer.output_norm);
+            self.apply(&layer.output, (inner, extent), bytes, Last::Nothing, mixed);
+            extent = layer.output_norm.apply(self.path, rows, mixed);
             let up = &mut wide[..ids.len() * layer.up.columns()];
-            self.apply(&layer.up, rows, bytes, up);
-            gelu(self.path, up);
-            self.apply(&layer.down, up, bytes, inner);
-            self.add_and_norm(rows, inner, &layer.down_norm);
+            extent = self.apply(&layer.up, (rows, extent), bytes, Last::Gelu, up);
+            self.apply(&layer.down, (up, extent), bytes, Last::Nothing, inner);
+            extent = layer.down_norm.apply(self.path, rows, inner);
         }
         let contributions = &mut contributions[..ids.len()];
         let probabilities = self.judge(rows, contributions);
         Some(Reading { probabilities, contributions })
     }
 
-    fn embed(&self, ids: &[u32], rows: &mut [f32]) {
+    fn embed(&self, ids: &[u32], rows: &mut [f32]) -> Extent {
         let width = self.width();
-        let positions = self.positions.chunks_exact(width);
-        for ((row, position), &id) in rows.chunks_exact_mut(width).zip(positions).zip(ids) {
+        for (row, &id) in rows.chunks_exact_mut(width).zip(ids) {
             let id = if (id as usize) < self.vocabulary() { id as usize } else { 0 };
             let scale = self.word_scales[id];
-            for ((value, position), word) in row.iter_mut().zip(position).zip(&self.words[id * width..]) {
-                *value = f32::from(word.cast_signed()) * scale + position;
+            for (value, word) in row.iter_mut().zip(&self.words[id * width..]) {
+                *value = f32::from(word.cast_signed()) * scale;
             }
         }
-        self.norm.apply(self.path, rows);
+        self.norm.apply(self.path, rows, &self.positions)
     }
 
-    /// `out = layer(quantized rows)`
-    fn apply(&self, layer: &Linear, rows: &[f32], bytes: &mut [u8], out: &mut [f32]) {
+    /// `out = last(layer(quantized rows))`, and its extent.
+    fn apply(
+        &self,
+        layer: &Linear,
+        (rows, extent): (&[f32], Extent),
+        bytes: &mut [u8],
+        last: Last,
+        out: &mut [f32],
+    ) -> Extent {
         let bytes = &mut bytes[..rows.len()];
-        let quantization = quantize(self.path, rows, bytes);
-        layer.apply(self.path, Activations { bytes, quantization }, out);
-    }
-
-    fn add_and_norm(&self, rows: &mut [f32], change: &[f32], norm: &Norm) {
-        for (value, change) in rows.iter_mut().zip(change) {
-            *value += change;
-        }
-        norm.apply(self.path, rows);
+        let quantization = quantize(self.path, rows, extent, bytes);
+        layer.apply(self.path, Activations { bytes, quantization }, last, out)
     }
 
     /// The head over the mean of `rows`, piece by piece.
@@ -190,7 +189,8 @@ impl EncoderPlan {
 }
 
 impl Norm {
-    fn apply(&self, path: Checked, rows: &mut [f32]) {
-        layer_norm(path, rows, &self.gain, &self.shift, self.epsilon);
+    /// `rows` with `change` added, then normalised, and their extent.
+    fn apply(&self, path: Checked, rows: &mut [f32], change: &[f32]) -> Extent {
+        add_and_norm(path, rows, change, &self.gain, &self.shift, self.epsilon)
     }
 }

@@ -65,7 +65,7 @@ impl Compiled {
             Self::Bag(plan) => plan.path_name(),
             Self::Encoder(encoder) => encoder.plan.path_name(),
         };
-        ["kernel/portable", "kernel/avx2", "kernel/avx512-vnni"]
+        ["kernel/portable", "kernel/avx2", "kernel/avx-vnni", "kernel/avx512-vnni"]
             .into_iter()
             .find(|name| name.ends_with(path))
             .unwrap_or("kernel")
