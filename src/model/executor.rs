@@ -22,7 +22,9 @@ use std::task::{Context, Poll};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{getpriority_process, setpriority_process};
+use thread_priority::{
+    NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id,
+};
 
 use super::toxicity::Probabilities;
 use jobs::Jobs;
@@ -304,14 +306,13 @@ impl State {
     }
 }
 
-/// Raises this thread's nice value (sched(7), Linux's is each thread's own) by [`NICER`].
-fn give_way() -> io::Result<()> {
-    let nice = getpriority_process(None)?;
-    Ok(setpriority_process(None, (nice + NICER).min(19))?)
+/// Puts this thread under the policy `SCHED_IDLE` (sched(7)): a worker that wakes on the same processor goes before it at once. Where
+/// workers want a processor all the time it gets three thousandths of it; what then waits too long is refused by its deadline.
+fn give_way() -> Result<(), thread_priority::Error> {
+    set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, IDLE)
 }
 
-/// A thread ten steps nicer gets a tenth of the time of one that always wants the same processor: enough that its queue moves on.
-const NICER: i32 = 10;
+const IDLE: ThreadSchedulePolicy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
 
 fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)

@@ -2,6 +2,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::task::{Wake, Waker};
 
+use thread_priority::thread_schedule_policy;
+
 use super::*;
 use crate::model::manifest::MAX_LABELS;
 
@@ -46,16 +48,15 @@ fn echo(ids: &mut [u32], _: bool) -> Result<[f32; MAX_LABELS], &'static str> {
 
 #[test]
 fn its_threads_give_way_to_the_others() {
-    let own = getpriority_process(None).expect("a priority");
-    let (told, nice) = sync_channel(1);
+    let (told, policy) = sync_channel(1);
     let run = move |ids: &mut [u32], explain: bool| {
-        told.send(getpriority_process(None)).map_err(|_| "the test is over")?;
+        told.send(thread_schedule_policy().ok()).map_err(|_| "the test is over")?;
         echo(ids, explain)
     };
-    let executor = Executor::start("nice", size(1, 1, PATIENCE), run).expect("started");
+    let executor = Executor::start("idle", size(1, 1, PATIENCE), run).expect("started");
     assert!(wait(executor.submit(&[1], false).expect("room")).is_ok());
-    assert_eq!(nice.recv().expect("told"), Ok((own + NICER).min(19)));
-    assert_eq!(getpriority_process(None), Ok(own), "the thread that asks keeps its own");
+    assert_eq!(policy.recv().expect("told"), Some(IDLE));
+    assert_ne!(thread_schedule_policy().ok(), Some(IDLE), "the thread that asks keeps its own");
 }
 
 /// A model that runs only when it is let: it tells which id it began, then waits for a word.
