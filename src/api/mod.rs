@@ -7,6 +7,7 @@ pub mod fault;
 mod form;
 pub mod health;
 pub mod model_info;
+pub mod oip;
 pub mod predict;
 pub mod root;
 pub mod route;
@@ -25,6 +26,7 @@ use crate::metrics::labels::{Handler, Method};
 use crate::metrics::{Representation, Shard, Stages, Trace};
 use crate::model::Loaded;
 use crate::model::executor;
+use crate::model::iris::Prediction;
 use crate::model::manifest::MAX_NAMED_BYTES;
 use crate::problem::{Fault, Problem};
 use crate::text::Scratch;
@@ -62,6 +64,8 @@ pub struct Worker {
     /// Of the request that is being answered.
     stages: Stages,
     auth: Option<Arc<Auth>>,
+    /// Of a request for tensors.
+    predictions: Vec<Prediction>,
 }
 
 /// A request whose body has arrived in full.
@@ -82,6 +86,8 @@ pub struct Request<'a> {
     pub representation: Representation,
     /// How the status is to be represented.
     pub form: status::Form,
+    /// What a request of the Open Inference Protocol says outside its body.
+    pub inference: oip::Inference,
 }
 
 /// The media type of an answer.
@@ -95,6 +101,11 @@ pub enum Content {
     Lines,
     /// `text/html`
     Page,
+    /// `application/octet-stream`: JSON, and binary tensors behind it.
+    Tensors {
+        /// Bytes of the JSON.
+        json: usize,
+    },
     /// That of an exposition format
     Metrics(Representation),
 }
@@ -166,7 +177,19 @@ impl Worker {
     ) -> Self {
         let reader = Reader::new(limits.body);
         let text = Scratch::new(limits.text);
-        Self { shard, loaded, scrape, reader, text, limits, phase, started, stages: Stages::UNWATCHED, auth: None }
+        Self {
+            shard,
+            loaded,
+            scrape,
+            reader,
+            text,
+            limits,
+            phase,
+            started,
+            stages: Stages::UNWATCHED,
+            auth: None,
+            predictions: Vec::with_capacity(limits.rows),
+        }
     }
 
     /// The same where authentication is on.
@@ -199,6 +222,7 @@ impl Worker {
             .max(status::MAX_LEN)
             .max(analyze::FRAME + MAX_NAMED_BYTES + spans::max_len(self.limits.text))
             .max(predict::max_len(self.limits.rows))
+            .max(oip::max_len(&self.limits))
     }
 
     /// Whether the answer to a request of `handler` with this `body` may take more than [`SMALL_REPLY`].
@@ -211,7 +235,7 @@ impl Worker {
                 spans::may_be_asked(body)
                     || self.loaded.models().is_some_and(|models| analyze::FRAME + models.named_bytes > SMALL_REPLY)
             }
-            _ => false,
+            handler => oip::is_large(handler),
         }
     }
 
@@ -239,6 +263,13 @@ impl Worker {
             Handler::ModelInfo => model_info::answer(self, out),
             // A batch has a way of its own: it is answered as it goes.
             Handler::AnalyzeBatch | Handler::None => Err(Fault::new(Problem::NotFound)),
+            Handler::InferenceServer
+            | Handler::InferenceLive
+            | Handler::InferenceReady
+            | Handler::InferenceModel
+            | Handler::InferenceModelReady
+            | Handler::InferIris
+            | Handler::InferText => return Answered::Now(oip::answer(self, request, out)),
         };
         Answered::Now(match answered {
             Ok((status, length)) => Outcome::good(status, length),
