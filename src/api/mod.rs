@@ -64,8 +64,10 @@ pub struct Worker {
     /// Of the request that is being answered.
     stages: Stages,
     auth: Option<Arc<Auth>>,
-    /// Of a request for tensors.
+    /// Of a request for the irises of a tensor.
     predictions: Vec<Prediction>,
+    /// Requests for the texts of tensors.
+    pending: oip::Pool,
 }
 
 /// A request whose body has arrived in full.
@@ -141,6 +143,8 @@ pub enum Waiting {
     Model(analyze::Waiting),
     /// A password to be verified.
     Password(token::Waiting),
+    /// The texts of a tensor.
+    Texts(oip::Lent),
 }
 
 /// What a request has waited for.
@@ -149,12 +153,19 @@ pub enum Found {
     Scores(executor::Found),
     /// Whether the password is the user's.
     Password(bool),
+    /// Nothing more: all texts of a tensor are scored, or one is at fault.
+    Texts(Result<(), Fault>),
 }
 
 impl Waiting {
     /// Whether [`Worker::resume`] must be given the request's body again.
     pub fn needs_body(&self) -> bool {
         matches!(self, Self::Model(waiting) if waiting.needs_body())
+    }
+
+    /// Whether others are to have their turn before [`Worker::poll`] goes on, for which nobody else wakes the task; asked once.
+    pub fn takes_rest(&mut self) -> bool {
+        if let Self::Texts(pending) = self { pending.takes_rest() } else { false }
     }
 }
 
@@ -189,6 +200,7 @@ impl Worker {
             stages: Stages::UNWATCHED,
             auth: None,
             predictions: Vec::with_capacity(limits.rows),
+            pending: oip::Pool::new(oip::PENDING, &limits),
         }
     }
 
@@ -269,7 +281,7 @@ impl Worker {
             | Handler::InferenceModel
             | Handler::InferenceModelReady
             | Handler::InferIris
-            | Handler::InferText => return Answered::Now(oip::answer(self, request, out)),
+            | Handler::InferText => return oip::answer(self, request, out),
         };
         Answered::Now(match answered {
             Ok((status, length)) => Outcome::good(status, length),
@@ -283,6 +295,7 @@ impl Worker {
         match waiting {
             Waiting::Model(waiting) => waiting.poll(context, &mut self.text).map(Found::Scores),
             Waiting::Password(waiting) => waiting.poll(context).map(Found::Password),
+            Waiting::Texts(pending) => oip::poll(self, pending, context).map(Found::Texts),
         }
     }
 
@@ -292,6 +305,7 @@ impl Worker {
         let answered = match (waiting, found) {
             (Waiting::Model(waiting), Found::Scores(found)) => analyze::resume(self, waiting, found, body, out),
             (Waiting::Password(waiting), Found::Password(matches)) => token::resume(self, waiting, matches, out),
+            (Waiting::Texts(pending), Found::Texts(scored)) => return oip::resume(self, pending, scored, out),
             (_, _) => Err(Fault::new(Problem::ModelUnavailable).expected("it failed; see the log", "")),
         };
         match answered {

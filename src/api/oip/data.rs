@@ -161,6 +161,42 @@ impl<'x> Input<'x> {
         }
     }
 
+    /// Hands every text of a tensor to `visit`, in order.
+    pub(super) fn texts(&self, max: usize, mut visit: impl FnMut(&str) -> Result<(), Fault>) -> Result<(), Fault> {
+        if self.datatype != Datatype::Bytes {
+            let fault = Fault::new(Problem::InvalidType).field("inputs[0].datatype");
+            return Err(fault.expected("BYTES", self.datatype.as_str()));
+        }
+        let mut short = |text: &str, place: Place| {
+            if text.len() > max {
+                return Err(place.of(Fault::new(Problem::TextTooLong).field(DATA).count(text.len(), max)));
+            }
+            visit(text)
+        };
+        match self.data {
+            Data::Json(value) => self.each(value, |_, _, place, value| {
+                let not_a_string = Fault::new(Problem::InvalidType).field(DATA).expected("a string", value.type_name());
+                short(value.as_str().ok_or_else(|| place.of(not_a_string))?, place)
+            }),
+            Data::Binary(bytes) => {
+                let mut rest = bytes;
+                for row in 0..self.rows {
+                    let element = rest
+                        .split_first_chunk()
+                        .and_then(|(length, after)| after.split_at_checked(u32::from_le_bytes(*length) as usize));
+                    let (element, after) = element.ok_or_else(cut_short)?;
+                    rest = after;
+                    let text = std::str::from_utf8(element).map_err(|invalid| {
+                        let fault = Fault::new(Problem::InvalidUtf8).field(DATA).at(invalid.valid_up_to());
+                        Place(row, None).of(fault)
+                    })?;
+                    short(text, Place(row, None))?;
+                }
+                if rest.is_empty() { Ok(()) } else { Err(wrong_size(bytes.len(), bytes.len() - rest.len())) }
+            }
+        }
+    }
+
     /// Hands every element of a list, flat or of a list a row, to `visit`, with its row, column and place.
     fn each(
         &self,
@@ -217,6 +253,11 @@ impl Place {
 fn wrong_size(found: usize, needed: usize) -> Fault {
     let fault = Fault::new(Problem::WrongLength).field("inputs[0].parameters.binary_data_size");
     fault.expected("as many bytes as shape and datatype say", "").count(found, needed)
+}
+
+fn cut_short() -> Fault {
+    let fault = Fault::new(Problem::InvalidType).field("inputs[0].parameters.binary_data_size");
+    fault.expected("the bytes of as many elements as its shape says, each behind its length", "fewer")
 }
 
 const DATA: &str = "inputs[0].data";

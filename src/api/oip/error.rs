@@ -37,6 +37,11 @@ fn sentence(found: &Fault, writer: &mut Writer<'_>) {
             };
             writer.raw(why.as_bytes());
         }
+        (Problem::InvalidUtf8, Some(field)) => {
+            writer.raw(b"field '");
+            fault::path(field, writer);
+            let _ = write!(writer, "' is not UTF-8: invalid at its byte {}", found.offset.unwrap_or_default());
+        }
         (Problem::NotFound, _) => writer.raw(NOT_FOUND.as_bytes()),
         (Problem::WrongLength, Some(field)) => {
             let (count, allowed) = found.count.unwrap_or_default();

@@ -18,16 +18,23 @@ mod iris;
 mod metadata;
 mod outputs;
 pub mod path;
+mod pool;
 mod request;
 mod response;
 mod target;
+mod texts;
 
-use super::{Content, Limits, Outcome, Request, Worker};
+use std::task::{Context, Poll};
+
+use super::{Answered, Content, Limits, Outcome, Request, Waiting, Worker};
 use crate::metrics::labels::Handler;
 use crate::model::manifest::MAX_NAMED_BYTES;
 use crate::problem::{Fault, Problem};
 use outputs::Wanted;
+pub use pool::{Lent, Pool};
 use request::MAX_ID_BYTES;
+use response::Written;
+use target::Model;
 pub use target::Target;
 
 /// What a request of the protocol says outside its body.
@@ -43,39 +50,62 @@ pub struct Inference {
 
 /// Bytes that the longest answer takes.
 pub const fn max_len(limits: &Limits) -> usize {
-    let rows = limits.rows * iris::MAX_ROW;
+    let (irises, texts) = (limits.rows * iris::MAX_ROW, limits.batch * texts::MAX_ROW);
+    let rows = if irises > texts { irises } else { texts };
     metadata::MAX_LEN + response::FRAME + MAX_ID_BYTES * 6 + MAX_NAMED_BYTES + rows
 }
+
+/// Requests for texts that a worker may have under way at once.
+pub const PENDING: usize = 64;
 
 /// Whether the answer of `handler` may take more than [`SMALL_REPLY`](super::SMALL_REPLY).
 pub const fn is_large(handler: Handler) -> bool {
     handler.infers() || matches!(handler, Handler::InferenceModel)
 }
 
-/// Answers a request of the protocol.
-pub fn answer(worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Outcome {
-    let answered = match (request.handler, request.inference.target) {
+/// Answers a request of the protocol, or begins to.
+pub fn answer(worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Answered {
+    let handler = request.handler;
+    let answered = match (handler, request.inference.target) {
         (Handler::InferenceServer, _) => Ok(metadata::server(out)),
         (Handler::InferenceLive, _) => Ok(metadata::live(out)),
         (Handler::InferenceReady, _) => Ok(metadata::ready(worker, out)),
         (Handler::InferenceModel, Some(target)) => metadata::model(worker, target, out),
         (Handler::InferenceModelReady, Some(target)) => Ok(metadata::model_ready(worker, target, out)),
-        (Handler::InferIris, Some(_)) => return told(iris::answer(worker, request, out), request.handler, out),
+        (Handler::InferIris, Some(_)) => {
+            let written = iris::answer(worker, request, out);
+            return Answered::Now(told(written, handler, out));
+        }
+        (Handler::InferText, Some(Target(Model::Text(choice)))) => match texts::begin(worker, request, choice) {
+            Ok(pending) => return Answered::Later(Waiting::Texts(pending)),
+            Err(fault) => Err(fault),
+        },
         _ => Err(Fault::new(Problem::NotFound)),
     };
-    match answered {
+    Answered::Now(match answered {
         Ok((status, length)) => Outcome::good(status, length),
-        Err(fault) => error::answer(&fault, request.handler, out),
-    }
+        Err(fault) => error::answer(&fault, handler, out),
+    })
+}
+
+/// Goes on with the texts of a request.
+pub fn poll(worker: &mut Worker, pending: &mut Lent, context: &mut Context<'_>) -> Poll<Result<(), Fault>> {
+    texts::poll(worker, pending, context)
+}
+
+/// Answers a request for texts, of which all are scored, or one is at fault.
+pub fn resume(worker: &Worker, pending: &Lent, scored: Result<(), Fault>, out: &mut [u8]) -> Outcome {
+    let written = scored.and_then(|()| texts::resume(worker, pending, out));
+    told(written, Handler::InferText, out)
 }
 
 /// What is said of `written`.
-fn told(written: Result<response::Written, Fault>, handler: Handler, out: &mut [u8]) -> Outcome {
+fn told(written: Result<Written, Fault>, handler: Handler, out: &mut [u8]) -> Outcome {
     match written {
-        Ok(response::Written { length, json: Some(json) }) => {
+        Ok(Written { length, json: Some(json) }) => {
             Outcome { content: Content::Tensors { json }, ..Outcome::good(200, length) }
         }
-        Ok(response::Written { length, json: None }) => Outcome::good(200, length),
+        Ok(Written { length, json: None }) => Outcome::good(200, length),
         Err(fault) => error::answer(&fault, handler, out),
     }
 }
