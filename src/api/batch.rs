@@ -41,7 +41,6 @@ pub struct Flow {
 }
 
 /// One text.
-#[expect(clippy::large_enum_variant, reason = "a box would be an allocation")]
 enum Entry {
     Scored(Scored),
     Waiting(Waiting),
@@ -60,7 +59,6 @@ pub(super) struct Scored {
 }
 
 /// What has become of the oldest text.
-#[expect(clippy::large_enum_variant, reason = "it is moved twice; a box would be an allocation")]
 pub(super) enum Oldest {
     Scored(Scored),
     Failed(Fault),

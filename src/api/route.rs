@@ -62,17 +62,18 @@ pub enum Access {
 /// Who may take the route of `handler` where authentication is on.
 pub const fn access(handler: Handler) -> Access {
     match handler {
-        Handler::Root | Handler::Token | Handler::None => Access::Open,
-        Handler::ModelInfo => Access::Credential,
-        Handler::Analyze | Handler::AnalyzeBatch => Access::Scope(Scope::Analyze),
-        Handler::Predict => Access::Scope(Scope::Predict),
+        Handler::Root | Handler::Token | Handler::InferenceServer | Handler::None => Access::Open,
+        Handler::ModelInfo | Handler::InferenceModel => Access::Credential,
+        Handler::Analyze | Handler::AnalyzeBatch | Handler::InferText => Access::Scope(Scope::Analyze),
+        Handler::Predict | Handler::InferIris => Access::Scope(Scope::Predict),
         Handler::Metrics | Handler::Status => Access::Metrics,
-        Handler::Health | Handler::Livez | Handler::Readyz | Handler::Startupz => Access::Probe,
-        Handler::InferenceServer => Access::Open,
-        Handler::InferenceLive | Handler::InferenceReady | Handler::InferenceModelReady => Access::Probe,
-        Handler::InferenceModel => Access::Credential,
-        Handler::InferIris => Access::Scope(Scope::Predict),
-        Handler::InferText => Access::Scope(Scope::Analyze),
+        Handler::Health
+        | Handler::Livez
+        | Handler::Readyz
+        | Handler::Startupz
+        | Handler::InferenceLive
+        | Handler::InferenceReady
+        | Handler::InferenceModelReady => Access::Probe,
     }
 }
 
@@ -118,12 +119,8 @@ pub fn route(surface: Surface, method: &str, path: &str) -> Route {
         (_, Method::Options) => Action::Options,
         (Handler::Predict | Handler::Analyze | Handler::AnalyzeBatch, Method::Post) => Action::ReadJson,
         (Handler::InferIris | Handler::InferText, Method::Post) => Action::ReadTensors,
-        (Handler::InferIris | Handler::InferText, _) => Action::Refuse(Problem::MethodNotAllowed),
         (Handler::Token, Method::Post) => Action::ReadForm,
-        (Handler::Predict | Handler::Analyze | Handler::AnalyzeBatch | Handler::Token, _) => {
-            Action::Refuse(Problem::MethodNotAllowed)
-        }
-        (_, Method::Get | Method::Head) => Action::Answer,
+        (handler, Method::Get | Method::Head) if handler.main_method() == Method::Get => Action::Answer,
         (_, _) => Action::Refuse(Problem::MethodNotAllowed),
     };
     Route { handler, method: label, action }
@@ -132,8 +129,12 @@ pub fn route(surface: Surface, method: &str, path: &str) -> Route {
 /// The `Allow` header of a route (RFC 9110, section 10.2.1).
 pub const fn allow(handler: Handler) -> &'static str {
     match handler {
-        Handler::Predict | Handler::Analyze | Handler::AnalyzeBatch | Handler::Token => "POST, OPTIONS",
-        Handler::InferIris | Handler::InferText => "POST, OPTIONS",
+        Handler::Predict
+        | Handler::Analyze
+        | Handler::AnalyzeBatch
+        | Handler::Token
+        | Handler::InferIris
+        | Handler::InferText => "POST, OPTIONS",
         Handler::None => "GET, HEAD, POST, OPTIONS",
         _ => "GET, HEAD, OPTIONS",
     }

@@ -95,8 +95,9 @@ impl Handler {
             | Self::InferenceReady
             | Self::InferenceModel
             | Self::InferenceModelReady => Method::Get,
-            Self::Analyze | Self::Predict | Self::AnalyzeBatch | Self::Token => Method::Post,
-            Self::InferIris | Self::InferText => Method::Post,
+            Self::Analyze | Self::Predict | Self::AnalyzeBatch | Self::Token | Self::InferIris | Self::InferText => {
+                Method::Post
+            }
             Self::None => Method::Other,
         }
     }

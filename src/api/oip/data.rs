@@ -4,7 +4,7 @@ use super::request::Input;
 use crate::json::read::Value;
 use crate::problem::{Fault, Problem};
 
-/// The type of the elements (inference_rest.md, "Tensor Data Types"), of those that a model of ours takes or answers.
+/// The type of the elements (`inference_rest.md`, "Tensor Data Types"), of those that a model of ours takes or answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Datatype {
     Int8,
@@ -93,6 +93,7 @@ impl Datatype {
     }
 
     /// An element of [`Self::size`] bytes in single precision, rounded to nearest as numpy does; `None` of BYTES.
+    #[expect(clippy::cast_lossless, reason = "of some types it is, of others not")]
     fn decode(self, bytes: &[u8]) -> Option<f32> {
         macro_rules! number {
             ($type:ty) => {

@@ -174,7 +174,7 @@ fn parse_input_parameters(value: Value<'_>) -> Result<Option<usize>, Fault> {
     let mut size = None;
     for (key, value) in value.as_object().ok_or(not_an_object)? {
         match key {
-            "binary_data_size" => {
+            "binary_data_size" if is_given(value) => {
                 let not_a_size = Fault::new(Problem::InvalidType).field("inputs[0].parameters.binary_data_size");
                 size = Some(whole(value).ok_or(not_a_size.expected("a number of bytes", value.type_name()))?);
             }
@@ -235,3 +235,6 @@ pub(super) fn refuse_shared_memory(key: &str, fault: &impl Fn(Problem) -> Fault)
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,7 +19,7 @@ use crate::model::Loaded;
 use crate::model::bert::Bert;
 use crate::model::manifest::{MAX_LABELS, MAX_NAME_BYTES};
 use crate::model::toxicity::Toxicity;
-use crate::problem::{Fault, Problem};
+use crate::problem::{Fault, Field, Problem};
 
 /// Bytes that a row takes at most, in all outputs: `100,`, `"medium",`, `"name",`, and `0.123456,` for each label; binary data
 /// take less.
@@ -144,7 +144,7 @@ pub(super) fn resume(worker: &Worker, pending: &Pending, out: &mut [u8]) -> Resu
 
 /// Names the text that is at fault, by its row.
 fn placed(fault: Fault, row: usize) -> Fault {
-    match fault.field.as_ref().map(|field| field.name()) {
+    match fault.field.as_ref().map(Field::name) {
         Some("text") => fault.field("inputs[0].data").element(Some(row), None),
         // The path names the model.
         _ => Fault { field: None, ..fault },
