@@ -55,8 +55,8 @@ pub const fn max_len(limits: &Limits) -> usize {
     metadata::MAX_LEN + response::FRAME + MAX_ID_BYTES * 6 + MAX_NAMED_BYTES + rows
 }
 
-/// Requests for texts that a worker may have under way at once.
-pub const PENDING: usize = 64;
+/// Requests for texts that a worker may have under way at once; each takes about 10 KiB that is touched at start.
+pub const PENDING: usize = 32;
 
 /// Whether the answer of `handler` may take more than [`SMALL_REPLY`](super::SMALL_REPLY).
 pub const fn is_large(handler: Handler) -> bool {
