@@ -92,7 +92,7 @@ pub struct Flags {
     #[arg(long, global = true, env = "TAMIS_LISTEN", default_value = "0.0.0.0:8000", value_name = "ADDRESS")]
     pub listen: SocketAddr,
 
-    /// Serve probes, /metrics and /status here instead of on --listen, and /model-info on both
+    /// Serve probes, /metrics and /status here instead of on --listen, and on both /model-info and /v2 but inference
     #[arg(long, global = true, env = "TAMIS_ADMIN_LISTEN", value_name = "ADDRESS")]
     pub admin_listen: Option<SocketAddr>,
 
@@ -156,7 +156,7 @@ pub struct Flags {
     #[arg(long, global = true, env = "TAMIS_AUTH_METRICS", default_value = "open")]
     pub auth_metrics: Door,
 
-    /// Whether /health, /livez, /readyz and /startupz do
+    /// Whether /health, /livez, /readyz, /startupz and those of /v2 do
     #[arg(long, global = true, env = "TAMIS_AUTH_PROBES", default_value = "open")]
     pub auth_probes: Door,
 
@@ -168,11 +168,11 @@ pub struct Flags {
     #[arg(long, global = true, env = "TAMIS_MAX_TEXT_BYTES", default_value = "16384", value_name = "BYTES", value_parser = within(1, 16 << 20))]
     pub max_text_bytes: usize,
 
-    /// Most rows in one /predict request
+    /// Most rows in one /predict request or tensor
     #[arg(long, global = true, env = "TAMIS_MAX_ROWS", default_value = "1024", value_name = "COUNT", value_parser = within(1, 1 << 20))]
     pub max_rows: usize,
 
-    /// Most texts in one /analyze/batch request; lines of NDJSON are not counted
+    /// Most texts in one /analyze/batch request or tensor; lines of NDJSON are not counted
     #[arg(long, global = true, env = "TAMIS_MAX_BATCH", default_value = "256", value_name = "COUNT", value_parser = within(1, 65536))]
     pub max_batch: usize,
 

@@ -40,6 +40,9 @@ const KEY_NAME: (f64, f64) = (1.0, 9.0);
 /// The same for "prefer".
 const PREFER: (f64, f64) = (1.0, 6.0);
 
+/// The same for "inference-header-content-length".
+const JSON_LENGTH_NAME: (f64, f64) = (1.0, 31.0);
+
 const OPENMETRICS: &str = "application/openmetrics-text;version=1.0.0";
 const PROTOBUF: &str = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited";
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -155,9 +158,12 @@ fn waiting_for_a_model_on_another_thread_allocates_nothing() {
         ("503 inference_timeout", &late, "bert", 503, false),
         ("auto, late", &late, "auto", 200, false),
         ("bert, a batch", &instant, "batch", 200, false),
+        ("bert, tensors", &instant, "tensors", 200, false),
     ] {
         let request = if model == "batch" {
             Request::json("/analyze/batch", format!(r#"{{"model":"bert","texts":{:?}}}"#, vec!["You are kind."; 40]))
+        } else if model == "tensors" {
+            infer("bert", &format!(r#""BYTES","shape":[40],"data":{:?}"#, vec!["You are kind."; 40]))
         } else {
             analyze("You are kind.", model)
         };
@@ -250,6 +256,19 @@ fn batch(texts: usize) -> String {
     format!(r#"{{"texts":[{}]}}"#, vec![r#""You are kind, naïve and \"quoted\".""#; texts].join(","))
 }
 
+/// A request for tensors from `tensor`, from its datatype on.
+fn infer(model: &str, tensor: &str) -> Request {
+    let body = format!(r#"{{"id":"7","inputs":[{{"name":"input","datatype":{tensor}}}]}}"#);
+    Request::json(&format!("/v2/models/{model}/infer"), body)
+}
+
+fn binary_irises() -> Request {
+    let json = br#"{"parameters":{"binary_data_output":true},"inputs":[{"name":"features","datatype":"FP32","shape":[2,4],"parameters":{"binary_data_size":32}}]}"#;
+    let rows = [5.1_f32, 3.5, 1.4, 0.2, 6.7, 3.0, 5.2, 2.3].map(f32::to_le_bytes).concat();
+    let request = Request::post("/v2/models/iris/infer", [json.as_slice(), &rows].concat());
+    request.header("Inference-Header-Content-Length", &json.len().to_string())
+}
+
 fn lines(count: usize) -> Request {
     let lines = "\"You are kind.\"\n{\"text\":\"Idiot.\"}\n7\n".repeat(count / 3);
     Request::post("/analyze/batch", lines).header("Content-Type", "application/x-ndjson")
@@ -331,6 +350,29 @@ fn routes() -> Vec<(&'static str, Request, u16, (f64, f64))> {
         ("422 number_out_of_range", Request::json("/predict", r#"{"features":[1e39,1,1,1]}"#), 422, BODY_CHANNEL),
         ("422 number, far", Request::json("/predict", r#"{"features":[1e999,1,1,1]}"#), 422, BODY_CHANNEL),
         ("422 empty_text", Request::json("/analyze", r#"{"text":" "}"#), 422, BODY_CHANNEL),
+        ("GET /v2/models/simple", Request::get("/v2/models/simple"), 200, NOTHING),
+        ("GET /v2/health/ready", Request::get("/v2/health/ready"), 200, NOTHING),
+        ("404 of a model", Request::get("/v2/models/nope"), 404, NOTHING),
+        ("infer irises", infer("iris", r#""FP32","shape":[1,4],"data":[5.1,3.5,1.4,0.2]"#), 200, BODY_CHANNEL),
+        (
+            "infer irises, binary",
+            binary_irises(),
+            200,
+            (BODY_CHANNEL.0 + JSON_LENGTH_NAME.0, BODY_CHANNEL.1 + JSON_LENGTH_NAME.1),
+        ),
+        ("infer a text", infer("simple", r#""BYTES","shape":[1],"data":["You are kind."]"#), 200, BODY_CHANNEL),
+        // Scored in more than one go, as a batch is.
+        (
+            "infer 250 texts",
+            infer(
+                "auto",
+                &format!(r#""BYTES","shape":[250,1],"data":{:?}"#, vec!["You are kind and patient. ".repeat(8); 250]),
+            ),
+            200,
+            BODY_CHANNEL,
+        ),
+        ("400 of a tensor", infer("simple", r#""BYTES","shape":[1],"data":[1]"#), 400, BODY_CHANNEL),
+        ("400 of a text", infer("simple", r#""BYTES","shape":[2],"data":["a",""]"#), 400, BODY_CHANNEL),
         ("503 model_unavailable", Request::json("/analyze", r#"{"text":"a","model":"bert"}"#), 503, BODY_CHANNEL),
     ]
 }

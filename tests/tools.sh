@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests judge and load the daemon with, into .tools (or $TAMIS_TOOLS):
-#   venv/bin/python     Python with the packages of the requirements.txt in tests/judges, tests/browser, monitoring/test
+#   venv/bin/python     Python with the packages of the requirements.txt in tests/judges, tests/browser,
+#                       tests/clients/open_inference, monitoring/test
 #   bin/promtool, bin/prometheus, bin/alertmanager, bin/amtool, bin/kustomize, bin/wrk,
 #   bin/valgrind, bin/chromium
 # `tests/tools.sh STEP...` does some of it: python, prometheus, alertmanager, kustomize, wrk, valgrind, chromium.
@@ -10,7 +11,9 @@ set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 tools=${TAMIS_TOOLS:-$root/.tools}
-requirements=("$root"/{tests/judges,tests/browser,monitoring/test}/requirements.txt)
+requirements=("$root"/{tests/judges,tests/browser,tests/clients/open_inference,monitoring/test}/requirements.txt)
+# Packages of which the tests need a part that needs nothing of what the whole needs.
+alone=("$root"/tests/clients/open_inference/requirements-alone.txt)
 mkdir -p "$tools/bin"
 tools=$(cd "$tools" && pwd)
 
@@ -18,14 +21,15 @@ say() { printf 'tools: %s\n' "$*"; }
 
 install_python() {
     local stamp=$tools/venv/requirements.txt
-    if cmp -s <(cat "${requirements[@]}") "$stamp" && "$tools/venv/bin/python" -c '' 2>/dev/null; then
+    if cmp -s <(cat "${requirements[@]}" "${alone[@]}") "$stamp" && "$tools/venv/bin/python" -c '' 2>/dev/null; then
         say "python packages are there"
         return
     fi
     say "installing python packages into $tools/venv"
     python3 -m venv "$tools/venv"
     "$tools/venv/bin/pip" install --quiet --disable-pip-version-check "${requirements[@]/#/--requirement=}"
-    cat "${requirements[@]}" >"$stamp"
+    "$tools/venv/bin/pip" install --quiet --disable-pip-version-check --no-deps "${alone[@]/#/--requirement=}"
+    cat "${requirements[@]}" "${alone[@]}" >"$stamp"
 }
 
 # The machine's own Debian mirror, from either format of apt's source lists.

@@ -8,26 +8,7 @@ use common::daemon::Daemon;
 use common::http::Request;
 use common::onnx::{FLOAT, Graph, INT64};
 use common::tools;
-use common::user_model::{UserModel, empty_directory, expected};
-
-/// 32 labels of 64 bytes, the most that a model may have; row `at` of the table says 1 for label `at`.
-fn many_labels(name: &str) -> UserModel {
-    let labels: Vec<String> = (0..32).map(|at| format!("{at:02}{}", "x".repeat(62))).collect();
-    let table: Vec<f32> = (0..7 * 32).map(|at| if at / 32 == at % 32 { 1.0 } else { 0.0 }).collect();
-    let graph = Graph::default()
-        .input("input_ids", INT64, &[1, -1])
-        .floats("table", &[7, 32], &table)
-        .integers("one", &[1], &[1])
-        .node("Gather", &["table", "input_ids"], "rows", &[("axis", 0)])
-        .node("ReduceSum", &["rows", "one"], "sums", &[("keepdims", 0)])
-        .node("Sigmoid", &["sums"], "logits", &[])
-        .output("logits", FLOAT, &[1, 32]);
-    UserModel::good(name)
-        .with("[\"calm\", \"angry\"]", &format!("{labels:?}"))
-        .with("\"angry\"", &format!("{:?}", labels[5]))
-        .with("\"softmax\"", "\"none\"")
-        .with_graph(graph)
-}
+use common::user_model::{UserModel, empty_directory, expected, many_labels};
 
 #[test]
 fn the_daemon_serves_them_by_name_and_counts_them_together() {

@@ -19,7 +19,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use super::analyze::asked::{Asked, Choice};
-use super::analyze::{self, Scored, Waiting};
+use super::analyze::{self, Waiting};
 use super::{Limits, Worker, fault};
 use crate::json::write::Writer;
 use crate::metrics::labels::{Stage, ToxicityModel};
@@ -42,10 +42,30 @@ pub struct Flow {
 
 /// One text.
 enum Entry {
-    /// With what it took from the text to the scores, in ns, by `simple` or a user's model of this place.
-    Scored(Scores, u64, Option<usize>, ToxicityModel),
+    Scored(Scored),
     Waiting(Waiting),
     Failed(Fault),
+}
+
+/// A text that has been scored.
+pub(super) struct Scored {
+    pub(super) scores: Scores,
+    /// From the text to the scores.
+    nanoseconds: u64,
+    /// The user's model that was asked for.
+    place: Option<usize>,
+    /// Which model gave the scores.
+    pub(super) counted: ToxicityModel,
+}
+
+/// What has become of the oldest text.
+pub(super) enum Oldest {
+    Scored(Scored),
+    Failed(Fault),
+    /// It waits for its model.
+    Waiting,
+    /// No text is taken up.
+    Nothing,
 }
 
 /// What becomes of a text that is to be taken up.
@@ -86,7 +106,12 @@ impl Flow {
     }
 
     /// Takes up a text of the batch, or what is wrong with it; `place` is its place in a list, if it stands in one.
-    fn take_up(&mut self, asked: Result<Asked<'_>, Fault>, place: Option<usize>, scorer: &mut Scorer<'_>) -> Taken {
+    pub(super) fn take_up(
+        &mut self,
+        asked: Result<Asked<'_>, Fault>,
+        place: Option<usize>,
+        scorer: &mut Scorer<'_>,
+    ) -> Taken {
         let received = Instant::now();
         let choice = asked.as_ref().map_or(Choice::Simple, |asked| asked.choice);
         let Scorer { loaded, scratch, shard } = scorer;
@@ -96,15 +121,15 @@ impl Flow {
             _ => fault,
         };
         self.entries.push_back(match scored {
-            Ok(Scored::Now(verdict)) => {
+            Ok(analyze::Scored::Now(verdict)) => {
                 shard.normalized(scratch.rules());
                 let nanoseconds = analyze::nanoseconds(received);
                 analyze::count(shard, &verdict, nanoseconds, self.trace);
                 analyze::count_drift(shard, loaded, choice.asked(), &verdict.scores);
                 let place = if let Choice::Custom(place) = choice { Some(place) } else { None };
-                Entry::Scored(verdict.scores, nanoseconds, place, verdict.counted)
+                Entry::Scored(Scored { scores: verdict.scores, nanoseconds, place, counted: verdict.counted })
             }
-            Ok(Scored::Later(submitted, custom, otherwise)) => {
+            Ok(analyze::Scored::Later(submitted, custom, otherwise)) => {
                 shard.normalized(scratch.rules());
                 self.waiting += 1;
                 Entry::Waiting(Waiting::plain(submitted, custom, otherwise, received))
@@ -116,6 +141,38 @@ impl Flow {
             }
         });
         Taken::Up
+    }
+
+    /// What has become of the oldest text, once; while it waits for its model, the task of `context` is woken when that has
+    /// something to say.
+    pub(super) fn oldest(
+        &mut self,
+        loaded: &Loaded,
+        scratch: &mut Scratch,
+        shard: &Shard,
+        context: &mut Context<'_>,
+    ) -> Oldest {
+        if let Some(Entry::Waiting(waiting)) = self.entries.front_mut() {
+            let Poll::Ready(found) = waiting.poll(context, scratch) else { return Oldest::Waiting };
+            self.waiting -= 1;
+            shard.staged(Stage::Queue, waiting.ticket.waited_ns());
+            let entry = match analyze::conclude(loaded, shard, waiting, found) {
+                Ok(verdict) => {
+                    let nanoseconds = analyze::nanoseconds(waiting.received);
+                    analyze::count(shard, &verdict, nanoseconds, self.trace);
+                    analyze::count_drift(shard, loaded, waiting.asked(), &verdict.scores);
+                    let (place, counted) = (waiting.custom, verdict.counted);
+                    Entry::Scored(Scored { scores: verdict.scores, nanoseconds, place, counted })
+                }
+                Err(fault) => Entry::Failed(fault),
+            };
+            self.entries[0] = entry;
+        }
+        match self.entries.pop_front() {
+            Some(Entry::Scored(scored)) => Oldest::Scored(scored),
+            Some(Entry::Failed(fault)) => Oldest::Failed(fault),
+            Some(Entry::Waiting(_)) | None => Oldest::Nothing,
+        }
     }
 
     /// What is wrong with the newest text, if that alone refuses the batch: nothing can be asked now.
@@ -134,10 +191,10 @@ impl Default for Flow {
 }
 
 /// What scoring a text needs.
-struct Scorer<'w> {
-    loaded: &'w Loaded,
-    scratch: &'w mut Scratch,
-    shard: &'w Shard,
+pub(super) struct Scorer<'w> {
+    pub(super) loaded: &'w Loaded,
+    pub(super) scratch: &'w mut Scratch,
+    pub(super) shard: &'w Shard,
 }
 
 impl Worker {
@@ -191,48 +248,30 @@ impl Worker {
     /// `context` is woken when it is.
     pub fn settle(&mut self, flow: &mut Flow, context: &mut Context<'_>, out: &mut [u8]) -> Settled {
         let Self { text: scratch, loaded, shard, .. } = self;
-        if let Some(Entry::Waiting(waiting)) = flow.entries.front_mut() {
-            let Poll::Ready(found) = waiting.poll(context, scratch) else { return Settled::Waiting };
-            flow.waiting -= 1;
-            shard.staged(Stage::Queue, waiting.ticket.waited_ns());
-            let entry = match analyze::conclude(loaded, shard, waiting, found) {
-                Ok(verdict) => {
-                    let nanoseconds = analyze::nanoseconds(waiting.received);
-                    analyze::count(shard, &verdict, nanoseconds, flow.trace);
-                    analyze::count_drift(shard, loaded, waiting.asked(), &verdict.scores);
-                    Entry::Scored(verdict.scores, nanoseconds, waiting.custom, verdict.counted)
-                }
-                Err(fault) => Entry::Failed(fault),
-            };
-            flow.entries[0] = entry;
-        }
-        let Some(entry) = flow.entries.pop_front() else { return Settled::Nothing };
-        Settled::Written(entry.render(loaded, out))
+        let written = match flow.oldest(loaded, scratch, shard, context) {
+            Oldest::Scored(scored) => scored.render(loaded, out),
+            Oldest::Failed(fault) => {
+                let mut writer = Writer::new(out);
+                fault::item(&fault, &mut writer);
+                writer.finish().unwrap_or_default()
+            }
+            Oldest::Waiting => return Settled::Waiting,
+            Oldest::Nothing => return Settled::Nothing,
+        };
+        Settled::Written(written)
     }
 }
 
-impl Entry {
+impl Scored {
     /// Writes the result; answers its length.
     fn render(&self, loaded: &Loaded, out: &mut [u8]) -> usize {
-        match self {
-            Self::Scored(scores, nanoseconds, place, counted) => {
-                let model = match (counted, place) {
-                    (ToxicityModel::Bert, _) => loaded.bert().map(Bert::model),
-                    (ToxicityModel::Simple, _) => loaded.models().map(|models| &models.toxicity),
-                    (ToxicityModel::Custom, place) => {
-                        loaded.models().and_then(|models| Some(models.custom.get((*place)?)?.model()))
-                    }
-                };
-                // It has been loaded, or it would not have answered.
-                model.map_or(0, |model| analyze::render(model, scores, *nanoseconds, out))
-            }
-            Self::Failed(fault) => {
-                let mut writer = Writer::new(out);
-                fault::item(fault, &mut writer);
-                writer.finish().unwrap_or_default()
-            }
-            Self::Waiting(_) => 0,
-        }
+        let model = match self.counted {
+            ToxicityModel::Bert => loaded.bert().map(Bert::model),
+            ToxicityModel::Simple => loaded.models().map(|models| &models.toxicity),
+            ToxicityModel::Custom => loaded.models().and_then(|models| Some(models.custom.get(self.place?)?.model())),
+        };
+        // It has been loaded, or it would not have answered.
+        model.map_or(0, |model| analyze::render(model, &self.scores, self.nanoseconds, out))
     }
 }
 

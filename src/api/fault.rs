@@ -81,7 +81,7 @@ const fn title(problem: Problem) -> &'static str {
 }
 
 /// One sentence that names what is wrong and how to mend it.
-fn detail(fault: &Fault, writer: &mut Writer<'_>) {
+pub(super) fn detail(fault: &Fault, writer: &mut Writer<'_>) {
     let (found, allowed) = fault.count.unwrap_or_default();
     if let Some(field) = &fault.field {
         writer.raw(b"field '");
@@ -141,7 +141,7 @@ const fn media_types(fault: &Fault) -> &'static str {
 }
 
 /// The field's name with its place: `features[2][0]`.
-fn path(field: &Field, writer: &mut Writer<'_>) {
+pub(super) fn path(field: &Field, writer: &mut Writer<'_>) {
     writer.escaped(field.name());
     for index in [field.row, field.column].into_iter().flatten() {
         let _ = write!(writer, "[{index}]");

@@ -7,6 +7,7 @@ pub mod fault;
 mod form;
 pub mod health;
 pub mod model_info;
+pub mod oip;
 pub mod predict;
 pub mod root;
 pub mod route;
@@ -25,6 +26,7 @@ use crate::metrics::labels::{Handler, Method};
 use crate::metrics::{Representation, Shard, Stages, Trace};
 use crate::model::Loaded;
 use crate::model::executor;
+use crate::model::iris::Prediction;
 use crate::model::manifest::MAX_NAMED_BYTES;
 use crate::problem::{Fault, Problem};
 use crate::text::Scratch;
@@ -62,6 +64,10 @@ pub struct Worker {
     /// Of the request that is being answered.
     stages: Stages,
     auth: Option<Arc<Auth>>,
+    /// Of a request for the irises of a tensor.
+    predictions: Vec<Prediction>,
+    /// Requests for the texts of tensors.
+    pending: oip::Pool,
 }
 
 /// A request whose body has arrived in full.
@@ -82,6 +88,8 @@ pub struct Request<'a> {
     pub representation: Representation,
     /// How the status is to be represented.
     pub form: status::Form,
+    /// What a request of the Open Inference Protocol says outside its body.
+    pub inference: oip::Inference,
 }
 
 /// The media type of an answer.
@@ -95,6 +103,11 @@ pub enum Content {
     Lines,
     /// `text/html`
     Page,
+    /// `application/octet-stream`: JSON, and binary tensors behind it.
+    Tensors {
+        /// Bytes of the JSON.
+        json: usize,
+    },
     /// That of an exposition format
     Metrics(Representation),
 }
@@ -130,6 +143,8 @@ pub enum Waiting {
     Model(analyze::Waiting),
     /// A password to be verified.
     Password(token::Waiting),
+    /// The texts of a tensor.
+    Texts(oip::Lent),
 }
 
 /// What a request has waited for.
@@ -138,12 +153,19 @@ pub enum Found {
     Scores(executor::Found),
     /// Whether the password is the user's.
     Password(bool),
+    /// Nothing more: all texts of a tensor are scored, or one is at fault.
+    Texts(Result<(), Fault>),
 }
 
 impl Waiting {
     /// Whether [`Worker::resume`] must be given the request's body again.
     pub fn needs_body(&self) -> bool {
         matches!(self, Self::Model(waiting) if waiting.needs_body())
+    }
+
+    /// Whether others are to have their turn before [`Worker::poll`] goes on, for which nobody else wakes the task; asked once.
+    pub fn takes_rest(&mut self) -> bool {
+        if let Self::Texts(pending) = self { pending.takes_rest() } else { false }
     }
 }
 
@@ -166,7 +188,20 @@ impl Worker {
     ) -> Self {
         let reader = Reader::new(limits.body);
         let text = Scratch::new(limits.text);
-        Self { shard, loaded, scrape, reader, text, limits, phase, started, stages: Stages::UNWATCHED, auth: None }
+        Self {
+            shard,
+            loaded,
+            scrape,
+            reader,
+            text,
+            limits,
+            phase,
+            started,
+            stages: Stages::UNWATCHED,
+            auth: None,
+            predictions: Vec::with_capacity(limits.rows),
+            pending: oip::Pool::new(oip::PENDING, &limits),
+        }
     }
 
     /// The same where authentication is on.
@@ -199,6 +234,7 @@ impl Worker {
             .max(status::MAX_LEN)
             .max(analyze::FRAME + MAX_NAMED_BYTES + spans::max_len(self.limits.text))
             .max(predict::max_len(self.limits.rows))
+            .max(oip::max_len(&self.limits))
     }
 
     /// Whether the answer to a request of `handler` with this `body` may take more than [`SMALL_REPLY`].
@@ -211,7 +247,7 @@ impl Worker {
                 spans::may_be_asked(body)
                     || self.loaded.models().is_some_and(|models| analyze::FRAME + models.named_bytes > SMALL_REPLY)
             }
-            _ => false,
+            handler => oip::is_large(handler),
         }
     }
 
@@ -239,6 +275,13 @@ impl Worker {
             Handler::ModelInfo => model_info::answer(self, out),
             // A batch has a way of its own: it is answered as it goes.
             Handler::AnalyzeBatch | Handler::None => Err(Fault::new(Problem::NotFound)),
+            Handler::InferenceServer
+            | Handler::InferenceLive
+            | Handler::InferenceReady
+            | Handler::InferenceModel
+            | Handler::InferenceModelReady
+            | Handler::InferIris
+            | Handler::InferText => return oip::answer(self, request, out),
         };
         Answered::Now(match answered {
             Ok((status, length)) => Outcome::good(status, length),
@@ -252,6 +295,7 @@ impl Worker {
         match waiting {
             Waiting::Model(waiting) => waiting.poll(context, &mut self.text).map(Found::Scores),
             Waiting::Password(waiting) => waiting.poll(context).map(Found::Password),
+            Waiting::Texts(pending) => oip::poll(self, pending, context).map(Found::Texts),
         }
     }
 
@@ -261,6 +305,7 @@ impl Worker {
         let answered = match (waiting, found) {
             (Waiting::Model(waiting), Found::Scores(found)) => analyze::resume(self, waiting, found, body, out),
             (Waiting::Password(waiting), Found::Password(matches)) => token::resume(self, waiting, matches, out),
+            (Waiting::Texts(pending), Found::Texts(scored)) => return oip::resume(self, pending, scored, out),
             (_, _) => Err(Fault::new(Problem::ModelUnavailable).expected("it failed; see the log", "")),
         };
         match answered {

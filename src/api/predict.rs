@@ -188,13 +188,8 @@ fn wrong_length(expected: &'static str, found: usize, allowed: usize) -> Fault {
 
 fn predict(row: &[f32; FEATURES], shard: &Shard) -> Prediction {
     let prediction = iris::predict(row);
-    shard.predicted(usize::from(prediction.class_id()), percent(prediction));
+    shard.predicted(usize::from(prediction.class_id()), prediction.percent());
     prediction
-}
-
-/// How many of the hundred trees voted for the class: its confidence in percent, exactly.
-fn percent(prediction: Prediction) -> u8 {
-    prediction.votes()[usize::from(prediction.class_id())]
 }
 
 /// Writes the answer for one row.
@@ -204,7 +199,7 @@ pub fn render(prediction: Prediction, writer: &mut Writer<'_>) {
     writer.raw(br#"","class_id":"#);
     writer.integer(u64::from(prediction.class_id()));
     writer.raw(br#","confidence":"#);
-    writer.fixed::<2>(u64::from(percent(prediction)));
+    writer.fixed::<2>(u64::from(prediction.percent()));
     writer.raw(br#","probabilities":{"#);
     for (index, (class, votes)) in CLASSES.iter().zip(prediction.votes()).enumerate() {
         writer.raw(if index == 0 { b"\"" } else { b",\"" });

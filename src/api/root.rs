@@ -12,6 +12,6 @@ pub fn answer(out: &mut [u8]) -> (u16, usize) {
 const GREETING: &str = concat!(
     r#"{"message":"tamis: toxicity scores and iris classes","status":"operational","version":""#,
     env!("CARGO_PKG_VERSION"),
-    r#"","endpoints":["POST /analyze","POST /predict","GET /model-info","GET /health","GET /livez","#,
+    r#"","endpoints":["POST /analyze","POST /predict","GET /v2","GET /model-info","GET /health","GET /livez","#,
     r#""GET /readyz","GET /startupz","GET /metrics","GET /status"]}"#
 );

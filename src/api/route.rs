@@ -1,5 +1,6 @@
 //! From method and path to what is to be done: the one table of the HTTP contract.
 
+use super::oip::path;
 use crate::auth::scopes::Scope;
 use crate::metrics::labels::{Handler, Method};
 use crate::problem::Problem;
@@ -35,6 +36,8 @@ pub enum Action {
     ReadJson,
     /// Read the body as a form, then answer.
     ReadForm,
+    /// Read the body as JSON with binary tensors behind it, then answer.
+    ReadTensors,
     /// Say which methods apply (RFC 9110, section 9.3.7).
     Options,
     /// Refuse.
@@ -59,12 +62,18 @@ pub enum Access {
 /// Who may take the route of `handler` where authentication is on.
 pub const fn access(handler: Handler) -> Access {
     match handler {
-        Handler::Root | Handler::Token | Handler::None => Access::Open,
-        Handler::ModelInfo => Access::Credential,
-        Handler::Analyze | Handler::AnalyzeBatch => Access::Scope(Scope::Analyze),
-        Handler::Predict => Access::Scope(Scope::Predict),
+        Handler::Root | Handler::Token | Handler::InferenceServer | Handler::None => Access::Open,
+        Handler::ModelInfo | Handler::InferenceModel => Access::Credential,
+        Handler::Analyze | Handler::AnalyzeBatch | Handler::InferText => Access::Scope(Scope::Analyze),
+        Handler::Predict | Handler::InferIris => Access::Scope(Scope::Predict),
         Handler::Metrics | Handler::Status => Access::Metrics,
-        Handler::Health | Handler::Livez | Handler::Readyz | Handler::Startupz => Access::Probe,
+        Handler::Health
+        | Handler::Livez
+        | Handler::Readyz
+        | Handler::Startupz
+        | Handler::InferenceLive
+        | Handler::InferenceReady
+        | Handler::InferenceModelReady => Access::Probe,
     }
 }
 
@@ -102,18 +111,16 @@ pub fn route(surface: Surface, method: &str, path: &str) -> Route {
         "*" if label == Method::Options => {
             return Route { handler: Handler::None, method: label, action: Action::Options };
         }
-        _ => Handler::None,
+        _ => path::handler(path),
     };
     let handler = if serves(surface, handler) { handler } else { Handler::None };
     let action = match (handler, label) {
         (Handler::None, _) => Action::Refuse(Problem::NotFound),
         (_, Method::Options) => Action::Options,
         (Handler::Predict | Handler::Analyze | Handler::AnalyzeBatch, Method::Post) => Action::ReadJson,
+        (Handler::InferIris | Handler::InferText, Method::Post) => Action::ReadTensors,
         (Handler::Token, Method::Post) => Action::ReadForm,
-        (Handler::Predict | Handler::Analyze | Handler::AnalyzeBatch | Handler::Token, _) => {
-            Action::Refuse(Problem::MethodNotAllowed)
-        }
-        (_, Method::Get | Method::Head) => Action::Answer,
+        (handler, Method::Get | Method::Head) if handler.main_method() == Method::Get => Action::Answer,
         (_, _) => Action::Refuse(Problem::MethodNotAllowed),
     };
     Route { handler, method: label, action }
@@ -122,7 +129,12 @@ pub fn route(surface: Surface, method: &str, path: &str) -> Route {
 /// The `Allow` header of a route (RFC 9110, section 10.2.1).
 pub const fn allow(handler: Handler) -> &'static str {
     match handler {
-        Handler::Predict | Handler::Analyze | Handler::AnalyzeBatch | Handler::Token => "POST, OPTIONS",
+        Handler::Predict
+        | Handler::Analyze
+        | Handler::AnalyzeBatch
+        | Handler::Token
+        | Handler::InferIris
+        | Handler::InferText => "POST, OPTIONS",
         Handler::None => "GET, HEAD, POST, OPTIONS",
         _ => "GET, HEAD, OPTIONS",
     }
@@ -131,6 +143,10 @@ pub const fn allow(handler: Handler) -> &'static str {
 const fn serves(surface: Surface, handler: Handler) -> bool {
     let of_models = matches!(handler, Handler::Predict | Handler::Analyze | Handler::AnalyzeBatch | Handler::Token);
     let of_both = matches!(handler, Handler::Root | Handler::ModelInfo | Handler::None);
+    if handler.is_of_open_inference() {
+        // Its clients ask for health where they ask for models.
+        return !(handler.infers() && matches!(surface, Surface::Admin));
+    }
     match surface {
         Surface::Whole => true,
         Surface::Public => of_models || of_both,

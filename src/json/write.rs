@@ -21,6 +21,11 @@ impl<'a> Writer<'a> {
         (!self.overflowed).then_some(self.length)
     }
 
+    /// Bytes written so far.
+    pub const fn written(&self) -> usize {
+        self.length
+    }
+
     /// Appends `bytes` as they are.
     #[inline]
     pub fn raw(&mut self, bytes: &[u8]) {

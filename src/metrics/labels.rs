@@ -18,12 +18,19 @@ pub enum Handler {
     Predict,
     AnalyzeBatch,
     Token,
+    InferenceServer,
+    InferenceLive,
+    InferenceReady,
+    InferenceModel,
+    InferenceModelReady,
+    InferIris,
+    InferText,
     None,
 }
 
 impl Handler {
     /// Every handler, in the order of its discriminants.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 20] = [
         Self::Root,
         Self::Health,
         Self::Livez,
@@ -36,6 +43,13 @@ impl Handler {
         Self::Predict,
         Self::AnalyzeBatch,
         Self::Token,
+        Self::InferenceServer,
+        Self::InferenceLive,
+        Self::InferenceReady,
+        Self::InferenceModel,
+        Self::InferenceModelReady,
+        Self::InferIris,
+        Self::InferText,
         Self::None,
     ];
 
@@ -54,6 +68,13 @@ impl Handler {
             Self::Predict => "/predict",
             Self::AnalyzeBatch => "/analyze/batch",
             Self::Token => "/token",
+            Self::InferenceServer => "/v2",
+            Self::InferenceLive => "/v2/health/live",
+            Self::InferenceReady => "/v2/health/ready",
+            Self::InferenceModel => "/v2/models/{model}",
+            Self::InferenceModelReady => "/v2/models/{model}/ready",
+            Self::InferIris => "/v2/models/iris/infer",
+            Self::InferText => "/v2/models/{model}/infer",
             Self::None => "none",
         }
     }
@@ -68,8 +89,15 @@ impl Handler {
             | Self::Startupz
             | Self::Metrics
             | Self::ModelInfo
-            | Self::Status => Method::Get,
-            Self::Analyze | Self::Predict | Self::AnalyzeBatch | Self::Token => Method::Post,
+            | Self::Status
+            | Self::InferenceServer
+            | Self::InferenceLive
+            | Self::InferenceReady
+            | Self::InferenceModel
+            | Self::InferenceModelReady => Method::Get,
+            Self::Analyze | Self::Predict | Self::AnalyzeBatch | Self::Token | Self::InferIris | Self::InferText => {
+                Method::Post
+            }
             Self::None => Method::Other,
         }
     }
@@ -77,7 +105,24 @@ impl Handler {
     /// Whether its series are shown from the first request to it on, and not before: whoever does not use the route does
     /// not pay for it.
     pub const fn is_shown_once_used(self) -> bool {
-        matches!(self, Self::AnalyzeBatch)
+        matches!(self, Self::AnalyzeBatch) || self.is_of_open_inference()
+    }
+
+    /// Whether the route is one of the Open Inference Protocol, which has errors of its own.
+    pub const fn is_of_open_inference(self) -> bool {
+        matches!(
+            self,
+            Self::InferenceServer
+                | Self::InferenceLive
+                | Self::InferenceReady
+                | Self::InferenceModel
+                | Self::InferenceModelReady
+        ) || self.infers()
+    }
+
+    /// Whether the route takes tensors.
+    pub const fn infers(self) -> bool {
+        matches!(self, Self::InferIris | Self::InferText)
     }
 }
 

@@ -37,6 +37,16 @@ pub const REQUEST_OVERFLOW: usize = {
     count
 };
 
+/// The status code with which the route of `handler` tells `problem`: those of the Open Inference Protocol know 400 in the
+/// place of 422, and 404 of a model.
+pub const fn code_of(problem: Problem, handler: Handler) -> u16 {
+    match (problem, problem.status()) {
+        (Problem::UnknownModel, _) if handler.is_of_open_inference() => 404,
+        (_, 422) if handler.is_of_open_inference() => 400,
+        (_, status) => status,
+    }
+}
+
 /// The position of a request in [`REQUESTS`]. At the routes that are there for `GET`, `POST` counts as `other`: both are
 /// refused alike.
 #[inline]
@@ -84,7 +94,7 @@ pub fn error_index(problem: Problem, handler: Handler) -> usize {
 /// The series of the families with `method` and `handler`: the routes that have one of their own, for requests with the
 /// route's main method; and last `method="other", handler="none"`, for all that is answered without a route's handler
 /// (404, 405, `OPTIONS`, what is no HTTP), for `HEAD`, and for routes that stand neither here nor in [`PROBES`].
-pub const LANE_HANDLERS: [Handler; 8] = [
+pub const LANE_HANDLERS: [Handler; 10] = [
     Handler::Root,
     Handler::Health,
     Handler::Metrics,
@@ -92,11 +102,15 @@ pub const LANE_HANDLERS: [Handler; 8] = [
     Handler::Analyze,
     Handler::Predict,
     Handler::AnalyzeBatch,
+    Handler::InferIris,
+    Handler::InferText,
     Handler::None,
 ];
 
-/// The probes of Kubernetes, which take the same few microseconds as `/health` and are counted in its lane.
-pub const PROBES: [Handler; 3] = [Handler::Livez, Handler::Readyz, Handler::Startupz];
+/// The probes of Kubernetes and of the Open Inference Protocol, which take the same few microseconds as `/health` and are
+/// counted in its lane.
+pub const PROBES: [Handler; 5] =
+    [Handler::Livez, Handler::Readyz, Handler::Startupz, Handler::InferenceLive, Handler::InferenceReady];
 
 /// The position in [`LANE_HANDLERS`] at which a request is counted.
 #[inline]
@@ -108,11 +122,19 @@ pub const fn lane(handler: Handler, method: Method) -> usize {
 pub const LANES: usize = LANE_HANDLERS.len();
 
 /// `handler` of `http_request_size_bytes`: the routes that read a body, and `none` for all others.
-pub const REQUEST_SIZED: [Handler; 4] = [Handler::Analyze, Handler::Predict, Handler::AnalyzeBatch, Handler::None];
+pub const REQUEST_SIZED: [Handler; 6] =
+    [Handler::Analyze, Handler::Predict, Handler::AnalyzeBatch, Handler::InferIris, Handler::InferText, Handler::None];
 
 /// `handler` of `http_response_size_bytes`: the routes whose answers differ in size from one to the next, and `none` for all others.
-pub const RESPONSE_SIZED: [Handler; 5] =
-    [Handler::Metrics, Handler::Analyze, Handler::Predict, Handler::AnalyzeBatch, Handler::None];
+pub const RESPONSE_SIZED: [Handler; 7] = [
+    Handler::Metrics,
+    Handler::Analyze,
+    Handler::Predict,
+    Handler::AnalyzeBatch,
+    Handler::InferIris,
+    Handler::InferText,
+    Handler::None,
+];
 
 /// The position in [`REQUEST_SIZED`] at which the requests of `handler` are counted.
 #[inline]
@@ -163,6 +185,12 @@ const fn can_answer((handler, method, status): Request) -> bool {
             Options => code == 204,
             Get | Head | Other => code == 405,
         },
+        Handler::InferIris | Handler::InferText => match method {
+            Post => matches!(code, 200 | 400 | 404 | 408 | 413 | 415 | 503),
+            Options => code == 204,
+            Get | Head | Other => code == 405,
+        },
+        Handler::InferenceModel | Handler::InferenceModelReady if matches!((method, code), (Get | Head, 404)) => true,
         _ => match method {
             Get | Head => code == 200 || (code == 503 && can_be_unavailable(handler)),
             Options => code == 204,
@@ -181,7 +209,11 @@ const fn can_answer_guarded((handler, method, status): Request) -> bool {
         (Handler::Token, Options) => code == 204,
         (Handler::Token, Get | Head | Other) => code == 405,
         (Handler::Analyze | Handler::Predict | Handler::AnalyzeBatch, Post) => matches!(code, 401 | 403),
-        (Handler::ModelInfo, Get | Head) => code == 401,
+        (Handler::InferIris | Handler::InferText, Post) => matches!(code, 401 | 403),
+        (Handler::ModelInfo | Handler::InferenceModel, Get | Head) => code == 401,
+        (Handler::InferenceLive | Handler::InferenceReady | Handler::InferenceModelReady, Get | Head) => {
+            matches!(code, 401 | 403)
+        }
         (Handler::Metrics | Handler::Status, Get | Head) => matches!(code, 401 | 403),
         (Handler::Health | Handler::Livez | Handler::Readyz | Handler::Startupz, Get | Head) => {
             matches!(code, 401 | 403)
@@ -197,7 +229,15 @@ const fn counted_as((handler, method, status): Request) -> Request {
 }
 
 const fn can_be_unavailable(handler: Handler) -> bool {
-    matches!(handler, Handler::Health | Handler::Readyz | Handler::Startupz)
+    matches!(
+        handler,
+        Handler::Health
+            | Handler::Readyz
+            | Handler::Startupz
+            | Handler::InferenceReady
+            | Handler::InferenceModel
+            | Handler::InferenceModelReady
+    )
 }
 
 const fn can_fail(problem: Problem, handler: Handler) -> bool {
@@ -226,6 +266,28 @@ const fn can_fail(problem: Problem, handler: Handler) -> bool {
             P::WrongLength | P::NumberOutOfRange => !matches!(handler, Handler::Analyze),
             _ => false,
         },
+        Handler::InferIris | Handler::InferText => match problem {
+            P::MethodNotAllowed
+            | P::MalformedJson
+            | P::InvalidUtf8
+            | P::RequestTimeout
+            | P::BodyTooLarge
+            | P::UnsupportedMediaType
+            | P::InvalidType
+            | P::MissingField
+            | P::UnknownField
+            | P::DuplicateField
+            | P::WrongLength
+            | P::NumberOutOfRange
+            | P::UnknownModel
+            | P::Overloaded
+            | P::ModelUnavailable => true,
+            P::EmptyText | P::TextTooLong | P::InferenceTimeout => matches!(handler, Handler::InferText),
+            _ => false,
+        },
+        Handler::InferenceModel | Handler::InferenceModelReady => {
+            matches!(problem, P::MethodNotAllowed | P::UnknownModel | P::ModelUnavailable)
+        }
         Handler::Token => false,
         _ => matches!(problem, P::MethodNotAllowed),
     }
@@ -248,8 +310,8 @@ const fn can_fail_guarded(problem: Problem, handler: Handler) -> bool {
                 | P::InvalidGrant
                 | P::InvalidScope
         ),
-        Handler::Root | Handler::None => false,
-        Handler::ModelInfo => matches!(problem, P::Unauthorized),
+        Handler::Root | Handler::InferenceServer | Handler::None => false,
+        Handler::ModelInfo | Handler::InferenceModel => matches!(problem, P::Unauthorized),
         _ => matches!(problem, P::Unauthorized | P::Forbidden),
     }
 }
@@ -370,7 +432,7 @@ mod tests {
             let mut endpoints = Handler::ALL.into_iter().filter(fails).peekable();
             assert!(endpoints.peek().is_some(), "{problem:?}");
             for handler in endpoints {
-                let status = Status::from_code(problem.status());
+                let status = Status::from_code(code_of(problem, handler));
                 let counts = |method| request_index(handler, method, status) != REQUEST_OVERFLOW;
                 let answered = Method::ALL.into_iter().any(counts);
                 assert!(answered, "{problem:?} at {handler:?} answers {status:?}, which has no series");
@@ -409,8 +471,8 @@ mod tests {
 
     #[test]
     fn a_handler_without_a_place_of_its_own_has_the_last() {
-        assert_eq!(REQUEST_SIZED.map(request_size_index), [0, 1, 2, 3]);
-        assert_eq!(RESPONSE_SIZED.map(response_size_index), [0, 1, 2, 3, 4]);
-        assert_eq!((response_size_index(Handler::Livez), request_size_index(Handler::Metrics)), (4, 3));
+        assert_eq!(REQUEST_SIZED.map(request_size_index), [0, 1, 2, 3, 4, 5]);
+        assert_eq!(RESPONSE_SIZED.map(response_size_index), [0, 1, 2, 3, 4, 5, 6]);
+        assert_eq!((response_size_index(Handler::Livez), request_size_index(Handler::Metrics)), (6, 5));
     }
 }

@@ -21,6 +21,9 @@ use std::fmt;
 /// Features of an input, in centimetres, in the order of [`FEATURE_NAMES`].
 pub const FEATURES: usize = 4;
 
+/// The version of the model, not of the daemon.
+pub const VERSION: &str = "1.0.0";
+
 /// Names of the classes, by class index.
 pub const CLASSES: [&str; 3] = table::CLASSES;
 
@@ -102,6 +105,17 @@ impl Prediction {
     #[inline]
     pub const fn votes(self) -> [u8; 3] {
         self.votes
+    }
+
+    /// The class's share of the votes in percent, exactly: there are a hundred trees.
+    #[inline]
+    pub const fn percent(self) -> u8 {
+        let [zero, one, two] = self.votes;
+        match self.class {
+            0 => zero,
+            1 => one,
+            _ => two,
+        }
     }
 
     /// The class's share of the votes, above 1/3 and up to 1.

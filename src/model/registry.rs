@@ -168,7 +168,7 @@ fn describe_iris(time: Duration) -> Value {
     let info = iris::info();
     json!({
         "name": "iris",
-        "version": "1.0.0",
+        "version": iris::VERSION,
         "kind": "classification",
         "labels": CLASSES,
         "input": { "name": "features", "type": "float32", "shape": ["N", 4], "fields": FEATURE_NAMES },

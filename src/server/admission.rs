@@ -40,7 +40,7 @@ pub fn admit(gate: &mut Gate, route: Route, headers: &HeaderMap, shard: &Shard) 
 
 /// What a route needs, if anything: a refusal and `OPTIONS`, which browsers ask without credentials, need nothing.
 fn need(route: Route, schemes: &Schemes) -> Option<Need> {
-    if !matches!(route.action, Action::Answer | Action::ReadJson | Action::ReadForm) {
+    if !matches!(route.action, Action::Answer | Action::ReadJson | Action::ReadForm | Action::ReadTensors) {
         return None;
     }
     match access(route.handler) {

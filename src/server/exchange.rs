@@ -17,12 +17,13 @@ use hyper::body::{Body, Incoming};
 use super::admission::{self, Refusal};
 use super::body::{self, ClientGone};
 use super::connection::wire::Wire;
-use super::headers::{Traceparent, form, is_form, is_json, is_lines, representation};
+use super::headers::{Traceparent, form, is_form, is_json, is_lines, is_tensors, json_bytes, representation};
 use super::reply::Reply;
 use super::slots::Slot;
 use super::station::Station;
-use super::stream::Begun;
+use super::stream::{Begun, make_way};
 use super::timing;
+use crate::api::oip::{self, Inference};
 use crate::api::route::{Action, Route, Surface, route};
 use crate::api::status::Form;
 use crate::api::{self, Answered, Content, Outcome, fault};
@@ -48,7 +49,7 @@ pub struct Connection {
     pub closable: bool,
     /// The memory of the headers that go back as they came.
     pub echo: RefCell<BytesMut>,
-    /// The memory of the header that tells where the time went.
+    /// The memory of the header that tells where the time went, or how many bytes of an answer are JSON.
     pub timing: RefCell<BytesMut>,
 }
 
@@ -75,9 +76,16 @@ impl hyper::service::Service<Request<Incoming>> for Service {
         let tells_timing = for_model && timing::is_preferred(&headers);
         // The first of the two counts the request whatever the other says.
         let watched = for_model && (connection.station.watches_next() | tells_timing);
+        let inference = connection.inference(route, head.uri.path(), &headers);
         let form = if route.handler == Handler::Status { form(&headers) } else { Form::Page };
         let (stage, client, challenge) = match connection.admit(route, &headers) {
-            Ok(client) => (connection.stage(route, &headers, incoming), client, None),
+            Ok(client) => {
+                let stage = match &inference {
+                    Ok(_) => connection.stage(route, &headers, incoming),
+                    Err(fault) => connection.refusal(&headers, incoming, fault.clone()),
+                };
+                (stage, client, None)
+            }
             Err(Refusal { fault, challenge }) => {
                 (connection.refusal(&headers, incoming, fault), connection.client, Some(challenge))
             }
@@ -90,6 +98,7 @@ impl hyper::service::Service<Request<Incoming>> for Service {
             tally: Tally { in_progress: Some(in_progress), route, traceparent, started, received_bytes: 0 },
             representation,
             form,
+            inference: inference.unwrap_or(Inference { is_spoken: true, ..Inference::default() }),
             client,
             challenge,
             headers,
@@ -101,6 +110,17 @@ impl hyper::service::Service<Request<Incoming>> for Service {
 }
 
 impl Connection {
+    /// What a request says of inference outside its body.
+    fn inference(&self, route: Route, path: &str, headers: &HeaderMap) -> Result<Inference, Fault> {
+        if !oip::path::is_of_protocol(path) {
+            return Ok(Inference::default());
+        }
+        let asks = matches!(route.action, Action::Answer | Action::ReadTensors);
+        let target = if asks { self.station.api.borrow().inference_target(route.handler, path)? } else { None };
+        let json_bytes = if route.action == Action::ReadTensors { json_bytes(headers)? } else { None };
+        Ok(Inference { is_spoken: true, target, json_bytes })
+    }
+
     /// Lets a request in, or not; answers what tells who asks from other clients.
     #[inline]
     fn admit(&self, route: Route, headers: &HeaderMap) -> Result<u64, Refusal> {
@@ -115,7 +135,7 @@ impl Connection {
             Action::Options => Stage::Options,
             Action::Refuse(problem) => self.refusal(headers, incoming, Fault::new(problem)),
             Action::ReadJson if route.handler == Handler::AnalyzeBatch && is_lines(headers) => Stage::Lines(incoming),
-            Action::ReadJson | Action::ReadForm => {
+            Action::ReadJson | Action::ReadForm | Action::ReadTensors => {
                 let limit = self.station.limits.body;
                 if incoming.size_hint().lower() > limit as u64 {
                     Stage::Refuse(Fault::new(Problem::BodyTooLarge).count(0, limit))
@@ -125,6 +145,9 @@ impl Connection {
                     self.refusal(headers, incoming, fault)
                 } else if route.action == Action::ReadForm && !is_form(headers) {
                     let fault = Fault::new(Problem::UnsupportedMediaType).expected(FORM_ASKED, "");
+                    self.refusal(headers, incoming, fault)
+                } else if route.action == Action::ReadTensors && !is_tensors(headers) {
+                    let fault = Fault::new(Problem::UnsupportedMediaType).expected(TENSORS_ASKED, "");
                     self.refusal(headers, incoming, fault)
                 } else if let Some(slot) = self.station.borrow_body() {
                     Stage::Read(incoming, Some(slot), None)
@@ -170,6 +193,7 @@ pub struct Exchange {
     tally: Tally,
     representation: Representation,
     form: Form,
+    inference: Inference,
     /// A hash of who asks.
     client: u64,
     /// What the answer asks for, if the request was not let in.
@@ -259,6 +283,9 @@ impl Exchange {
             Stage::Wait(mut waiting, body) => {
                 let polled = self.connection.station.api.borrow_mut().poll(&mut waiting, context);
                 let Poll::Ready(found) = polled else {
+                    if waiting.takes_rest() {
+                        make_way(context);
+                    }
                     self.stage = Stage::Wait(waiting, body);
                     return Poll::Pending;
                 };
@@ -328,6 +355,7 @@ impl Exchange {
             trace: self.tally.traceparent.map(|traceparent| traceparent.trace),
             representation: self.representation,
             form: self.form,
+            inference: self.inference,
         };
         let write = |out: &mut [u8]| {
             let answered = station.api.borrow_mut().answer(&request, out);
@@ -348,7 +376,11 @@ impl Exchange {
 
     fn refuse(&self, fault: &Fault) -> (Reply, Outcome) {
         self.connection.station.small_reply(|out| {
-            let outcome = fault::answer(fault, out);
+            let outcome = if self.inference.is_spoken {
+                oip::error::answer(fault, self.tally.route.handler, out)
+            } else {
+                fault::answer(fault, out)
+            };
             (outcome.length, outcome)
         })
     }
@@ -377,6 +409,9 @@ impl Drop for Exchange {
 
 /// What is told of a form that is sent as something else.
 const FORM_ASKED: &str = "send the body with content-type: application/x-www-form-urlencoded";
+
+/// What a body of tensors may be sent as.
+const TENSORS_ASKED: &str = "send the body as application/json or application/octet-stream, without content-encoding";
 
 /// What a body of texts may be sent as.
 const TWO_TYPES: &str = "send the body with content-type: application/json, or lines with application/x-ndjson";

@@ -2,14 +2,17 @@
 
 use bytes::BytesMut;
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::api::Content;
 use crate::api::status::{self, Form, page};
+use crate::json::write::Writer;
 use crate::metrics::negotiate::negotiate;
 use crate::metrics::{Representation, Trace};
+use crate::problem::{Fault, Problem};
 
 /// `application/json`, or a type with the `+json` suffix (RFC 6839), whatever its parameters.
 pub fn is_json(headers: &HeaderMap) -> bool {
@@ -23,6 +26,40 @@ pub fn is_json(headers: &HeaderMap) -> bool {
 pub fn is_lines(headers: &HeaderMap) -> bool {
     LINES.iter().any(|name| is_of_type(headers, name))
 }
+
+/// What a body of tensors may be sent as: JSON, `application/octet-stream` where binary tensors stand behind it, or anything
+/// without a type, as Triton's clients send it; and never encoded.
+pub fn is_tensors(headers: &HeaderMap) -> bool {
+    let plain = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
+    let typed = headers.contains_key(CONTENT_TYPE);
+    headers.get(CONTENT_ENCODING).is_none_or(plain)
+        && (!typed || is_json(headers) || is_of_type(headers, "application/octet-stream"))
+}
+
+/// How many bytes of a body are JSON, where binary tensors stand behind it.
+///
+/// # Errors
+/// The header is no number.
+pub fn json_bytes(headers: &HeaderMap) -> Result<Option<usize>, Fault> {
+    let Some(value) = headers.get(&INFERENCE_HEADER_CONTENT_LENGTH) else { return Ok(None) };
+    let bytes = value.to_str().ok().and_then(|text| text.parse().ok());
+    let fault = Fault::new(Problem::InvalidType).field("Inference-Header-Content-Length");
+    bytes.map(Some).ok_or(fault.expected("the bytes of the JSON in the body", "something else"))
+}
+
+/// How many bytes of an answer are JSON, in the memory of `buffer`, which is used anew once the header before it is gone.
+pub fn json_bytes_header(json: usize, buffer: &mut BytesMut) -> Option<HeaderValue> {
+    let mut digits = [0; 20];
+    let mut writer = Writer::new(&mut digits);
+    writer.integer(json as u64);
+    let length = writer.finish()?;
+    buffer.reserve(digits.len());
+    buffer.extend_from_slice(&digits[..length]);
+    HeaderValue::from_maybe_shared(buffer.split().freeze()).ok()
+}
+
+/// The header of Triton's binary data extension.
+pub static INFERENCE_HEADER_CONTENT_LENGTH: HeaderName = HeaderName::from_static("inference-header-content-length");
 
 /// `application/x-www-form-urlencoded`, whatever its parameters.
 pub fn is_form(headers: &HeaderMap) -> bool {
@@ -43,6 +80,7 @@ pub fn content_type(content: Content) -> HeaderValue {
         Content::Json => "application/json",
         Content::Lines => LINES[0],
         Content::Problem => "application/problem+json",
+        Content::Tensors { .. } => "application/octet-stream",
         Content::Page => "text/html; charset=utf-8",
         Content::Metrics(representation) => representation.format.content_type(),
     })

@@ -21,8 +21,8 @@ pub struct Connection<S = TcpStream> {
 /// A request under construction; [`Request::to_bytes`] is what goes onto the wire.
 #[derive(Clone, Debug)]
 pub struct Request {
-    method: String,
-    target: String,
+    pub method: String,
+    pub target: String,
     headers: Vec<(String, String)>,
     body: Option<Vec<u8>>,
 }

@@ -12,5 +12,6 @@ pub mod inference;
 pub mod metrics;
 pub mod onnx;
 pub mod recording;
+pub mod tensors;
 pub mod tools;
 pub mod user_model;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tamis::model::files::Files;
 use tamis::model::toxicity::{EngineChoice, LoadError, Toxicity};
 
-use super::onnx::{Graph, mean_of_rows, sha256};
+use super::onnx::{FLOAT, Graph, INT64, mean_of_rows, sha256};
 
 /// The pieces of the vocabulary; a piece's row of the table is its id and its logits.
 pub const PIECES: [(&str, [f32; 2]); 7] = [
@@ -143,4 +143,23 @@ pub fn empty_directory(name: &str) -> PathBuf {
     let _ = std::fs::remove_dir_all(&directory);
     std::fs::create_dir_all(&directory).expect("a directory");
     directory
+}
+
+/// 32 labels of 64 bytes, the most that a model may have; row `at` of the table says 1 for label `at`.
+pub fn many_labels(name: &str) -> UserModel {
+    let labels: Vec<String> = (0..32).map(|at| format!("{at:02}{}", "x".repeat(62))).collect();
+    let table: Vec<f32> = (0..7 * 32).map(|at| if at / 32 == at % 32 { 1.0 } else { 0.0 }).collect();
+    let graph = Graph::default()
+        .input("input_ids", INT64, &[1, -1])
+        .floats("table", &[7, 32], &table)
+        .integers("one", &[1], &[1])
+        .node("Gather", &["table", "input_ids"], "rows", &[("axis", 0)])
+        .node("ReduceSum", &["rows", "one"], "sums", &[("keepdims", 0)])
+        .node("Sigmoid", &["sums"], "logits", &[])
+        .output("logits", FLOAT, &[1, 32]);
+    UserModel::good(name)
+        .with("[\"calm\", \"angry\"]", &format!("{labels:?}"))
+        .with("\"angry\"", &format!("{:?}", labels[5]))
+        .with("\"softmax\"", "\"none\"")
+        .with_graph(graph)
 }

@@ -227,7 +227,7 @@ const QUANTILES: [(&str, u64); 4] =
 /// Room for what stands once.
 const FIXED: usize = 2048;
 /// Room for an entry of a list: names of at most 32 bytes, a digest of 64.
-const LISTED: usize = 192;
+const LISTED: usize = 176;
 /// Room for what is said of a route beside its buckets.
 const LATENCY: usize = 512;
 /// `[68719476736,18446744073709551615],`

@@ -12,7 +12,9 @@ use crate::api::route::allow;
 use crate::api::{Content, Outcome};
 use crate::metrics::Representation;
 use crate::metrics::labels::Handler;
-use crate::server::headers::{TRACEPARENT, content_type, describe_status, retry_after};
+use crate::server::headers::{
+    INFERENCE_HEADER_CONTENT_LENGTH, TRACEPARENT, content_type, describe_status, json_bytes_header, retry_after,
+};
 use crate::server::reply::Reply;
 use crate::server::timing;
 
@@ -42,6 +44,11 @@ impl Exchange {
             if gzip {
                 headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
             }
+        }
+        if let Content::Tensors { json } = outcome.content
+            && let Some(value) = json_bytes_header(json, &mut self.connection.timing.borrow_mut())
+        {
+            headers.insert(&INFERENCE_HEADER_CONTENT_LENGTH, value);
         }
         if self.tally.route.handler == Handler::Status && outcome.status == 200 {
             describe_status(&mut headers, outcome.content);
