@@ -15,7 +15,7 @@ mod line;
 mod texts;
 
 use std::collections::VecDeque;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use super::analyze::asked::{Asked, Choice};
@@ -27,7 +27,7 @@ use crate::metrics::{Shard, Stages, Trace};
 use crate::model::Loaded;
 use crate::model::bert::Bert;
 use crate::model::manifest::MAX_NAMED_BYTES;
-use crate::model::toxicity::Scores;
+use crate::model::toxicity::{Scores, Toxicity};
 use crate::problem::{Fault, Problem};
 use crate::text::Scratch;
 pub use texts::Texts;
@@ -41,10 +41,11 @@ pub struct Flow {
 }
 
 /// One text.
-enum Entry {
+pub(super) enum Entry {
     /// With what it took from the text to the scores, in ns, by `simple` or a user's model of this place.
     Scored(Scores, u64, Option<usize>, ToxicityModel),
-    Waiting(Waiting),
+    /// And whether it is counted as an analysis.
+    Waiting(Waiting, bool),
     Failed(Fault),
 }
 
@@ -86,10 +87,15 @@ impl Flow {
     }
 
     /// Takes up a text of the batch, or what is wrong with it; `place` is its place in a list, if it stands in one.
-    fn take_up(&mut self, asked: Result<Asked<'_>, Fault>, place: Option<usize>, scorer: &mut Scorer<'_>) -> Taken {
+    pub(super) fn take_up(
+        &mut self,
+        asked: Result<Asked<'_>, Fault>,
+        place: Option<usize>,
+        scorer: &mut Scorer<'_>,
+    ) -> Taken {
         let received = Instant::now();
         let choice = asked.as_ref().map_or(Choice::Simple, |asked| asked.choice);
-        let Scorer { loaded, scratch, shard } = scorer;
+        let Scorer { loaded, scratch, shard, counts } = scorer;
         let scored = asked.and_then(|asked| analyze::score(loaded, &asked, scratch, &mut Stages::UNWATCHED.clone()));
         let named = |fault: Fault| match (&fault.field, place) {
             (Some(field), Some(_)) if field.name() == "text" => fault.field("texts").element(place, None),
@@ -99,23 +105,56 @@ impl Flow {
             Ok(Scored::Now(verdict)) => {
                 shard.normalized(scratch.rules());
                 let nanoseconds = analyze::nanoseconds(received);
-                analyze::count(shard, &verdict, nanoseconds, self.trace);
-                analyze::count_drift(shard, loaded, choice.asked(), &verdict.scores);
+                if *counts {
+                    analyze::count(shard, &verdict, nanoseconds, self.trace);
+                    analyze::count_drift(shard, loaded, choice.asked(), &verdict.scores);
+                }
                 let place = if let Choice::Custom(place) = choice { Some(place) } else { None };
                 Entry::Scored(verdict.scores, nanoseconds, place, verdict.counted)
             }
             Ok(Scored::Later(submitted, custom, otherwise)) => {
                 shard.normalized(scratch.rules());
                 self.waiting += 1;
-                Entry::Waiting(Waiting::plain(submitted, custom, otherwise, received))
+                Entry::Waiting(Waiting::plain(submitted, custom, otherwise, received), *counts)
             }
             Err(fault) if fault.problem == Problem::Overloaded && self.waiting > 0 => return Taken::NotYet,
             Err(fault) => {
-                analyze::count_failure(shard, choice, &fault);
+                if *counts {
+                    analyze::count_failure(shard, choice, &fault);
+                }
                 Entry::Failed(named(fault))
             }
         });
         Taken::Up
+    }
+
+    /// What has become of the oldest text; `None` if no text is taken up. While it waits for its model the task of `context`
+    /// is woken when there is something; without a context a text that waits is not looked at.
+    pub(super) fn conclude(
+        &mut self,
+        scorer: &mut Scorer<'_>,
+        context: Option<&mut Context<'_>>,
+    ) -> Poll<Option<Entry>> {
+        let Scorer { loaded, scratch, shard, .. } = scorer;
+        if let Some(Entry::Waiting(waiting, counts)) = self.entries.front_mut() {
+            let Some(context) = context else { return Poll::Pending };
+            let found = ready!(waiting.poll(context, scratch));
+            self.waiting -= 1;
+            shard.staged(Stage::Queue, waiting.ticket.waited_ns());
+            let entry = match analyze::conclude(loaded, shard, waiting, found) {
+                Ok(verdict) => {
+                    let nanoseconds = analyze::nanoseconds(waiting.received);
+                    if *counts {
+                        analyze::count(shard, &verdict, nanoseconds, self.trace);
+                        analyze::count_drift(shard, loaded, waiting.asked(), &verdict.scores);
+                    }
+                    Entry::Scored(verdict.scores, nanoseconds, waiting.custom, verdict.counted)
+                }
+                Err(fault) => Entry::Failed(fault),
+            };
+            self.entries[0] = entry;
+        }
+        Poll::Ready(self.entries.pop_front())
     }
 
     /// What is wrong with the newest text, if that alone refuses the batch: nothing can be asked now.
@@ -134,10 +173,12 @@ impl Default for Flow {
 }
 
 /// What scoring a text needs.
-struct Scorer<'w> {
-    loaded: &'w Loaded,
-    scratch: &'w mut Scratch,
-    shard: &'w Shard,
+pub(super) struct Scorer<'w> {
+    pub(super) loaded: &'w Loaded,
+    pub(super) scratch: &'w mut Scratch,
+    pub(super) shard: &'w Shard,
+    /// Whether the next text counts as an analysis.
+    pub(super) counts: bool,
 }
 
 impl Worker {
@@ -159,7 +200,7 @@ impl Worker {
     pub fn take_up_next(&mut self, flow: &mut Flow, texts: &mut Texts) -> Option<Taken> {
         let Self { text: scratch, loaded, limits, shard, .. } = self;
         let place = Some(texts.place());
-        let taken = flow.take_up(texts.next(limits.text)?, place, &mut Scorer { loaded, scratch, shard });
+        let taken = flow.take_up(texts.next(limits.text)?, place, &mut Scorer { loaded, scratch, shard, counts: true });
         if taken == Taken::Up {
             texts.advance();
         }
@@ -169,7 +210,7 @@ impl Worker {
     /// Takes up what a line of a stream asks: a JSON string, or an object as `POST /analyze` takes it.
     pub fn take_up_line(&mut self, flow: &mut Flow, line: &[u8]) -> Taken {
         let Self { reader, text: scratch, loaded, limits, shard, .. } = self;
-        let mut scorer = Scorer { loaded, scratch, shard };
+        let mut scorer = Scorer { loaded, scratch, shard, counts: true };
         let taken = reader
             .read(line, |root| Ok(flow.take_up(line::parse(root, limits.text, loaded.models()), None, &mut scorer)));
         // A line that is no JSON.
@@ -179,7 +220,7 @@ impl Worker {
     /// Takes up what is wrong with a line that could not be read whole.
     pub fn take_up_fault(&mut self, flow: &mut Flow, fault: Fault) {
         let Self { text: scratch, loaded, shard, .. } = self;
-        flow.take_up(Err(fault), None, &mut Scorer { loaded, scratch, shard });
+        flow.take_up(Err(fault), None, &mut Scorer { loaded, scratch, shard, counts: true });
     }
 
     /// Counts `client` as one that asks now.
@@ -191,22 +232,9 @@ impl Worker {
     /// `context` is woken when it is.
     pub fn settle(&mut self, flow: &mut Flow, context: &mut Context<'_>, out: &mut [u8]) -> Settled {
         let Self { text: scratch, loaded, shard, .. } = self;
-        if let Some(Entry::Waiting(waiting)) = flow.entries.front_mut() {
-            let Poll::Ready(found) = waiting.poll(context, scratch) else { return Settled::Waiting };
-            flow.waiting -= 1;
-            shard.staged(Stage::Queue, waiting.ticket.waited_ns());
-            let entry = match analyze::conclude(loaded, shard, waiting, found) {
-                Ok(verdict) => {
-                    let nanoseconds = analyze::nanoseconds(waiting.received);
-                    analyze::count(shard, &verdict, nanoseconds, flow.trace);
-                    analyze::count_drift(shard, loaded, waiting.asked(), &verdict.scores);
-                    Entry::Scored(verdict.scores, nanoseconds, waiting.custom, verdict.counted)
-                }
-                Err(fault) => Entry::Failed(fault),
-            };
-            flow.entries[0] = entry;
-        }
-        let Some(entry) = flow.entries.pop_front() else { return Settled::Nothing };
+        let mut scorer = Scorer { loaded, scratch, shard, counts: true };
+        let Poll::Ready(entry) = flow.conclude(&mut scorer, Some(context)) else { return Settled::Waiting };
+        let Some(entry) = entry else { return Settled::Nothing };
         Settled::Written(entry.render(loaded, out))
     }
 }
@@ -216,23 +244,25 @@ impl Entry {
     fn render(&self, loaded: &Loaded, out: &mut [u8]) -> usize {
         match self {
             Self::Scored(scores, nanoseconds, place, counted) => {
-                let model = match (counted, place) {
-                    (ToxicityModel::Bert, _) => loaded.bert().map(Bert::model),
-                    (ToxicityModel::Simple, _) => loaded.models().map(|models| &models.toxicity),
-                    (ToxicityModel::Custom, place) => {
-                        loaded.models().and_then(|models| Some(models.custom.get((*place)?)?.model()))
-                    }
-                };
                 // It has been loaded, or it would not have answered.
-                model.map_or(0, |model| analyze::render(model, scores, *nanoseconds, out))
+                model_of(loaded, *counted, *place).map_or(0, |model| analyze::render(model, scores, *nanoseconds, out))
             }
             Self::Failed(fault) => {
                 let mut writer = Writer::new(out);
                 fault::item(fault, &mut writer);
                 writer.finish().unwrap_or_default()
             }
-            Self::Waiting(_) => 0,
+            Self::Waiting(..) => 0,
         }
+    }
+}
+
+/// The model that is counted as `counted`: of a user's, the one at `place`.
+pub(super) fn model_of(loaded: &Loaded, counted: ToxicityModel, place: Option<usize>) -> Option<&Toxicity> {
+    match counted {
+        ToxicityModel::Bert => loaded.bert().map(Bert::model),
+        ToxicityModel::Simple => loaded.models().map(|models| &models.toxicity),
+        ToxicityModel::Custom => Some(loaded.models()?.custom.get(place?)?.model()),
     }
 }
 

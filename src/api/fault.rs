@@ -1,10 +1,14 @@
 //! The body of an error answer: RFC 9457 with `FastAPI`'s `detail`, a stable `error_type`, and the field,
-//! byte or limit at fault.
+//! byte or limit at fault. At a route that has the shape of another service, the error has it too.
+
+pub mod google;
+mod openai;
 
 use std::fmt::Write as _;
 
 use super::{Content, Outcome};
 use crate::json::write::Writer;
+use crate::metrics::labels::Handler;
 use crate::problem::{Fault, Field, Problem};
 
 /// Writes the problem document for `fault`; [`super::SMALL_REPLY`] bytes are enough for any.
@@ -24,6 +28,29 @@ pub fn answer(fault: &Fault, out: &mut [u8]) -> Outcome {
         length,
         problem: Some(problem),
         retry_after: fault.retry_after,
+    }
+}
+
+/// Writes what is wrong with a request to `handler`, in the shape of the service that its route has; [`super::SMALL_REPLY`]
+/// bytes are enough for any.
+pub fn answer_at(handler: Handler, fault: &Fault, out: &mut [u8]) -> Outcome {
+    let body = match handler {
+        Handler::CommentsAnalyze | Handler::CommentsSuggest | Handler::Discovery => google::body,
+        Handler::Moderations => openai::body,
+        _ => return answer(fault, out),
+    };
+    let (problem, status) = (fault.problem, status(fault.problem, handler));
+    let mut writer = Writer::new(out);
+    body(fault, status, &mut writer);
+    let length = writer.finish().unwrap_or_default();
+    Outcome { status, content: Content::Json, length, problem: Some(problem), retry_after: fault.retry_after }
+}
+
+/// The status with which `problem` is answered at the route of `handler`: neither Google nor OpenAI send 422.
+pub const fn status(problem: Problem, handler: Handler) -> u16 {
+    match (problem.status(), handler) {
+        (422, Handler::CommentsAnalyze | Handler::CommentsSuggest | Handler::Moderations) => 400,
+        (status, _) => status,
     }
 }
 
@@ -132,6 +159,9 @@ fn detail(fault: &Fault, writer: &mut Writer<'_>) {
         Problem::UnsupportedGrantType => write!(writer, "grant_type must be 'password'"),
         Problem::InvalidGrant => write!(writer, "incorrect username or password"),
         Problem::InvalidScope => write!(writer, "must name scopes that the user has, parted by spaces"),
+        Problem::UnknownAttribute => write!(writer, "names an attribute that no model here has"),
+        Problem::UnsupportedLanguage => write!(writer, "names a language that the models do not read"),
+        Problem::UnsupportedInput => write!(writer, "is of a kind that no model here reads"),
     };
 }
 
@@ -171,6 +201,29 @@ mod tests {
                 assert_eq!(json["status"], problem.status());
                 assert_eq!(json["error_type"], problem.error_type());
                 assert!(json["detail"].as_str().is_some_and(|detail| detail.len() > 10));
+            }
+        }
+    }
+
+    #[test]
+    fn every_problem_has_room_in_the_shape_of_every_service() {
+        let most = 16 << 20;
+        for (handler, problem) in Handler::ALL.into_iter().flat_map(|of| Problem::ALL.map(|problem| (of, problem))) {
+            let longest = Fault::new(problem)
+                .field(&"\"".repeat(99))
+                .element(Some(most), Some(most))
+                .at(most)
+                .count(most, most)
+                .expected(
+                    "send an API key as X-API-Key, or a token of POST /token as Authorization: Bearer",
+                    "a boolean",
+                );
+            for fault in [Fault::new(problem), longest] {
+                let mut out = [0; SMALL_REPLY];
+                let outcome = answer_at(handler, &fault, &mut out);
+                let json: serde_json::Value = serde_json::from_slice(&out[..outcome.length]).expect("valid JSON");
+                assert_eq!(outcome.status, status(problem, handler));
+                assert!(json.is_object(), "{json}");
             }
         }
     }

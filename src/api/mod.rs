@@ -4,17 +4,21 @@
 pub mod analyze;
 pub mod batch;
 pub mod fault;
-mod form;
+pub mod form;
 pub mod health;
 pub mod model_info;
+pub mod moderations;
+pub mod perspective;
 pub mod predict;
 pub mod root;
+pub mod round;
 pub mod route;
 pub mod scrape;
 pub mod spans;
 pub mod status;
 pub mod token;
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -28,8 +32,20 @@ use crate::model::executor;
 use crate::model::manifest::MAX_NAMED_BYTES;
 use crate::problem::{Fault, Problem};
 use crate::text::Scratch;
+use analyze::asked::Choice;
 use health::SharedPhase;
+use perspective::discovery::{self, Origin};
+use round::{ROUNDS, Rounds};
 use scrape::Scrape;
+
+/// The model that answers requests in the shape of another service, unless they name one of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum CompatibleModel {
+    Simple,
+    Bert,
+    Auto,
+}
 
 /// Replies of every handler but the large ones fit in this many bytes.
 pub const SMALL_REPLY: usize = 512;
@@ -62,6 +78,10 @@ pub struct Worker {
     /// Of the request that is being answered.
     stages: Stages,
     auth: Option<Arc<Auth>>,
+    rounds: Rounds,
+    /// The model that answers requests in the shape of another service.
+    compatible: Choice,
+    ids: (RandomState, u64),
 }
 
 /// A request whose body has arrived in full.
@@ -82,6 +102,8 @@ pub struct Request<'a> {
     pub representation: Representation,
     /// How the status is to be represented.
     pub form: status::Form,
+    /// Where the client found the daemon, of a request for the discovery document.
+    pub origin: Origin<'a>,
 }
 
 /// The media type of an answer.
@@ -130,6 +152,8 @@ pub enum Waiting {
     Model(analyze::Waiting),
     /// A password to be verified.
     Password(token::Waiting),
+    /// Several texts to be scored.
+    Round(round::Lent),
 }
 
 /// What a request has waited for.
@@ -138,12 +162,23 @@ pub enum Found {
     Scores(executor::Found),
     /// Whether the password is the user's.
     Password(bool),
+    /// Whether all of the texts are scored.
+    Round(Result<(), Fault>),
 }
 
 impl Waiting {
     /// Whether [`Worker::resume`] must be given the request's body again.
     pub fn needs_body(&self) -> bool {
         matches!(self, Self::Model(waiting) if waiting.needs_body())
+    }
+
+    /// The route that waits.
+    fn handler(&self) -> Handler {
+        match self {
+            Self::Model(_) => Handler::Analyze,
+            Self::Password(_) => Handler::Token,
+            Self::Round(round) => round::handler(round),
+        }
     }
 }
 
@@ -166,13 +201,33 @@ impl Worker {
     ) -> Self {
         let reader = Reader::new(limits.body);
         let text = Scratch::new(limits.text);
-        Self { shard, loaded, scrape, reader, text, limits, phase, started, stages: Stages::UNWATCHED, auth: None }
+        let rounds = Rounds::new(ROUNDS, &limits);
+        let (stages, auth, compatible, ids) = (Stages::UNWATCHED, None, Choice::Auto, (RandomState::new(), 0));
+        Self { shard, loaded, scrape, reader, text, limits, phase, started, stages, auth, rounds, compatible, ids }
     }
 
     /// The same where authentication is on.
     #[must_use]
     pub fn with_auth(self, auth: Option<Arc<Auth>>) -> Self {
         Self { scrape: self.scrape.with_auth(auth.clone()), auth, ..self }
+    }
+
+    /// The same where requests in the shape of another service are answered by the model of this name.
+    #[must_use]
+    pub fn with_compatible(self, model: CompatibleModel) -> Self {
+        let compatible = match model {
+            CompatibleModel::Simple => Choice::Simple,
+            CompatibleModel::Bert => Choice::Bert,
+            CompatibleModel::Auto => Choice::Auto,
+        };
+        Self { compatible, ..self }
+    }
+
+    /// A number that no other answer has, of this process or another.
+    fn next_id(&mut self) -> u128 {
+        let (keys, count) = &mut self.ids;
+        *count += 2;
+        u128::from(keys.hash_one(*count)) << 64 | u128::from(keys.hash_one(*count + 1))
     }
 
     /// The counters of this worker.
@@ -199,12 +254,17 @@ impl Worker {
             .max(status::MAX_LEN)
             .max(analyze::FRAME + MAX_NAMED_BYTES + spans::max_len(self.limits.text))
             .max(predict::max_len(self.limits.rows))
+            .max(perspective::MAX_LEN)
+            .max(discovery::MAX_LEN)
+            .max(moderations::max_len(round::most_texts(&self.limits)))
     }
 
     /// Whether the answer to a request of `handler` with this `body` may take more than [`SMALL_REPLY`].
     pub fn is_large(&self, handler: Handler, body: &[u8]) -> bool {
         match handler {
             Handler::Metrics | Handler::ModelInfo | Handler::Status => true,
+            Handler::CommentsAnalyze | Handler::CommentsSuggest => true,
+            Handler::Discovery | Handler::Moderations => true,
             Handler::Predict => predict::may_be_a_list(body),
             // Ours are small unless they quote the text; a user's model may have many labels.
             Handler::Analyze => {
@@ -237,12 +297,19 @@ impl Worker {
             Handler::Readyz => Ok(health::readyz(self, out)),
             Handler::Startupz => Ok(health::startupz(self, out)),
             Handler::ModelInfo => model_info::answer(self, out),
+            Handler::CommentsAnalyze | Handler::Moderations => match round::begin(self, request, out) {
+                Ok(round::Step::Answered(length)) => Ok((200, length)),
+                Ok(round::Step::Waiting(round)) => return Answered::Later(Waiting::Round(round)),
+                Err(fault) => Err(fault),
+            },
+            Handler::CommentsSuggest => perspective::suggest::answer(self, request, out).map(|length| (200, length)),
+            Handler::Discovery => Ok(discovery::answer(request.origin, out)),
             // A batch has a way of its own: it is answered as it goes.
             Handler::AnalyzeBatch | Handler::None => Err(Fault::new(Problem::NotFound)),
         };
         Answered::Now(match answered {
             Ok((status, length)) => Outcome::good(status, length),
-            Err(fault) => fault::answer(&fault, out),
+            Err(fault) => fault::answer_at(request.handler, &fault, out),
         })
     }
 
@@ -252,6 +319,7 @@ impl Worker {
         match waiting {
             Waiting::Model(waiting) => waiting.poll(context, &mut self.text).map(Found::Scores),
             Waiting::Password(waiting) => waiting.poll(context).map(Found::Password),
+            Waiting::Round(round) => self.advance(round, Some(context)).map(Found::Round),
         }
     }
 
@@ -261,11 +329,12 @@ impl Worker {
         let answered = match (waiting, found) {
             (Waiting::Model(waiting), Found::Scores(found)) => analyze::resume(self, waiting, found, body, out),
             (Waiting::Password(waiting), Found::Password(matches)) => token::resume(self, waiting, matches, out),
+            (Waiting::Round(round), Found::Round(done)) => done.map(|()| self.render(round, out)),
             (_, _) => Err(Fault::new(Problem::ModelUnavailable).expected("it failed; see the log", "")),
         };
         match answered {
             Ok(length) => Outcome::good(200, length),
-            Err(fault) => fault::answer(&fault, out),
+            Err(fault) => fault::answer_at(waiting.handler(), &fault, out),
         }
     }
 }

@@ -59,9 +59,10 @@ pub enum Access {
 /// Who may take the route of `handler` where authentication is on.
 pub const fn access(handler: Handler) -> Access {
     match handler {
-        Handler::Root | Handler::Token | Handler::None => Access::Open,
+        Handler::Root | Handler::Token | Handler::Discovery | Handler::None => Access::Open,
         Handler::ModelInfo => Access::Credential,
         Handler::Analyze | Handler::AnalyzeBatch => Access::Scope(Scope::Analyze),
+        Handler::CommentsAnalyze | Handler::CommentsSuggest | Handler::Moderations => Access::Scope(Scope::Analyze),
         Handler::Predict => Access::Scope(Scope::Predict),
         Handler::Metrics | Handler::Status => Access::Metrics,
         Handler::Health | Handler::Livez | Handler::Readyz | Handler::Startupz => Access::Probe,
@@ -98,6 +99,10 @@ pub fn route(surface: Surface, method: &str, path: &str) -> Route {
         "/startupz" => Handler::Startupz,
         "/model-info" => Handler::ModelInfo,
         "/status" => Handler::Status,
+        "/v1alpha1/comments:analyze" => Handler::CommentsAnalyze,
+        "/v1alpha1/comments:suggestscore" => Handler::CommentsSuggest,
+        "/$discovery/rest" | "/discovery/v1/apis/commentanalyzer/v1alpha1/rest" => Handler::Discovery,
+        "/v1/moderations" => Handler::Moderations,
         // The server as a whole.
         "*" if label == Method::Options => {
             return Route { handler: Handler::None, method: label, action: Action::Options };
@@ -109,7 +114,11 @@ pub fn route(surface: Surface, method: &str, path: &str) -> Route {
         (Handler::None, _) => Action::Refuse(Problem::NotFound),
         (_, Method::Options) => Action::Options,
         (Handler::Predict | Handler::Analyze | Handler::AnalyzeBatch, Method::Post) => Action::ReadJson,
+        (Handler::CommentsAnalyze | Handler::CommentsSuggest | Handler::Moderations, Method::Post) => Action::ReadJson,
         (Handler::Token, Method::Post) => Action::ReadForm,
+        (Handler::CommentsAnalyze | Handler::CommentsSuggest | Handler::Moderations, _) => {
+            Action::Refuse(Problem::MethodNotAllowed)
+        }
         (Handler::Predict | Handler::Analyze | Handler::AnalyzeBatch | Handler::Token, _) => {
             Action::Refuse(Problem::MethodNotAllowed)
         }
@@ -123,6 +132,7 @@ pub fn route(surface: Surface, method: &str, path: &str) -> Route {
 pub const fn allow(handler: Handler) -> &'static str {
     match handler {
         Handler::Predict | Handler::Analyze | Handler::AnalyzeBatch | Handler::Token => "POST, OPTIONS",
+        Handler::CommentsAnalyze | Handler::CommentsSuggest | Handler::Moderations => "POST, OPTIONS",
         Handler::None => "GET, HEAD, POST, OPTIONS",
         _ => "GET, HEAD, OPTIONS",
     }
@@ -130,6 +140,9 @@ pub const fn allow(handler: Handler) -> &'static str {
 
 const fn serves(surface: Surface, handler: Handler) -> bool {
     let of_models = matches!(handler, Handler::Predict | Handler::Analyze | Handler::AnalyzeBatch | Handler::Token);
+    let of_models = of_models
+        || matches!(handler, Handler::CommentsAnalyze | Handler::CommentsSuggest)
+        || matches!(handler, Handler::Discovery | Handler::Moderations);
     let of_both = matches!(handler, Handler::Root | Handler::ModelInfo | Handler::None);
     match surface {
         Surface::Whole => true,

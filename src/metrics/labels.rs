@@ -18,12 +18,16 @@ pub enum Handler {
     Predict,
     AnalyzeBatch,
     Token,
+    CommentsAnalyze,
+    CommentsSuggest,
+    Discovery,
+    Moderations,
     None,
 }
 
 impl Handler {
     /// Every handler, in the order of its discriminants.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 17] = [
         Self::Root,
         Self::Health,
         Self::Livez,
@@ -36,6 +40,10 @@ impl Handler {
         Self::Predict,
         Self::AnalyzeBatch,
         Self::Token,
+        Self::CommentsAnalyze,
+        Self::CommentsSuggest,
+        Self::Discovery,
+        Self::Moderations,
         Self::None,
     ];
 
@@ -54,6 +62,10 @@ impl Handler {
             Self::Predict => "/predict",
             Self::AnalyzeBatch => "/analyze/batch",
             Self::Token => "/token",
+            Self::CommentsAnalyze => "/v1alpha1/comments:analyze",
+            Self::CommentsSuggest => "/v1alpha1/comments:suggestscore",
+            Self::Discovery => "/$discovery/rest",
+            Self::Moderations => "/v1/moderations",
             Self::None => "none",
         }
     }
@@ -68,8 +80,10 @@ impl Handler {
             | Self::Startupz
             | Self::Metrics
             | Self::ModelInfo
-            | Self::Status => Method::Get,
+            | Self::Status
+            | Self::Discovery => Method::Get,
             Self::Analyze | Self::Predict | Self::AnalyzeBatch | Self::Token => Method::Post,
+            Self::CommentsAnalyze | Self::CommentsSuggest | Self::Moderations => Method::Post,
             Self::None => Method::Other,
         }
     }
@@ -78,6 +92,7 @@ impl Handler {
     /// not pay for it.
     pub const fn is_shown_once_used(self) -> bool {
         matches!(self, Self::AnalyzeBatch)
+            || matches!(self, Self::CommentsAnalyze | Self::CommentsSuggest | Self::Discovery | Self::Moderations)
     }
 }
 
@@ -336,6 +351,10 @@ impl AskedModel {
         }
     }
 }
+
+/// `attribute` of `tamis_suggested_scores_total`: the attributes of Perspective that a label of ours stands for, and all others.
+pub const SUGGESTED: [&str; 7] =
+    ["TOXICITY", "SEVERE_TOXICITY", "PROFANITY", "THREAT", "INSULT", "IDENTITY_ATTACK", "other"];
 
 /// `predicted_class`: the iris species, in the order of the class ids.
 pub const IRIS_CLASSES: [&str; 3] = ["setosa", "versicolor", "virginica"];

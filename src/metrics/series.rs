@@ -84,7 +84,7 @@ pub fn error_index(problem: Problem, handler: Handler) -> usize {
 /// The series of the families with `method` and `handler`: the routes that have one of their own, for requests with the
 /// route's main method; and last `method="other", handler="none"`, for all that is answered without a route's handler
 /// (404, 405, `OPTIONS`, what is no HTTP), for `HEAD`, and for routes that stand neither here nor in [`PROBES`].
-pub const LANE_HANDLERS: [Handler; 8] = [
+pub const LANE_HANDLERS: [Handler; 10] = [
     Handler::Root,
     Handler::Health,
     Handler::Metrics,
@@ -92,6 +92,8 @@ pub const LANE_HANDLERS: [Handler; 8] = [
     Handler::Analyze,
     Handler::Predict,
     Handler::AnalyzeBatch,
+    Handler::CommentsAnalyze,
+    Handler::Moderations,
     Handler::None,
 ];
 
@@ -108,11 +110,25 @@ pub const fn lane(handler: Handler, method: Method) -> usize {
 pub const LANES: usize = LANE_HANDLERS.len();
 
 /// `handler` of `http_request_size_bytes`: the routes that read a body, and `none` for all others.
-pub const REQUEST_SIZED: [Handler; 4] = [Handler::Analyze, Handler::Predict, Handler::AnalyzeBatch, Handler::None];
+pub const REQUEST_SIZED: [Handler; 6] = [
+    Handler::Analyze,
+    Handler::Predict,
+    Handler::AnalyzeBatch,
+    Handler::CommentsAnalyze,
+    Handler::Moderations,
+    Handler::None,
+];
 
 /// `handler` of `http_response_size_bytes`: the routes whose answers differ in size from one to the next, and `none` for all others.
-pub const RESPONSE_SIZED: [Handler; 5] =
-    [Handler::Metrics, Handler::Analyze, Handler::Predict, Handler::AnalyzeBatch, Handler::None];
+pub const RESPONSE_SIZED: [Handler; 7] = [
+    Handler::Metrics,
+    Handler::Analyze,
+    Handler::Predict,
+    Handler::AnalyzeBatch,
+    Handler::CommentsAnalyze,
+    Handler::Moderations,
+    Handler::None,
+];
 
 /// The position in [`REQUEST_SIZED`] at which the requests of `handler` are counted.
 #[inline]
@@ -163,6 +179,12 @@ const fn can_answer((handler, method, status): Request) -> bool {
             Options => code == 204,
             Get | Head | Other => code == 405,
         },
+        // What is wrong with a body is 400 here.
+        Handler::CommentsAnalyze | Handler::CommentsSuggest | Handler::Moderations => match method {
+            Post => matches!(code, 200 | 400 | 408 | 413 | 415 | 503),
+            Options => code == 204,
+            Get | Head | Other => code == 405,
+        },
         _ => match method {
             Get | Head => code == 200 || (code == 503 && can_be_unavailable(handler)),
             Options => code == 204,
@@ -181,6 +203,9 @@ const fn can_answer_guarded((handler, method, status): Request) -> bool {
         (Handler::Token, Options) => code == 204,
         (Handler::Token, Get | Head | Other) => code == 405,
         (Handler::Analyze | Handler::Predict | Handler::AnalyzeBatch, Post) => matches!(code, 401 | 403),
+        (Handler::CommentsAnalyze | Handler::CommentsSuggest | Handler::Moderations, Post) => {
+            matches!(code, 401 | 403)
+        }
         (Handler::ModelInfo, Get | Head) => code == 401,
         (Handler::Metrics | Handler::Status, Get | Head) => matches!(code, 401 | 403),
         (Handler::Health | Handler::Livez | Handler::Readyz | Handler::Startupz, Get | Head) => {
@@ -226,6 +251,28 @@ const fn can_fail(problem: Problem, handler: Handler) -> bool {
             P::WrongLength | P::NumberOutOfRange => !matches!(handler, Handler::Analyze),
             _ => false,
         },
+        Handler::CommentsAnalyze | Handler::CommentsSuggest | Handler::Moderations => match problem {
+            P::MethodNotAllowed
+            | P::MalformedJson
+            | P::InvalidUtf8
+            | P::RequestTimeout
+            | P::BodyTooLarge
+            | P::UnsupportedMediaType
+            | P::InvalidType
+            | P::MissingField
+            | P::UnknownField
+            | P::DuplicateField
+            | P::NumberOutOfRange
+            | P::EmptyText
+            | P::TextTooLong
+            | P::UnsupportedInput
+            | P::Overloaded => true,
+            P::UnknownAttribute => !matches!(handler, Handler::Moderations),
+            P::UnsupportedLanguage => matches!(handler, Handler::CommentsAnalyze),
+            P::WrongLength | P::UnknownModel => matches!(handler, Handler::Moderations),
+            P::ModelUnavailable | P::InferenceTimeout => !matches!(handler, Handler::CommentsSuggest),
+            _ => false,
+        },
         Handler::Token => false,
         _ => matches!(problem, P::MethodNotAllowed),
     }
@@ -248,7 +295,7 @@ const fn can_fail_guarded(problem: Problem, handler: Handler) -> bool {
                 | P::InvalidGrant
                 | P::InvalidScope
         ),
-        Handler::Root | Handler::None => false,
+        Handler::Root | Handler::Discovery | Handler::None => false,
         Handler::ModelInfo => matches!(problem, P::Unauthorized),
         _ => matches!(problem, P::Unauthorized | P::Forbidden),
     }
@@ -341,6 +388,7 @@ const _: () = assert!(REQUEST_COUNT < 256 && ERROR_COUNT < 256, "positions fit t
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::fault;
 
     #[test]
     fn every_request_series_is_found_at_its_own_position() {
@@ -370,7 +418,7 @@ mod tests {
             let mut endpoints = Handler::ALL.into_iter().filter(fails).peekable();
             assert!(endpoints.peek().is_some(), "{problem:?}");
             for handler in endpoints {
-                let status = Status::from_code(problem.status());
+                let status = Status::from_code(fault::status(problem, handler));
                 let counts = |method| request_index(handler, method, status) != REQUEST_OVERFLOW;
                 let answered = Method::ALL.into_iter().any(counts);
                 assert!(answered, "{problem:?} at {handler:?} answers {status:?}, which has no series");
@@ -409,8 +457,8 @@ mod tests {
 
     #[test]
     fn a_handler_without_a_place_of_its_own_has_the_last() {
-        assert_eq!(REQUEST_SIZED.map(request_size_index), [0, 1, 2, 3]);
-        assert_eq!(RESPONSE_SIZED.map(response_size_index), [0, 1, 2, 3, 4]);
-        assert_eq!((response_size_index(Handler::Livez), request_size_index(Handler::Metrics)), (4, 3));
+        assert_eq!(REQUEST_SIZED.map(request_size_index), std::array::from_fn(|place| place));
+        assert_eq!(RESPONSE_SIZED.map(response_size_index), std::array::from_fn(|place| place));
+        assert_eq!((response_size_index(Handler::Livez), request_size_index(Handler::Metrics)), (6, 5));
     }
 }
