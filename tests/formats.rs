@@ -40,6 +40,9 @@ fn foreign_readers_read_the_same_from_every_format() {
         (0..36).flat_map(|octave| [1_u64 << octave, (1 << octave) + 1, (1 << octave) * 7 / 5]).collect();
     record(&shards, Handler::Predict, &long);
     record(&shards, Handler::AnalyzeBatch, &[20_000_000, 3]);
+    for handler in Handler::ALL.into_iter().filter(|handler| handler.is_shown_once_used()) {
+        record(&shards, handler, &[4]);
+    }
     record(&shards, Handler::Analyze, &[0, 1, 2, 5_000, 5_001, 5_000, 9_999_999]);
     let (old, new) = (Trace { trace_id: 1, span_id: 2 }, Trace { trace_id: u128::MAX - 15, span_id: 0xabc });
     traced(&shards[0], Handler::Predict, 3_000, old);

@@ -32,7 +32,7 @@ pub fn answer(fault: &Fault, out: &mut [u8]) -> Outcome {
 }
 
 /// Writes what is wrong with a request to `handler`, in the shape of the service that its route has; [`super::SMALL_REPLY`]
-/// bytes are enough for any.
+/// bytes are enough for what is refused before a handler reads it, and twice as many for any.
 pub fn answer_at(handler: Handler, fault: &Fault, out: &mut [u8]) -> Outcome {
     let body = match handler {
         Handler::CommentsAnalyze | Handler::CommentsSuggest | Handler::Discovery => google::body,
@@ -218,8 +218,8 @@ mod tests {
                     "send an API key as X-API-Key, or a token of POST /token as Authorization: Bearer",
                     "a boolean",
                 );
-            for fault in [Fault::new(problem), longest] {
-                let mut out = [0; SMALL_REPLY];
+            for (fault, room) in [(Fault::new(problem), SMALL_REPLY), (longest, 2 * SMALL_REPLY)] {
+                let mut out = vec![0; room];
                 let outcome = answer_at(handler, &fault, &mut out);
                 let json: serde_json::Value = serde_json::from_slice(&out[..outcome.length]).expect("valid JSON");
                 assert_eq!(outcome.status, status(problem, handler));
