@@ -68,7 +68,7 @@ fn a_key_is_good_where_each_client_sends_it_and_nowhere_else() {
     let files = Files::new("places");
     let (daemon, key) = guarded(&files, "analyze", &[]);
     let bearer = format!("Bearer {key}");
-    let escaped: String = key.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let escaped = key.bytes().fold(String::new(), |text, byte| format!("{text}%{byte:02x}"));
     for (target, body) in requests() {
         let ask = |query: &str, headers: &[(&str, &str)]| {
             let request = Request::json(&format!("{target}{query}"), body.to_string());

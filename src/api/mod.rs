@@ -262,9 +262,13 @@ impl Worker {
     /// Whether the answer to a request of `handler` with this `body` may take more than [`SMALL_REPLY`].
     pub fn is_large(&self, handler: Handler, body: &[u8]) -> bool {
         match handler {
-            Handler::Metrics | Handler::ModelInfo | Handler::Status => true,
-            Handler::CommentsAnalyze | Handler::CommentsSuggest => true,
-            Handler::Discovery | Handler::Moderations => true,
+            Handler::Metrics
+            | Handler::ModelInfo
+            | Handler::Status
+            | Handler::CommentsAnalyze
+            | Handler::CommentsSuggest
+            | Handler::Discovery
+            | Handler::Moderations => true,
             Handler::Predict => predict::may_be_a_list(body),
             // Ours are small unless they quote the text; a user's model may have many labels.
             Handler::Analyze => {

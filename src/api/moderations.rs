@@ -44,7 +44,7 @@ const FLAGGED: f32 = 0.5;
 type Judged = [Option<f32>; CATEGORIES.len()];
 
 /// Writes the answer for `inputs`, whose texts are scored; answers its length. `id` tells the answer from all others.
-pub(super) fn render(round: &Round, inputs: &Inputs, loaded: &Loaded, id: u128, out: &mut [u8]) -> usize {
+pub(super) fn render(round: &Round, inputs: Inputs, loaded: &Loaded, id: u128, out: &mut [u8]) -> usize {
     let mut writer = Writer::new(out);
     // Writing to a `Writer` cannot fail; it remembers an overflow itself.
     let _ = write!(writer, r#"{{"id":"modr-{id:032x}","model":""#);

@@ -41,6 +41,7 @@ pub struct Round {
 }
 
 /// What the answer is to say of the scores.
+#[expect(clippy::large_enum_variant, reason = "it stays in its round; a box would be an allocation")]
 pub(super) enum What {
     Comment(perspective::asked::Comment),
     Moderation(moderations::asked::Inputs),
@@ -231,7 +232,7 @@ impl Worker {
             What::Comment(comment) => perspective::render(round, comment, &self.loaded, out),
             What::Moderation(inputs) => {
                 let id = self.next_id();
-                moderations::render(round, inputs, &self.loaded, id, out)
+                moderations::render(round, *inputs, &self.loaded, id, out)
             }
         }
     }

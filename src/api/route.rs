@@ -61,8 +61,11 @@ pub const fn access(handler: Handler) -> Access {
     match handler {
         Handler::Root | Handler::Token | Handler::Discovery | Handler::None => Access::Open,
         Handler::ModelInfo => Access::Credential,
-        Handler::Analyze | Handler::AnalyzeBatch => Access::Scope(Scope::Analyze),
-        Handler::CommentsAnalyze | Handler::CommentsSuggest | Handler::Moderations => Access::Scope(Scope::Analyze),
+        Handler::Analyze
+        | Handler::AnalyzeBatch
+        | Handler::CommentsAnalyze
+        | Handler::CommentsSuggest
+        | Handler::Moderations => Access::Scope(Scope::Analyze),
         Handler::Predict => Access::Scope(Scope::Predict),
         Handler::Metrics | Handler::Status => Access::Metrics,
         Handler::Health | Handler::Livez | Handler::Readyz | Handler::Startupz => Access::Probe,
@@ -113,15 +116,9 @@ pub fn route(surface: Surface, method: &str, path: &str) -> Route {
     let action = match (handler, label) {
         (Handler::None, _) => Action::Refuse(Problem::NotFound),
         (_, Method::Options) => Action::Options,
-        (Handler::Predict | Handler::Analyze | Handler::AnalyzeBatch, Method::Post) => Action::ReadJson,
-        (Handler::CommentsAnalyze | Handler::CommentsSuggest | Handler::Moderations, Method::Post) => Action::ReadJson,
         (Handler::Token, Method::Post) => Action::ReadForm,
-        (Handler::CommentsAnalyze | Handler::CommentsSuggest | Handler::Moderations, _) => {
-            Action::Refuse(Problem::MethodNotAllowed)
-        }
-        (Handler::Predict | Handler::Analyze | Handler::AnalyzeBatch | Handler::Token, _) => {
-            Action::Refuse(Problem::MethodNotAllowed)
-        }
+        (handler, Method::Post) if takes_json(handler) => Action::ReadJson,
+        (handler, _) if takes_json(handler) || handler == Handler::Token => Action::Refuse(Problem::MethodNotAllowed),
         (_, Method::Get | Method::Head) => Action::Answer,
         (_, _) => Action::Refuse(Problem::MethodNotAllowed),
     };
@@ -131,18 +128,27 @@ pub fn route(surface: Surface, method: &str, path: &str) -> Route {
 /// The `Allow` header of a route (RFC 9110, section 10.2.1).
 pub const fn allow(handler: Handler) -> &'static str {
     match handler {
-        Handler::Predict | Handler::Analyze | Handler::AnalyzeBatch | Handler::Token => "POST, OPTIONS",
-        Handler::CommentsAnalyze | Handler::CommentsSuggest | Handler::Moderations => "POST, OPTIONS",
+        _ if takes_json(handler) || matches!(handler, Handler::Token) => "POST, OPTIONS",
         Handler::None => "GET, HEAD, POST, OPTIONS",
         _ => "GET, HEAD, OPTIONS",
     }
 }
 
+/// Whether the route takes a body of JSON.
+const fn takes_json(handler: Handler) -> bool {
+    matches!(
+        handler,
+        Handler::Predict
+            | Handler::Analyze
+            | Handler::AnalyzeBatch
+            | Handler::CommentsAnalyze
+            | Handler::CommentsSuggest
+            | Handler::Moderations
+    )
+}
+
 const fn serves(surface: Surface, handler: Handler) -> bool {
-    let of_models = matches!(handler, Handler::Predict | Handler::Analyze | Handler::AnalyzeBatch | Handler::Token);
-    let of_models = of_models
-        || matches!(handler, Handler::CommentsAnalyze | Handler::CommentsSuggest)
-        || matches!(handler, Handler::Discovery | Handler::Moderations);
+    let of_models = takes_json(handler) || matches!(handler, Handler::Token | Handler::Discovery);
     let of_both = matches!(handler, Handler::Root | Handler::ModelInfo | Handler::None);
     match surface {
         Surface::Whole => true,

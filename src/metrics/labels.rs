@@ -82,8 +82,13 @@ impl Handler {
             | Self::ModelInfo
             | Self::Status
             | Self::Discovery => Method::Get,
-            Self::Analyze | Self::Predict | Self::AnalyzeBatch | Self::Token => Method::Post,
-            Self::CommentsAnalyze | Self::CommentsSuggest | Self::Moderations => Method::Post,
+            Self::Analyze
+            | Self::Predict
+            | Self::AnalyzeBatch
+            | Self::Token
+            | Self::CommentsAnalyze
+            | Self::CommentsSuggest
+            | Self::Moderations => Method::Post,
             Self::None => Method::Other,
         }
     }

@@ -164,7 +164,7 @@ fn read_threshold(attribute: &str, parameters: Value<'_>) -> Result<f64, Fault> 
 /// for.
 fn keep_texts(round: &mut Round, text: &str, spans: bool) -> Option<()> {
     let kept = round.keep(text.as_bytes())?;
-    let mut units = Units { text, at: 0, units: 0 };
+    let mut units = Units { text, at: 0, before: 0 };
     let whole = [0, text.encode_utf16().count() as u32];
     round.add(&kept, whole)?;
     if spans && sentences(text).nth(1).is_some() {
@@ -180,16 +180,16 @@ fn keep_texts(round: &mut Round, text: &str, spans: bool) -> Option<()> {
 struct Units<'t> {
     text: &'t str,
     at: usize,
-    units: u32,
+    before: u32,
 }
 
 impl Units<'_> {
     /// Those before the byte `at`, which is not before that of the last call.
     fn up_to(&mut self, at: usize) -> u32 {
         let between = self.text.get(self.at..at).unwrap_or_default();
-        self.units += between.encode_utf16().count() as u32;
+        self.before += between.encode_utf16().count() as u32;
         self.at = at;
-        self.units
+        self.before
     }
 }
 

@@ -78,10 +78,12 @@ mod tests {
         fn references(value: &Value, found: &mut Vec<String>) {
             match value {
                 Value::Object(members) => {
-                    members.iter().for_each(|(key, value)| match (key.as_str(), value.as_str()) {
-                        ("$ref", Some(name)) => found.push(name.to_owned()),
-                        _ => references(value, found),
-                    })
+                    for (key, value) in members {
+                        match (key.as_str(), value.as_str()) {
+                            ("$ref", Some(name)) => found.push(name.to_owned()),
+                            _ => references(value, found),
+                        }
+                    }
                 }
                 Value::Array(values) => values.iter().for_each(|value| references(value, found)),
                 _ => {}
