@@ -203,6 +203,11 @@ fn what_is_wrong_is_told_as_perspective_tells_it() {
         (with("doNotStore", json!("yes")), "field 'doNotStore' must be a boolean, not a string", invalid.clone()),
         (with("clientToken", json!(7)), "field 'clientToken' must be a string, not a number", invalid.clone()),
         (with("clientToken", json!("a".repeat(1025))), "clientToken is longer than 1024 bytes", invalid.clone()),
+        (
+            with("languages", json!(["en", ""])),
+            "field 'languages' must be a list of names, not empty, longer or more names",
+            invalid.clone(),
+        ),
         (with("languages", json!("en")), "field 'languages' must be a list of names, not a string", invalid.clone()),
         (json!([]), "field 'body' must be an object, not a list", invalid.clone()),
     ] {
@@ -234,7 +239,7 @@ fn what_is_wrong_is_told_as_perspective_tells_it() {
     let samples = daemon.scrape();
     assert_eq!(
         samples.value("http_requests_total", &[("method", "POST"), ("handler", ANALYZE), ("status", "400")]),
-        24.0
+        25.0
     );
     for (kind, count) in [("empty_text", 4.0), ("unknown_attribute", 2.0), ("unsupported_language", 2.0)] {
         assert_eq!(samples.value("api_errors_total", &[("error_type", kind), ("endpoint", ANALYZE)]), count, "{kind}");

@@ -1,7 +1,7 @@
 //! `POST /v1/moderations`: scores in the shape of OpenAI's moderation, for clients that change nothing but the address.
 //!
 //! A category is judged where a label of the model means the same, and is `null` everywhere else: no score is made up of
-//! others. [`CATEGORIES`] says which.
+//! others. `CATEGORIES` says which.
 
 pub(super) mod asked;
 

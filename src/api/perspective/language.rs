@@ -33,8 +33,8 @@ pub fn read(value: Option<Value<'_>>, echo: &mut Writer<'_>) -> Result<Option<Un
     echo.raw(b"[");
     for (at, language) in languages.enumerate() {
         let name = language.as_str().ok_or(wrong(language.type_name()))?;
-        if name.len() > MAX_NAME || at == MOST {
-            return Err(wrong("more or longer names"));
+        if name.is_empty() || name.len() > MAX_NAME || at == MOST {
+            return Err(wrong("empty, longer or more names"));
         }
         echo.raw(if at == 0 { b"" } else { b"," });
         echo.string(name);
