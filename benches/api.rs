@@ -7,6 +7,7 @@ use std::time::Instant;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tamis::api::health::SharedPhase;
 use tamis::api::oip::Inference;
+use tamis::api::perspective::discovery::Origin;
 use tamis::api::route::{Surface, route};
 use tamis::api::scrape::Scrape;
 use tamis::api::status::Form;
@@ -66,6 +67,7 @@ fn answering(criterion: &mut Criterion) {
             representation: Representation::default(),
             form: Form::Page,
             inference: Inference::default(),
+            origin: Origin::default(),
         };
         assert!(matches!(worker.answer(&request, &mut out), Answered::Now(outcome) if outcome.status == 200));
         group.bench_function(name, |bencher| bencher.iter(|| worker.answer(black_box(&request), &mut out)));

@@ -11,8 +11,8 @@ use std::time::Duration;
 use clap::builder::ValueParser;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
-use crate::api::Limits;
 use crate::api::batch::MOST_AT_ONCE;
+use crate::api::{CompatibleModel, Limits};
 use crate::model::bert;
 use crate::model::toxicity::EngineChoice;
 use crate::server::connection::wire::Timeouts;
@@ -172,9 +172,13 @@ pub struct Flags {
     #[arg(long, global = true, env = "TAMIS_MAX_ROWS", default_value = "1024", value_name = "COUNT", value_parser = within(1, 1 << 20))]
     pub max_rows: usize,
 
-    /// Most texts in one /analyze/batch request or tensor; lines of NDJSON are not counted
+    /// Most texts in one /analyze/batch or /v1/moderations request or one tensor; lines of NDJSON are not counted
     #[arg(long, global = true, env = "TAMIS_MAX_BATCH", default_value = "256", value_name = "COUNT", value_parser = within(1, 65536))]
     pub max_batch: usize,
+
+    /// Model that answers requests in the shape of Perspective or OpenAI, unless they name one of ours
+    #[arg(long, global = true, env = "TAMIS_COMPATIBLE_MODEL", default_value = "auto")]
+    pub compatible_model: CompatibleModel,
 
     /// Most open connections per worker; more wait in the kernel's backlog
     #[arg(long, global = true, env = "TAMIS_MAX_CONNECTIONS", default_value = "1024", value_name = "COUNT", value_parser = within(1, 1 << 20))]

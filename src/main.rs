@@ -16,9 +16,6 @@ static ALLOCATOR: alloc::Counting = alloc::Counting;
 
 fn main() -> ExitCode {
     let started = Instant::now();
-    // A page table that maps two MiB at once counts them all as resident, of what is touched once at start as well; whether
-    // it does depends on how the file got into memory. What is read for every text was not faster through such pages.
-    let _ = rustix::thread::disable_transparent_huge_pages(true);
     let line = match CommandLine::read(std::env::args_os()) {
         Ok(line) => line,
         Err(error) => {

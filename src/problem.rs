@@ -62,11 +62,18 @@ pub enum Problem {
     InvalidGrant,
     /// The user may not have the scope that is asked for, or nobody may.
     InvalidScope,
+    /// No model here has the attribute that is asked for.
+    UnknownAttribute,
+    /// The models were not trained on the language that the request names.
+    UnsupportedLanguage,
+    /// What is sent is of a kind that the service whose shape it has may know, but no model here: an image, HTML, another
+    /// kind of score.
+    UnsupportedInput,
 }
 
 impl Problem {
     /// Every problem, in the order of its discriminants.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 31] = [
         Self::MalformedRequest,
         Self::MalformedJson,
         Self::InvalidUtf8,
@@ -95,6 +102,9 @@ impl Problem {
         Self::UnsupportedGrantType,
         Self::InvalidGrant,
         Self::InvalidScope,
+        Self::UnknownAttribute,
+        Self::UnsupportedLanguage,
+        Self::UnsupportedInput,
     ];
 
     /// The HTTP status code (RFC 9110, section 15; 429 and 431 are of RFC 6585, sections 4 and 5).
@@ -122,7 +132,10 @@ impl Problem {
             | Self::NumberOutOfRange
             | Self::EmptyText
             | Self::TextTooLong
-            | Self::UnknownModel => 422,
+            | Self::UnknownModel
+            | Self::UnknownAttribute
+            | Self::UnsupportedLanguage
+            | Self::UnsupportedInput => 422,
             Self::TooManyAttempts => 429,
             Self::HeaderSectionTooLarge => 431,
             Self::Overloaded | Self::ModelUnavailable | Self::InferenceTimeout => 503,
@@ -160,6 +173,9 @@ impl Problem {
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::InvalidGrant => "invalid_grant",
             Self::InvalidScope => "invalid_scope",
+            Self::UnknownAttribute => "unknown_attribute",
+            Self::UnsupportedLanguage => "unsupported_language",
+            Self::UnsupportedInput => "unsupported_input",
         }
     }
 

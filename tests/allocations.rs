@@ -75,6 +75,13 @@ fn checking_a_key_or_a_token_allocates_nothing() {
         ("401, nothing", predict(), 401, BODY_CHANNEL),
         ("401, a bad key", predict().header("X-API-Key", "x"), 401, posted_with_key),
         ("401, a bad token", with_token(predict(), &bad), 401, BODY_CHANNEL),
+        (
+            "a key in a query",
+            Request::json(&format!("/v1alpha1/comments:analyze?key={}", credentials.key), "{}"),
+            403,
+            BODY_CHANNEL,
+        ),
+        ("a key as a token", with_token(Request::json("/v1/moderations", "{}"), &credentials.key), 403, BODY_CHANNEL),
         ("403", with_key(Request::json("/analyze", r#"{"text":"a"}"#)), 403, posted_with_key),
         ("400 at /token", form("username=student"), 400, BODY_CHANNEL),
     ];
@@ -159,11 +166,17 @@ fn waiting_for_a_model_on_another_thread_allocates_nothing() {
         ("auto, late", &late, "auto", 200, false),
         ("bert, a batch", &instant, "batch", 200, false),
         ("bert, tensors", &instant, "tensors", 200, false),
+        ("auto, a comment with spans", &instant, "comment", 200, false),
+        ("bert, inputs", &instant, "inputs", 200, false),
     ] {
         let request = if model == "batch" {
             Request::json("/analyze/batch", format!(r#"{{"model":"bert","texts":{:?}}}"#, vec!["You are kind."; 40]))
         } else if model == "tensors" {
             infer("bert", &format!(r#""BYTES","shape":[40],"data":{:?}"#, vec!["You are kind."; 40]))
+        } else if model == "comment" {
+            comment(&"You are kind. And you? ".repeat(20), true)
+        } else if model == "inputs" {
+            Request::json("/v1/moderations", format!(r#"{{"model":"bert","input":{:?}}}"#, vec!["You are kind."; 40]))
         } else {
             analyze("You are kind.", model)
         };
@@ -269,6 +282,18 @@ fn binary_irises() -> Request {
     request.header("Inference-Header-Content-Length", &json.len().to_string())
 }
 
+fn inputs(count: usize) -> String {
+    batch(count).replacen("texts", "input", 1)
+}
+
+fn comment(text: &str, spans: bool) -> Request {
+    let attributes = r#"{"TOXICITY":{},"INSULT":{"scoreThreshold":0.1},"THREAT":{}}"#;
+    let body = format!(
+        r#"{{"comment":{{"text":"{text}"}},"languages":["en"],"spanAnnotations":{spans},"requestedAttributes":{attributes}}}"#
+    );
+    Request::json("/v1alpha1/comments:analyze", body)
+}
+
 fn lines(count: usize) -> Request {
     let lines = "\"You are kind.\"\n{\"text\":\"Idiot.\"}\n7\n".repeat(count / 3);
     Request::post("/analyze/batch", lines).header("Content-Type", "application/x-ndjson")
@@ -341,6 +366,22 @@ fn routes() -> Vec<(&'static str, Request, u16, (f64, f64))> {
             200,
             BODY_CHANNEL,
         ),
+        ("GET /$discovery/rest", Request::get("/$discovery/rest?version=v1alpha1"), 200, NOTHING),
+        ("POST comments:analyze", comment("You are kind.", false), 200, BODY_CHANNEL),
+        ("POST comments:analyze, spans", comment(&"You are kind. And you? ".repeat(40), true), 200, BODY_CHANNEL),
+        ("400 at comments:analyze", comment("", false), 400, BODY_CHANNEL),
+        (
+            "POST comments:suggestscore",
+            Request::json(
+                "/v1alpha1/comments:suggestscore",
+                r#"{"comment":{"text":"a"},"attributeScores":{"THREAT":{"summaryScore":{"value":0}}},"clientToken":"t"}"#,
+            ),
+            200,
+            BODY_CHANNEL,
+        ),
+        ("POST /v1/moderations", Request::json("/v1/moderations", r#"{"input":"You are kind."}"#), 200, BODY_CHANNEL),
+        ("POST /v1/moderations, 200 inputs", Request::json("/v1/moderations", inputs(200)), 200, BODY_CHANNEL),
+        ("400 at /v1/moderations", Request::json("/v1/moderations", r#"{"input":[""]}"#), 400, BODY_CHANNEL),
         ("422 wrong_length of texts", Request::json("/analyze/batch", batch(257)), 422, BODY_CHANNEL),
         ("400 malformed_json", Request::json("/predict", r#"{"features":[1"#), 400, BODY_CHANNEL),
         ("400 invalid_utf8", Request::json("/analyze", b"{\"text\":\"\xff\"}".as_slice()), 400, BODY_CHANNEL),

@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
 # Installs what the tests judge and load the daemon with, into .tools (or $TAMIS_TOOLS):
-#   venv/bin/python     Python with the packages of the requirements.txt in tests/judges, tests/browser,
+#   venv/bin/python     Python with the packages of the requirements.txt in tests/judges, tests/browser, tests/clients,
 #                       tests/clients/open_inference, monitoring/test
+#   bin/node-with-clients   this machine's Node.js with the packages of tests/clients/package-lock.json
 #   bin/promtool, bin/prometheus, bin/alertmanager, bin/amtool, bin/kustomize, bin/wrk,
 #   bin/valgrind, bin/chromium
-# `tests/tools.sh STEP...` does some of it: python, prometheus, alertmanager, kustomize, wrk, valgrind, chromium.
+# `tests/tools.sh STEP...` does some of it: python, clients, prometheus, alertmanager, kustomize, wrk, valgrind, chromium.
 # Nothing is installed on the machine itself: Debian packages are unpacked, not configured. Needs Python 3.11 or newer
-# with venv, and apt. Does nothing where all is there; run it again after a failure.
+# with venv, and apt; for the JavaScript clients Node.js with npm. Does nothing where all is there; run it again after a failure.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 tools=${TAMIS_TOOLS:-$root/.tools}
-requirements=("$root"/{tests/judges,tests/browser,tests/clients/open_inference,monitoring/test}/requirements.txt)
+requirements=("$root"/{tests/judges,tests/browser,tests/clients,tests/clients/open_inference,monitoring/test}/requirements.txt)
 # Packages of which the tests need a part that needs nothing of what the whole needs.
 alone=("$root"/tests/clients/open_inference/requirements-alone.txt)
 mkdir -p "$tools/bin"
@@ -30,6 +31,32 @@ install_python() {
     "$tools/venv/bin/pip" install --quiet --disable-pip-version-check "${requirements[@]/#/--requirement=}"
     "$tools/venv/bin/pip" install --quiet --disable-pip-version-check --no-deps "${alone[@]/#/--requirement=}"
     cat "${requirements[@]}" "${alone[@]}" >"$stamp"
+}
+
+# Where there is no Node.js or no npm, the test says what it leaves out.
+install_clients() {
+    local directory=$tools/clients lock=$root/tests/clients/package-lock.json
+    if cmp -s "$lock" "$directory/package-lock.json" && "$tools/bin/node-with-clients" -e '' 2>/dev/null; then
+        say "javascript clients are there"
+        return
+    fi
+    if ! type -P node npm >/dev/null; then
+        say "no Node.js with npm here: no javascript clients"
+        return
+    fi
+    say "installing javascript clients into $directory"
+    mkdir -p "$directory"
+    cp "$root/tests/clients/package.json" "$directory"
+    # The lock goes where it says that all of it is there, last.
+    rm -f "$directory/package-lock.json"
+    cp "$lock" "$directory/npm-shrinkwrap.json"
+    (cd "$directory" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+    cat >"$tools/bin/node-with-clients" <<WRAPPER
+#!/bin/sh
+NODE_PATH="$directory/node_modules" exec node "\$@"
+WRAPPER
+    chmod +x "$tools/bin/node-with-clients"
+    mv "$directory/npm-shrinkwrap.json" "$directory/package-lock.json"
 }
 
 # The machine's own Debian mirror, from either format of apt's source lists.
@@ -240,7 +267,7 @@ WRAPPER
 }
 
 if (($# == 0)); then
-    set -- python prometheus alertmanager kustomize wrk valgrind chromium
+    set -- python clients prometheus alertmanager kustomize wrk valgrind chromium
 fi
 for step in "$@"; do
     "install_$step"

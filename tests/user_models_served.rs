@@ -6,9 +6,11 @@ use std::process::Command;
 
 use common::daemon::Daemon;
 use common::http::Request;
+use common::inference::json;
 use common::onnx::{FLOAT, Graph, INT64};
 use common::tools;
 use common::user_model::{UserModel, empty_directory, expected, many_labels};
+use serde_json::json;
 
 #[test]
 fn the_daemon_serves_them_by_name_and_counts_them_together() {
@@ -129,4 +131,44 @@ fn a_queue_that_is_full_refuses_at_once_and_holds_up_nobody_else() {
         assert_eq!(samples.value("toxicity_api_requests_total", &labels), expected as f64, "{outcome}");
     }
     std::fs::remove_dir_all(&root).expect("removed");
+}
+
+#[test]
+fn other_services_see_their_labels_by_name() {
+    let root = empty_directory("names");
+    // In the place of `simple`, and beside it.
+    let (spam, violence) = ("[\"spam\", \"toxic\"]", "[\"violence\", \"angry\"]");
+    let replacing =
+        UserModel::good("simple").with("[\"calm\", \"angry\"]", spam).with("score = \"angry\"", "score = \"toxic\"");
+    replacing.write(&root, "simple");
+    UserModel::good("mood").with("[\"calm\", \"angry\"]", violence).write(&root, "mood");
+    let directory = root.to_str().expect("a plain path");
+    let daemon = Daemon::start(&["--workers", "1", "--bert", "off", "--model-dir", directory]);
+    let ask = |target: &str, body: serde_json::Value| {
+        let answer = daemon.ask(&Request::json(target, body.to_string()));
+        (answer.status, json(&answer))
+    };
+    let comment = |attribute: &str| {
+        let body = json!({"comment": {"text": "bad day"}, "languages": ["de"], "requestedAttributes": {attribute: {}}});
+        ask("/v1alpha1/comments:analyze", body)
+    };
+    let [calm, angry] = expected(&["[CLS]", "bad", "day", "[SEP]"]);
+    for (attribute, probability) in [("TOXICITY", angry), ("SPAM", calm), ("TOXIC", angry)] {
+        let (status, answer) = comment(attribute);
+        let value = answer["attributeScores"][attribute]["summaryScore"]["value"].as_f64();
+        assert!(value.is_some_and(|value| (value - probability).abs() < 2e-6), "{attribute}: {status} {answer}");
+    }
+    let (status, refused) = comment("INSULT");
+    assert_eq!((status, &refused["error"]["message"]), (400, &json!("Unknown requested attribute: INSULT")));
+    let moderated = |model: &str| ask("/v1/moderations", json!({"input": "bad day", "model": model})).1;
+    let judged = |answer: &serde_json::Value| -> Vec<String> {
+        let scores = answer["results"][0]["category_scores"].as_object().expect("scores");
+        scores.iter().filter(|(_, score)| !score.is_null()).map(|(category, _)| category.clone()).collect()
+    };
+    assert_eq!(judged(&moderated("mood")), ["violence"]);
+    assert_eq!(
+        (&moderated("mood")["model"], &moderated("mood")["results"][0]["flagged"]),
+        (&json!("mood"), &json!(false))
+    );
+    assert_eq!(judged(&moderated("simple")), [""; 0], "none of its labels means what a category does");
 }

@@ -15,7 +15,7 @@ mod line;
 mod texts;
 
 use std::collections::VecDeque;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use super::analyze::asked::{Asked, Choice};
@@ -27,7 +27,7 @@ use crate::metrics::{Shard, Stages, Trace};
 use crate::model::Loaded;
 use crate::model::bert::Bert;
 use crate::model::manifest::MAX_NAMED_BYTES;
-use crate::model::toxicity::Scores;
+use crate::model::toxicity::{Scores, Toxicity};
 use crate::problem::{Fault, Problem};
 use crate::text::Scratch;
 pub use texts::Texts;
@@ -43,7 +43,8 @@ pub struct Flow {
 /// One text.
 enum Entry {
     Scored(Scored),
-    Waiting(Waiting),
+    /// And whether it is counted as an analysis.
+    Waiting(Waiting, bool),
     Failed(Fault),
 }
 
@@ -53,19 +54,9 @@ pub(super) struct Scored {
     /// From the text to the scores.
     nanoseconds: u64,
     /// The user's model that was asked for.
-    place: Option<usize>,
+    pub(super) place: Option<usize>,
     /// Which model gave the scores.
     pub(super) counted: ToxicityModel,
-}
-
-/// What has become of the oldest text.
-pub(super) enum Oldest {
-    Scored(Scored),
-    Failed(Fault),
-    /// It waits for its model.
-    Waiting,
-    /// No text is taken up.
-    Nothing,
 }
 
 /// What becomes of a text that is to be taken up.
@@ -114,7 +105,7 @@ impl Flow {
     ) -> Taken {
         let received = Instant::now();
         let choice = asked.as_ref().map_or(Choice::Simple, |asked| asked.choice);
-        let Scorer { loaded, scratch, shard } = scorer;
+        let Scorer { loaded, scratch, shard, counts } = scorer;
         let scored = asked.and_then(|asked| analyze::score(loaded, &asked, scratch, &mut Stages::UNWATCHED.clone()));
         let named = |fault: Fault| match (&fault.field, place) {
             (Some(field), Some(_)) if field.name() == "text" => fault.field("texts").element(place, None),
@@ -124,43 +115,49 @@ impl Flow {
             Ok(analyze::Scored::Now(verdict)) => {
                 shard.normalized(scratch.rules());
                 let nanoseconds = analyze::nanoseconds(received);
-                analyze::count(shard, &verdict, nanoseconds, self.trace);
-                analyze::count_drift(shard, loaded, choice.asked(), &verdict.scores);
+                if *counts {
+                    analyze::count(shard, &verdict, nanoseconds, self.trace);
+                    analyze::count_drift(shard, loaded, choice.asked(), &verdict.scores);
+                }
                 let place = if let Choice::Custom(place) = choice { Some(place) } else { None };
                 Entry::Scored(Scored { scores: verdict.scores, nanoseconds, place, counted: verdict.counted })
             }
             Ok(analyze::Scored::Later(submitted, custom, otherwise)) => {
                 shard.normalized(scratch.rules());
                 self.waiting += 1;
-                Entry::Waiting(Waiting::plain(submitted, custom, otherwise, received))
+                Entry::Waiting(Waiting::plain(submitted, custom, otherwise, received), *counts)
             }
             Err(fault) if fault.problem == Problem::Overloaded && self.waiting > 0 => return Taken::NotYet,
             Err(fault) => {
-                analyze::count_failure(shard, choice, &fault);
+                if *counts {
+                    analyze::count_failure(shard, choice, &fault);
+                }
                 Entry::Failed(named(fault))
             }
         });
         Taken::Up
     }
 
-    /// What has become of the oldest text, once; while it waits for its model, the task of `context` is woken when that has
-    /// something to say.
-    pub(super) fn oldest(
+    /// What has become of the oldest text, once; `None` if no text is taken up. While it waits for its model the task of
+    /// `context` is woken when there is something; without a context a text that waits is not looked at.
+    pub(super) fn conclude(
         &mut self,
-        loaded: &Loaded,
-        scratch: &mut Scratch,
-        shard: &Shard,
-        context: &mut Context<'_>,
-    ) -> Oldest {
-        if let Some(Entry::Waiting(waiting)) = self.entries.front_mut() {
-            let Poll::Ready(found) = waiting.poll(context, scratch) else { return Oldest::Waiting };
+        scorer: &mut Scorer<'_>,
+        context: Option<&mut Context<'_>>,
+    ) -> Poll<Option<Result<Scored, Fault>>> {
+        let Scorer { loaded, scratch, shard, .. } = scorer;
+        if let Some(Entry::Waiting(waiting, counts)) = self.entries.front_mut() {
+            let Some(context) = context else { return Poll::Pending };
+            let found = ready!(waiting.poll(context, scratch));
             self.waiting -= 1;
             shard.staged(Stage::Queue, waiting.ticket.waited_ns());
             let entry = match analyze::conclude(loaded, shard, waiting, found) {
                 Ok(verdict) => {
                     let nanoseconds = analyze::nanoseconds(waiting.received);
-                    analyze::count(shard, &verdict, nanoseconds, self.trace);
-                    analyze::count_drift(shard, loaded, waiting.asked(), &verdict.scores);
+                    if *counts {
+                        analyze::count(shard, &verdict, nanoseconds, self.trace);
+                        analyze::count_drift(shard, loaded, waiting.asked(), &verdict.scores);
+                    }
                     let (place, counted) = (waiting.custom, verdict.counted);
                     Entry::Scored(Scored { scores: verdict.scores, nanoseconds, place, counted })
                 }
@@ -168,11 +165,11 @@ impl Flow {
             };
             self.entries[0] = entry;
         }
-        match self.entries.pop_front() {
-            Some(Entry::Scored(scored)) => Oldest::Scored(scored),
-            Some(Entry::Failed(fault)) => Oldest::Failed(fault),
-            Some(Entry::Waiting(_)) | None => Oldest::Nothing,
-        }
+        Poll::Ready(match self.entries.pop_front() {
+            Some(Entry::Scored(scored)) => Some(Ok(scored)),
+            Some(Entry::Failed(fault)) => Some(Err(fault)),
+            Some(Entry::Waiting(..)) | None => None,
+        })
     }
 
     /// What is wrong with the newest text, if that alone refuses the batch: nothing can be asked now.
@@ -195,6 +192,8 @@ pub(super) struct Scorer<'w> {
     pub(super) loaded: &'w Loaded,
     pub(super) scratch: &'w mut Scratch,
     pub(super) shard: &'w Shard,
+    /// Whether the next text counts as an analysis.
+    pub(super) counts: bool,
 }
 
 impl Worker {
@@ -216,7 +215,7 @@ impl Worker {
     pub fn take_up_next(&mut self, flow: &mut Flow, texts: &mut Texts) -> Option<Taken> {
         let Self { text: scratch, loaded, limits, shard, .. } = self;
         let place = Some(texts.place());
-        let taken = flow.take_up(texts.next(limits.text)?, place, &mut Scorer { loaded, scratch, shard });
+        let taken = flow.take_up(texts.next(limits.text)?, place, &mut Scorer { loaded, scratch, shard, counts: true });
         if taken == Taken::Up {
             texts.advance();
         }
@@ -226,7 +225,7 @@ impl Worker {
     /// Takes up what a line of a stream asks: a JSON string, or an object as `POST /analyze` takes it.
     pub fn take_up_line(&mut self, flow: &mut Flow, line: &[u8]) -> Taken {
         let Self { reader, text: scratch, loaded, limits, shard, .. } = self;
-        let mut scorer = Scorer { loaded, scratch, shard };
+        let mut scorer = Scorer { loaded, scratch, shard, counts: true };
         let taken = reader
             .read(line, |root| Ok(flow.take_up(line::parse(root, limits.text, loaded.models()), None, &mut scorer)));
         // A line that is no JSON.
@@ -236,7 +235,7 @@ impl Worker {
     /// Takes up what is wrong with a line that could not be read whole.
     pub fn take_up_fault(&mut self, flow: &mut Flow, fault: Fault) {
         let Self { text: scratch, loaded, shard, .. } = self;
-        flow.take_up(Err(fault), None, &mut Scorer { loaded, scratch, shard });
+        flow.take_up(Err(fault), None, &mut Scorer { loaded, scratch, shard, counts: true });
     }
 
     /// Counts `client` as one that asks now.
@@ -248,15 +247,16 @@ impl Worker {
     /// `context` is woken when it is.
     pub fn settle(&mut self, flow: &mut Flow, context: &mut Context<'_>, out: &mut [u8]) -> Settled {
         let Self { text: scratch, loaded, shard, .. } = self;
-        let written = match flow.oldest(loaded, scratch, shard, context) {
-            Oldest::Scored(scored) => scored.render(loaded, out),
-            Oldest::Failed(fault) => {
+        let mut scorer = Scorer { loaded, scratch, shard, counts: true };
+        let written = match flow.conclude(&mut scorer, Some(context)) {
+            Poll::Ready(Some(Ok(scored))) => scored.render(loaded, out),
+            Poll::Ready(Some(Err(fault))) => {
                 let mut writer = Writer::new(out);
                 fault::item(&fault, &mut writer);
                 writer.finish().unwrap_or_default()
             }
-            Oldest::Waiting => return Settled::Waiting,
-            Oldest::Nothing => return Settled::Nothing,
+            Poll::Ready(None) => return Settled::Nothing,
+            Poll::Pending => return Settled::Waiting,
         };
         Settled::Written(written)
     }
@@ -265,13 +265,18 @@ impl Worker {
 impl Scored {
     /// Writes the result; answers its length.
     fn render(&self, loaded: &Loaded, out: &mut [u8]) -> usize {
-        let model = match self.counted {
-            ToxicityModel::Bert => loaded.bert().map(Bert::model),
-            ToxicityModel::Simple => loaded.models().map(|models| &models.toxicity),
-            ToxicityModel::Custom => loaded.models().and_then(|models| Some(models.custom.get(self.place?)?.model())),
-        };
         // It has been loaded, or it would not have answered.
+        let model = model_of(loaded, self.counted, self.place);
         model.map_or(0, |model| analyze::render(model, &self.scores, self.nanoseconds, out))
+    }
+}
+
+/// The model that is counted as `counted`: of a user's, the one at `place`.
+pub(super) fn model_of(loaded: &Loaded, counted: ToxicityModel, place: Option<usize>) -> Option<&Toxicity> {
+    match counted {
+        ToxicityModel::Bert => loaded.bert().map(Bert::model),
+        ToxicityModel::Simple => loaded.models().map(|models| &models.toxicity),
+        ToxicityModel::Custom => Some(loaded.models()?.custom.get(place?)?.model()),
     }
 }
 

@@ -1,10 +1,14 @@
 //! The body of an error answer: RFC 9457 with `FastAPI`'s `detail`, a stable `error_type`, and the field,
-//! byte or limit at fault.
+//! byte or limit at fault. At a route that has the shape of another service, the error has it too.
+
+pub mod google;
+mod openai;
 
 use std::fmt::Write as _;
 
 use super::{Content, Outcome};
 use crate::json::write::Writer;
+use crate::metrics::labels::Handler;
 use crate::problem::{Fault, Field, Problem};
 
 /// Writes the problem document for `fault`; [`super::SMALL_REPLY`] bytes are enough for any.
@@ -24,6 +28,32 @@ pub fn answer(fault: &Fault, out: &mut [u8]) -> Outcome {
         length,
         problem: Some(problem),
         retry_after: fault.retry_after,
+    }
+}
+
+/// Writes what is wrong with a request to `handler`, in the shape of the service that its route has; [`super::SMALL_REPLY`]
+/// bytes are enough for what is refused before a handler reads it, and twice as many for any.
+pub fn answer_at(handler: Handler, fault: &Fault, out: &mut [u8]) -> Outcome {
+    let body = match handler {
+        Handler::CommentsAnalyze | Handler::CommentsSuggest | Handler::Discovery => google::body,
+        Handler::Moderations => openai::body,
+        _ => return answer(fault, out),
+    };
+    let (problem, status) = (fault.problem, status(fault.problem, handler));
+    let mut writer = Writer::new(out);
+    body(fault, status, &mut writer);
+    let length = writer.finish().unwrap_or_default();
+    Outcome { status, content: Content::Json, length, problem: Some(problem), retry_after: fault.retry_after }
+}
+
+/// The status with which `problem` is answered at the route of `handler`: none of the services whose shapes routes have sends 422,
+/// and the Open Inference Protocol has 404 for a model that is not there.
+pub const fn status(problem: Problem, handler: Handler) -> u16 {
+    match (problem, problem.status(), handler) {
+        (Problem::UnknownModel, ..) if handler.is_of_open_inference() => 404,
+        (_, 422, _) if handler.is_of_open_inference() => 400,
+        (_, 422, Handler::CommentsAnalyze | Handler::CommentsSuggest | Handler::Moderations) => 400,
+        (_, status, _) => status,
     }
 }
 
@@ -132,6 +162,9 @@ pub(super) fn detail(fault: &Fault, writer: &mut Writer<'_>) {
         Problem::UnsupportedGrantType => write!(writer, "grant_type must be 'password'"),
         Problem::InvalidGrant => write!(writer, "incorrect username or password"),
         Problem::InvalidScope => write!(writer, "must name scopes that the user has, parted by spaces"),
+        Problem::UnknownAttribute => write!(writer, "names an attribute that no model here has"),
+        Problem::UnsupportedLanguage => write!(writer, "names a language that the models do not read"),
+        Problem::UnsupportedInput => write!(writer, "is of a kind that no model here reads"),
     };
 }
 
@@ -171,6 +204,29 @@ mod tests {
                 assert_eq!(json["status"], problem.status());
                 assert_eq!(json["error_type"], problem.error_type());
                 assert!(json["detail"].as_str().is_some_and(|detail| detail.len() > 10));
+            }
+        }
+    }
+
+    #[test]
+    fn every_problem_has_room_in_the_shape_of_every_service() {
+        let most = 16 << 20;
+        for (handler, problem) in Handler::ALL.into_iter().flat_map(|of| Problem::ALL.map(|problem| (of, problem))) {
+            let longest = Fault::new(problem)
+                .field(&"\"".repeat(99))
+                .element(Some(most), Some(most))
+                .at(most)
+                .count(most, most)
+                .expected(
+                    "send an API key as X-API-Key, or a token of POST /token as Authorization: Bearer",
+                    "a boolean",
+                );
+            for (fault, room) in [(Fault::new(problem), SMALL_REPLY), (longest, 2 * SMALL_REPLY)] {
+                let mut out = vec![0; room];
+                let outcome = answer_at(handler, &fault, &mut out);
+                let json: serde_json::Value = serde_json::from_slice(&out[..outcome.length]).expect("valid JSON");
+                assert_eq!(outcome.status, status(problem, handler));
+                assert!(json.is_object(), "{json}");
             }
         }
     }

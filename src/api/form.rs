@@ -52,6 +52,12 @@ impl<const N: usize> Field<N> {
     }
 }
 
+impl<const N: usize> Default for Field<N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<const N: usize> Drop for Field<N> {
     fn drop(&mut self) {
         // What it held may be a password.

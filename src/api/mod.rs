@@ -4,18 +4,22 @@
 pub mod analyze;
 pub mod batch;
 pub mod fault;
-mod form;
+pub mod form;
 pub mod health;
 pub mod model_info;
+pub mod moderations;
 pub mod oip;
+pub mod perspective;
 pub mod predict;
 pub mod root;
+pub mod round;
 pub mod route;
 pub mod scrape;
 pub mod spans;
 pub mod status;
 pub mod token;
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -28,10 +32,23 @@ use crate::model::Loaded;
 use crate::model::executor;
 use crate::model::iris::Prediction;
 use crate::model::manifest::MAX_NAMED_BYTES;
+use crate::pool::{Lent, Pool};
 use crate::problem::{Fault, Problem};
 use crate::text::Scratch;
+use analyze::asked::Choice;
 use health::SharedPhase;
+use perspective::discovery::{self, Origin};
+use round::{ROUNDS, Round};
 use scrape::Scrape;
+
+/// The model that answers requests in the shape of another service, unless they name one of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum CompatibleModel {
+    Simple,
+    Bert,
+    Auto,
+}
 
 /// Replies of every handler but the large ones fit in this many bytes.
 pub const SMALL_REPLY: usize = 512;
@@ -67,7 +84,11 @@ pub struct Worker {
     /// Of a request for the irises of a tensor.
     predictions: Vec<Prediction>,
     /// Requests for the texts of tensors.
-    pending: oip::Pool,
+    pending: Pool<oip::Pending>,
+    rounds: Pool<Round>,
+    /// The model that answers requests in the shape of another service.
+    compatible: Choice,
+    ids: (RandomState, u64),
 }
 
 /// A request whose body has arrived in full.
@@ -90,6 +111,8 @@ pub struct Request<'a> {
     pub form: status::Form,
     /// What a request of the Open Inference Protocol says outside its body.
     pub inference: oip::Inference,
+    /// Where the client found the daemon, of a request for the discovery document.
+    pub origin: Origin<'a>,
 }
 
 /// The media type of an answer.
@@ -144,7 +167,9 @@ pub enum Waiting {
     /// A password to be verified.
     Password(token::Waiting),
     /// The texts of a tensor.
-    Texts(oip::Lent),
+    Texts(Lent<oip::Pending>),
+    /// Several texts to be scored.
+    Round(Lent<Round>),
 }
 
 /// What a request has waited for.
@@ -155,6 +180,8 @@ pub enum Found {
     Password(bool),
     /// Nothing more: all texts of a tensor are scored, or one is at fault.
     Texts(Result<(), Fault>),
+    /// Whether all of the texts are scored.
+    Round(Result<(), Fault>),
 }
 
 impl Waiting {
@@ -166,6 +193,16 @@ impl Waiting {
     /// Whether others are to have their turn before [`Worker::poll`] goes on, for which nobody else wakes the task; asked once.
     pub fn takes_rest(&mut self) -> bool {
         if let Self::Texts(pending) = self { pending.takes_rest() } else { false }
+    }
+
+    /// The route that waits.
+    fn handler(&self) -> Handler {
+        match self {
+            Self::Model(_) => Handler::Analyze,
+            Self::Password(_) => Handler::Token,
+            Self::Texts(_) => Handler::InferText,
+            Self::Round(round) => round::handler(round),
+        }
     }
 }
 
@@ -200,7 +237,10 @@ impl Worker {
             stages: Stages::UNWATCHED,
             auth: None,
             predictions: Vec::with_capacity(limits.rows),
-            pending: oip::Pool::new(oip::PENDING, &limits),
+            pending: Pool::new(oip::PENDING, || oip::Pending::new(&limits)),
+            rounds: Pool::new(ROUNDS, || Round::new(&limits)),
+            compatible: Choice::Auto,
+            ids: (RandomState::new(), 0),
         }
     }
 
@@ -208,6 +248,24 @@ impl Worker {
     #[must_use]
     pub fn with_auth(self, auth: Option<Arc<Auth>>) -> Self {
         Self { scrape: self.scrape.with_auth(auth.clone()), auth, ..self }
+    }
+
+    /// The same where requests in the shape of another service are answered by the model of this name.
+    #[must_use]
+    pub fn with_compatible(self, model: CompatibleModel) -> Self {
+        let compatible = match model {
+            CompatibleModel::Simple => Choice::Simple,
+            CompatibleModel::Bert => Choice::Bert,
+            CompatibleModel::Auto => Choice::Auto,
+        };
+        Self { compatible, ..self }
+    }
+
+    /// A number that no other answer has, of this process or another.
+    fn next_id(&mut self) -> u128 {
+        let (keys, count) = &mut self.ids;
+        *count += 2;
+        u128::from(keys.hash_one(*count)) << 64 | u128::from(keys.hash_one(*count + 1))
     }
 
     /// The counters of this worker.
@@ -235,12 +293,21 @@ impl Worker {
             .max(analyze::FRAME + MAX_NAMED_BYTES + spans::max_len(self.limits.text))
             .max(predict::max_len(self.limits.rows))
             .max(oip::max_len(&self.limits))
+            .max(perspective::MAX_LEN)
+            .max(discovery::MAX_LEN)
+            .max(moderations::max_len(round::most_texts(&self.limits)))
     }
 
     /// Whether the answer to a request of `handler` with this `body` may take more than [`SMALL_REPLY`].
     pub fn is_large(&self, handler: Handler, body: &[u8]) -> bool {
         match handler {
-            Handler::Metrics | Handler::ModelInfo | Handler::Status => true,
+            Handler::Metrics
+            | Handler::ModelInfo
+            | Handler::Status
+            | Handler::CommentsAnalyze
+            | Handler::CommentsSuggest
+            | Handler::Discovery
+            | Handler::Moderations => true,
             Handler::Predict => predict::may_be_a_list(body),
             // Ours are small unless they quote the text; a user's model may have many labels.
             Handler::Analyze => {
@@ -273,6 +340,13 @@ impl Worker {
             Handler::Readyz => Ok(health::readyz(self, out)),
             Handler::Startupz => Ok(health::startupz(self, out)),
             Handler::ModelInfo => model_info::answer(self, out),
+            Handler::CommentsAnalyze | Handler::Moderations => match round::begin(self, request, out) {
+                Ok(round::Step::Answered(length)) => Ok((200, length)),
+                Ok(round::Step::Waiting(round)) => return Answered::Later(Waiting::Round(round)),
+                Err(fault) => Err(fault),
+            },
+            Handler::CommentsSuggest => perspective::suggest::answer(self, request, out).map(|length| (200, length)),
+            Handler::Discovery => Ok(discovery::answer(request.origin, out)),
             // A batch has a way of its own: it is answered as it goes.
             Handler::AnalyzeBatch | Handler::None => Err(Fault::new(Problem::NotFound)),
             Handler::InferenceServer
@@ -285,7 +359,7 @@ impl Worker {
         };
         Answered::Now(match answered {
             Ok((status, length)) => Outcome::good(status, length),
-            Err(fault) => fault::answer(&fault, out),
+            Err(fault) => fault::answer_at(request.handler, &fault, out),
         })
     }
 
@@ -296,6 +370,7 @@ impl Worker {
             Waiting::Model(waiting) => waiting.poll(context, &mut self.text).map(Found::Scores),
             Waiting::Password(waiting) => waiting.poll(context).map(Found::Password),
             Waiting::Texts(pending) => oip::poll(self, pending, context).map(Found::Texts),
+            Waiting::Round(round) => self.advance(round, Some(context)).map(Found::Round),
         }
     }
 
@@ -306,11 +381,12 @@ impl Worker {
             (Waiting::Model(waiting), Found::Scores(found)) => analyze::resume(self, waiting, found, body, out),
             (Waiting::Password(waiting), Found::Password(matches)) => token::resume(self, waiting, matches, out),
             (Waiting::Texts(pending), Found::Texts(scored)) => return oip::resume(self, pending, scored, out),
+            (Waiting::Round(round), Found::Round(done)) => done.map(|()| self.render(round, out)),
             (_, _) => Err(Fault::new(Problem::ModelUnavailable).expected("it failed; see the log", "")),
         };
         match answered {
             Ok(length) => Outcome::good(200, length),
-            Err(fault) => fault::answer(&fault, out),
+            Err(fault) => fault::answer_at(waiting.handler(), &fault, out),
         }
     }
 }

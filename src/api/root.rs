@@ -13,5 +13,6 @@ const GREETING: &str = concat!(
     r#"{"message":"tamis: toxicity scores and iris classes","status":"operational","version":""#,
     env!("CARGO_PKG_VERSION"),
     r#"","endpoints":["POST /analyze","POST /predict","GET /v2","GET /model-info","GET /health","GET /livez","#,
-    r#""GET /readyz","GET /startupz","GET /metrics","GET /status"]}"#
+    r#""GET /readyz","GET /startupz","GET /metrics","GET /status","POST /v1alpha1/comments:analyze","#,
+    r#""POST /v1alpha1/comments:suggestscore","POST /v1/moderations"]}"#
 );

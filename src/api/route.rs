@@ -62,9 +62,14 @@ pub enum Access {
 /// Who may take the route of `handler` where authentication is on.
 pub const fn access(handler: Handler) -> Access {
     match handler {
-        Handler::Root | Handler::Token | Handler::InferenceServer | Handler::None => Access::Open,
+        Handler::Root | Handler::Token | Handler::Discovery | Handler::InferenceServer | Handler::None => Access::Open,
         Handler::ModelInfo | Handler::InferenceModel => Access::Credential,
-        Handler::Analyze | Handler::AnalyzeBatch | Handler::InferText => Access::Scope(Scope::Analyze),
+        Handler::Analyze
+        | Handler::AnalyzeBatch
+        | Handler::CommentsAnalyze
+        | Handler::CommentsSuggest
+        | Handler::Moderations
+        | Handler::InferText => Access::Scope(Scope::Analyze),
         Handler::Predict | Handler::InferIris => Access::Scope(Scope::Predict),
         Handler::Metrics | Handler::Status => Access::Metrics,
         Handler::Health
@@ -107,6 +112,10 @@ pub fn route(surface: Surface, method: &str, path: &str) -> Route {
         "/startupz" => Handler::Startupz,
         "/model-info" => Handler::ModelInfo,
         "/status" => Handler::Status,
+        "/v1alpha1/comments:analyze" => Handler::CommentsAnalyze,
+        "/v1alpha1/comments:suggestscore" => Handler::CommentsSuggest,
+        "/$discovery/rest" | "/discovery/v1/apis/commentanalyzer/v1alpha1/rest" => Handler::Discovery,
+        "/v1/moderations" => Handler::Moderations,
         // The server as a whole.
         "*" if label == Method::Options => {
             return Route { handler: Handler::None, method: label, action: Action::Options };
@@ -117,9 +126,9 @@ pub fn route(surface: Surface, method: &str, path: &str) -> Route {
     let action = match (handler, label) {
         (Handler::None, _) => Action::Refuse(Problem::NotFound),
         (_, Method::Options) => Action::Options,
-        (Handler::Predict | Handler::Analyze | Handler::AnalyzeBatch, Method::Post) => Action::ReadJson,
-        (Handler::InferIris | Handler::InferText, Method::Post) => Action::ReadTensors,
         (Handler::Token, Method::Post) => Action::ReadForm,
+        (Handler::InferIris | Handler::InferText, Method::Post) => Action::ReadTensors,
+        (handler, Method::Post) if takes_json(handler) => Action::ReadJson,
         (handler, Method::Get | Method::Head) if handler.main_method() == Method::Get => Action::Answer,
         (_, _) => Action::Refuse(Problem::MethodNotAllowed),
     };
@@ -129,19 +138,28 @@ pub fn route(surface: Surface, method: &str, path: &str) -> Route {
 /// The `Allow` header of a route (RFC 9110, section 10.2.1).
 pub const fn allow(handler: Handler) -> &'static str {
     match handler {
-        Handler::Predict
-        | Handler::Analyze
-        | Handler::AnalyzeBatch
-        | Handler::Token
-        | Handler::InferIris
-        | Handler::InferText => "POST, OPTIONS",
+        _ if takes_json(handler) => "POST, OPTIONS",
+        Handler::Token | Handler::InferIris | Handler::InferText => "POST, OPTIONS",
         Handler::None => "GET, HEAD, POST, OPTIONS",
         _ => "GET, HEAD, OPTIONS",
     }
 }
 
+/// Whether the route takes a body of JSON.
+const fn takes_json(handler: Handler) -> bool {
+    matches!(
+        handler,
+        Handler::Predict
+            | Handler::Analyze
+            | Handler::AnalyzeBatch
+            | Handler::CommentsAnalyze
+            | Handler::CommentsSuggest
+            | Handler::Moderations
+    )
+}
+
 const fn serves(surface: Surface, handler: Handler) -> bool {
-    let of_models = matches!(handler, Handler::Predict | Handler::Analyze | Handler::AnalyzeBatch | Handler::Token);
+    let of_models = takes_json(handler) || matches!(handler, Handler::Token | Handler::Discovery);
     let of_both = matches!(handler, Handler::Root | Handler::ModelInfo | Handler::None);
     if handler.is_of_open_inference() {
         // Its clients ask for health where they ask for models.

@@ -133,7 +133,7 @@ fn met(need: Need, has: impl FnOnce(Scope) -> bool, subject: Subject) -> Result<
 }
 
 /// The token of `Bearer token`, the scheme in any case (RFC 9110, section 11.1, and RFC 6750, section 2.1).
-fn bearer(value: &[u8]) -> Option<&[u8]> {
+pub fn bearer(value: &[u8]) -> Option<&[u8]> {
     if value.is_empty() {
         // It stood twice.
         return Some(value);

@@ -27,7 +27,7 @@ pub const CONFIDENCE_BOUNDS: [u64; 7] = [0, 50, 70, 80, 90, 95, 100];
 
 /// Every family, in the order of the exposition. `tamis_scrape_duration_seconds` is last: it covers what is above.
 #[rustfmt::skip] // one row a family
-pub const FAMILIES: [Family; 46] = [
+pub const FAMILIES: [Family; 47] = [
     Family::counter(Id::HttpRequests, "http_requests_total", Series::Requests,
         "HTTP requests answered. POST at a route for GET counts as method \"other\"; status 500 of handler \"none\" is what should never be answered."),
     Family::histogram(Id::HttpDuration, "http_request_duration_seconds", Series::Lanes, Scale::Nanoseconds, &DURATION_BOUNDS,
@@ -118,6 +118,8 @@ pub const FAMILIES: [Family; 46] = [
         "Requests with a key that is good, by the key's name; the first 64 names that the file has had are counted apart."),
     Family::counter(Id::Reloads, "tamis_auth_reloads_total", Series::Reloads,
         "Times that a file of credentials had changed and was loaded, or refused because it could not be used."),
+    Family::counter(Id::SuggestedScores, "tamis_suggested_scores_total", Series::Suggested,
+        "Scores that clients of comments:suggestscore suggested, by attribute; all of them are dropped."),
     Family::gauge(Id::ScrapeDuration, "tamis_scrape_duration_seconds", Series::Single,
         "Time to collect and render all of the above for this scrape.").scaled(Scale::Nanoseconds),
 ];

@@ -1,7 +1,7 @@
 //! What a metric family is: its type, unit, label sets and sample lines.
 
 use super::labels::{
-    AskedModel, Authentication, Handler, IRIS_CLASSES, Model, Phase, RELOADED, Shed, Stage, ToxicityModel,
+    AskedModel, Authentication, Handler, IRIS_CLASSES, Model, Phase, RELOADED, SUGGESTED, Shed, Stage, ToxicityModel,
 };
 use super::series::{
     ERROR_OVERFLOW, ERRORS, LANE_HANDLERS, LANES, REQUEST_OVERFLOW, REQUEST_SIZED, REQUESTS, RESPONSE_SIZED,
@@ -93,6 +93,8 @@ pub enum Series {
     Stages,
     /// `reason`.
     Shed,
+    /// `attribute`: from the first suggestion on.
+    Suggested,
     /// `worker`: its number, from 0.
     Workers,
     /// `version`: one value, known at start.
@@ -189,6 +191,7 @@ pub enum Id {
     Authentications,
     KeyRequests,
     Reloads,
+    SuggestedScores,
     ScrapeDuration,
 }
 
@@ -221,6 +224,7 @@ impl Series {
             Self::Rules => &["rule"],
             Self::Stages => &["stage"],
             Self::Shed => &["reason"],
+            Self::Suggested => &["attribute"],
             Self::Workers => &["worker"],
             Self::Build => &["version"],
             Self::CpuPath => &["path"],
@@ -258,6 +262,7 @@ impl Series {
             Self::AskedModels => AskedModel::ALL.len(),
             Self::Stages => Stage::ALL.len(),
             Self::Shed => Shed::ALL.len(),
+            Self::Suggested => SUGGESTED.len(),
             Self::Workers => shape.workers,
             Self::Authentications if guarded => Authentication::ALL.len(),
             Self::Reloads if guarded => File::ALL.len() * RELOADED.len(),
@@ -280,6 +285,7 @@ impl Series {
                 Some((_, handler)) => handler,
                 None => return None,
             },
+            Self::Suggested => Handler::CommentsSuggest,
             _ => return None,
         };
         if handler.is_shown_once_used() { Some(handler) } else { None }
@@ -331,6 +337,7 @@ impl Series {
             Self::AskedModels => [AskedModel::ALL[index].as_str(), "", ""],
             Self::Stages => [Stage::ALL[index].as_str(), "", ""],
             Self::Shed => [Shed::ALL[index].as_str(), "", ""],
+            Self::Suggested => [SUGGESTED[index], "", ""],
             Self::Authentications => {
                 let [scheme, result] = Authentication::ALL[index].as_str();
                 [scheme, result, ""]

@@ -25,12 +25,16 @@ pub enum Handler {
     InferenceModelReady,
     InferIris,
     InferText,
+    CommentsAnalyze,
+    CommentsSuggest,
+    Discovery,
+    Moderations,
     None,
 }
 
 impl Handler {
     /// Every handler, in the order of its discriminants.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 24] = [
         Self::Root,
         Self::Health,
         Self::Livez,
@@ -50,6 +54,10 @@ impl Handler {
         Self::InferenceModelReady,
         Self::InferIris,
         Self::InferText,
+        Self::CommentsAnalyze,
+        Self::CommentsSuggest,
+        Self::Discovery,
+        Self::Moderations,
         Self::None,
     ];
 
@@ -75,6 +83,10 @@ impl Handler {
             Self::InferenceModelReady => "/v2/models/{model}/ready",
             Self::InferIris => "/v2/models/iris/infer",
             Self::InferText => "/v2/models/{model}/infer",
+            Self::CommentsAnalyze => "/v1alpha1/comments:analyze",
+            Self::CommentsSuggest => "/v1alpha1/comments:suggestscore",
+            Self::Discovery => "/$discovery/rest",
+            Self::Moderations => "/v1/moderations",
             Self::None => "none",
         }
     }
@@ -94,10 +106,17 @@ impl Handler {
             | Self::InferenceLive
             | Self::InferenceReady
             | Self::InferenceModel
-            | Self::InferenceModelReady => Method::Get,
-            Self::Analyze | Self::Predict | Self::AnalyzeBatch | Self::Token | Self::InferIris | Self::InferText => {
-                Method::Post
-            }
+            | Self::InferenceModelReady
+            | Self::Discovery => Method::Get,
+            Self::Analyze
+            | Self::Predict
+            | Self::AnalyzeBatch
+            | Self::Token
+            | Self::InferIris
+            | Self::InferText
+            | Self::CommentsAnalyze
+            | Self::CommentsSuggest
+            | Self::Moderations => Method::Post,
             Self::None => Method::Other,
         }
     }
@@ -105,7 +124,9 @@ impl Handler {
     /// Whether its series are shown from the first request to it on, and not before: whoever does not use the route does
     /// not pay for it.
     pub const fn is_shown_once_used(self) -> bool {
-        matches!(self, Self::AnalyzeBatch) || self.is_of_open_inference()
+        matches!(self, Self::AnalyzeBatch)
+            || self.is_of_open_inference()
+            || matches!(self, Self::CommentsAnalyze | Self::CommentsSuggest | Self::Discovery | Self::Moderations)
     }
 
     /// Whether the route is one of the Open Inference Protocol, which has errors of its own.
@@ -381,6 +402,10 @@ impl AskedModel {
         }
     }
 }
+
+/// `attribute` of `tamis_suggested_scores_total`: the attributes of Perspective that a label of ours stands for, and all others.
+pub const SUGGESTED: [&str; 7] =
+    ["TOXICITY", "SEVERE_TOXICITY", "PROFANITY", "THREAT", "INSULT", "IDENTITY_ATTACK", "other"];
 
 /// `predicted_class`: the iris species, in the order of the class ids.
 pub const IRIS_CLASSES: [&str; 3] = ["setosa", "versicolor", "virginica"];

@@ -37,16 +37,6 @@ pub const REQUEST_OVERFLOW: usize = {
     count
 };
 
-/// The status code with which the route of `handler` tells `problem`: those of the Open Inference Protocol know 400 in the
-/// place of 422, and 404 of a model.
-pub const fn code_of(problem: Problem, handler: Handler) -> u16 {
-    match (problem, problem.status()) {
-        (Problem::UnknownModel, _) if handler.is_of_open_inference() => 404,
-        (_, 422) if handler.is_of_open_inference() => 400,
-        (_, status) => status,
-    }
-}
-
 /// The position of a request in [`REQUESTS`]. At the routes that are there for `GET`, `POST` counts as `other`: both are
 /// refused alike.
 #[inline]
@@ -94,7 +84,7 @@ pub fn error_index(problem: Problem, handler: Handler) -> usize {
 /// The series of the families with `method` and `handler`: the routes that have one of their own, for requests with the
 /// route's main method; and last `method="other", handler="none"`, for all that is answered without a route's handler
 /// (404, 405, `OPTIONS`, what is no HTTP), for `HEAD`, and for routes that stand neither here nor in [`PROBES`].
-pub const LANE_HANDLERS: [Handler; 10] = [
+pub const LANE_HANDLERS: [Handler; 12] = [
     Handler::Root,
     Handler::Health,
     Handler::Metrics,
@@ -104,6 +94,8 @@ pub const LANE_HANDLERS: [Handler; 10] = [
     Handler::AnalyzeBatch,
     Handler::InferIris,
     Handler::InferText,
+    Handler::CommentsAnalyze,
+    Handler::Moderations,
     Handler::None,
 ];
 
@@ -122,17 +114,27 @@ pub const fn lane(handler: Handler, method: Method) -> usize {
 pub const LANES: usize = LANE_HANDLERS.len();
 
 /// `handler` of `http_request_size_bytes`: the routes that read a body, and `none` for all others.
-pub const REQUEST_SIZED: [Handler; 6] =
-    [Handler::Analyze, Handler::Predict, Handler::AnalyzeBatch, Handler::InferIris, Handler::InferText, Handler::None];
+pub const REQUEST_SIZED: [Handler; 8] = [
+    Handler::Analyze,
+    Handler::Predict,
+    Handler::AnalyzeBatch,
+    Handler::InferIris,
+    Handler::InferText,
+    Handler::CommentsAnalyze,
+    Handler::Moderations,
+    Handler::None,
+];
 
 /// `handler` of `http_response_size_bytes`: the routes whose answers differ in size from one to the next, and `none` for all others.
-pub const RESPONSE_SIZED: [Handler; 7] = [
+pub const RESPONSE_SIZED: [Handler; 9] = [
     Handler::Metrics,
     Handler::Analyze,
     Handler::Predict,
     Handler::AnalyzeBatch,
     Handler::InferIris,
     Handler::InferText,
+    Handler::CommentsAnalyze,
+    Handler::Moderations,
     Handler::None,
 ];
 
@@ -191,6 +193,12 @@ const fn can_answer((handler, method, status): Request) -> bool {
             Get | Head | Other => code == 405,
         },
         Handler::InferenceModel | Handler::InferenceModelReady if matches!((method, code), (Get | Head, 404)) => true,
+        // What is wrong with a body is 400 here.
+        Handler::CommentsAnalyze | Handler::CommentsSuggest | Handler::Moderations => match method {
+            Post => matches!(code, 200 | 400 | 408 | 413 | 415 | 503),
+            Options => code == 204,
+            Get | Head | Other => code == 405,
+        },
         _ => match method {
             Get | Head => code == 200 || (code == 503 && can_be_unavailable(handler)),
             Options => code == 204,
@@ -210,6 +218,9 @@ const fn can_answer_guarded((handler, method, status): Request) -> bool {
         (Handler::Token, Get | Head | Other) => code == 405,
         (Handler::Analyze | Handler::Predict | Handler::AnalyzeBatch, Post) => matches!(code, 401 | 403),
         (Handler::InferIris | Handler::InferText, Post) => matches!(code, 401 | 403),
+        (Handler::CommentsAnalyze | Handler::CommentsSuggest | Handler::Moderations, Post) => {
+            matches!(code, 401 | 403)
+        }
         (Handler::ModelInfo | Handler::InferenceModel, Get | Head) => code == 401,
         (Handler::InferenceLive | Handler::InferenceReady | Handler::InferenceModelReady, Get | Head) => {
             matches!(code, 401 | 403)
@@ -288,6 +299,28 @@ const fn can_fail(problem: Problem, handler: Handler) -> bool {
         Handler::InferenceModel | Handler::InferenceModelReady => {
             matches!(problem, P::MethodNotAllowed | P::UnknownModel | P::ModelUnavailable)
         }
+        Handler::CommentsAnalyze | Handler::CommentsSuggest | Handler::Moderations => match problem {
+            P::MethodNotAllowed
+            | P::MalformedJson
+            | P::InvalidUtf8
+            | P::RequestTimeout
+            | P::BodyTooLarge
+            | P::UnsupportedMediaType
+            | P::InvalidType
+            | P::MissingField
+            | P::UnknownField
+            | P::DuplicateField
+            | P::NumberOutOfRange
+            | P::EmptyText
+            | P::TextTooLong
+            | P::UnsupportedInput
+            | P::Overloaded => true,
+            P::UnknownAttribute => !matches!(handler, Handler::Moderations),
+            P::UnsupportedLanguage => matches!(handler, Handler::CommentsAnalyze),
+            P::WrongLength | P::UnknownModel => matches!(handler, Handler::Moderations),
+            P::ModelUnavailable | P::InferenceTimeout => !matches!(handler, Handler::CommentsSuggest),
+            _ => false,
+        },
         Handler::Token => false,
         _ => matches!(problem, P::MethodNotAllowed),
     }
@@ -310,7 +343,7 @@ const fn can_fail_guarded(problem: Problem, handler: Handler) -> bool {
                 | P::InvalidGrant
                 | P::InvalidScope
         ),
-        Handler::Root | Handler::InferenceServer | Handler::None => false,
+        Handler::Root | Handler::InferenceServer | Handler::Discovery | Handler::None => false,
         Handler::ModelInfo | Handler::InferenceModel => matches!(problem, P::Unauthorized),
         _ => matches!(problem, P::Unauthorized | P::Forbidden),
     }
@@ -403,6 +436,7 @@ const _: () = assert!(REQUEST_COUNT < 256 && ERROR_COUNT < 256, "positions fit t
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::fault;
 
     #[test]
     fn every_request_series_is_found_at_its_own_position() {
@@ -432,7 +466,7 @@ mod tests {
             let mut endpoints = Handler::ALL.into_iter().filter(fails).peekable();
             assert!(endpoints.peek().is_some(), "{problem:?}");
             for handler in endpoints {
-                let status = Status::from_code(code_of(problem, handler));
+                let status = Status::from_code(fault::status(problem, handler));
                 let counts = |method| request_index(handler, method, status) != REQUEST_OVERFLOW;
                 let answered = Method::ALL.into_iter().any(counts);
                 assert!(answered, "{problem:?} at {handler:?} answers {status:?}, which has no series");
@@ -471,8 +505,8 @@ mod tests {
 
     #[test]
     fn a_handler_without_a_place_of_its_own_has_the_last() {
-        assert_eq!(REQUEST_SIZED.map(request_size_index), [0, 1, 2, 3, 4, 5]);
-        assert_eq!(RESPONSE_SIZED.map(response_size_index), [0, 1, 2, 3, 4, 5, 6]);
+        assert_eq!(REQUEST_SIZED.map(request_size_index), std::array::from_fn(|place| place));
+        assert_eq!(RESPONSE_SIZED.map(response_size_index), std::array::from_fn(|place| place));
         assert_eq!((response_size_index(Handler::Livez), request_size_index(Handler::Metrics)), (6, 5));
     }
 }

@@ -14,7 +14,9 @@ use super::durations::Durations;
 use super::exemplar::{self, Exemplar, SLOTS, Slot};
 use super::family::Id;
 use super::histogram::COARSE;
-use super::labels::{AskedModel, Authentication, Handler, IRIS_CLASSES, Method, Shed, Stage, Status, ToxicityModel};
+use super::labels::{
+    AskedModel, Authentication, Handler, IRIS_CLASSES, Method, SUGGESTED, Shed, Stage, Status, ToxicityModel,
+};
 use super::process::ThreadClock;
 use super::series::{
     ERRORS, LANES, REQUEST_OVERFLOW, REQUEST_SIZED, REQUESTS, RESPONSE_SIZED, error_index, lane, request_index,
@@ -56,6 +58,7 @@ pub struct Shard {
     pub(super) requests_timed_out: Counter,
     pub(super) authentications: [Counter; Authentication::ALL.len()],
     pub(super) key_requests: [Counter; NAMED_KEYS + 1],
+    pub(super) suggested: [Counter; SUGGESTED.len()],
     pub(super) slots_used_max: Counter,
     pub(super) slot_fallbacks: Counter,
     pub(super) heap_allocations: Counter,
@@ -110,6 +113,7 @@ impl Shard {
             requests_timed_out: Counter::new(),
             authentications: [const { Counter::new() }; _],
             key_requests: [const { Counter::new() }; _],
+            suggested: [const { Counter::new() }; _],
             slots_used_max: Counter::new(),
             slot_fallbacks: Counter::new(),
             heap_allocations: Counter::new(),
@@ -249,6 +253,11 @@ impl Shard {
     #[inline]
     pub fn key_used(&self, place: u8) {
         self.key_requests[usize::from(place).min(NAMED_KEYS)].add(1);
+    }
+
+    /// So many scores were suggested for each attribute.
+    pub fn suggested(&self, counts: &[u64; SUGGESTED.len()]) {
+        self.suggested.iter().zip(counts).for_each(|(counter, &count)| counter.add(count));
     }
 
     /// A request did not arrive in time.

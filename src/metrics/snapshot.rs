@@ -15,7 +15,9 @@ use super::durations::{BLOCK, Buckets};
 use super::exemplar::Exemplars;
 use super::family::{Family, INFERENCE, Id, Series, Shape};
 use super::histogram::{COARSE, FINE, Geometry};
-use super::labels::{AskedModel, Authentication, Handler, IRIS_CLASSES, Phase, RELOADED, Shed, Stage, ToxicityModel};
+use super::labels::{
+    AskedModel, Authentication, Handler, IRIS_CLASSES, Phase, RELOADED, SUGGESTED, Shed, Stage, ToxicityModel,
+};
 use super::native::Natives;
 use super::negotiate::Format;
 use super::process::{ProcessFigures, ThreadClock};
@@ -228,6 +230,7 @@ impl Snapshot {
                 self.push(last.map_or(0, |shard| shard.scraped_bytes.get()));
             }
             Id::Authentications | Id::KeyRequests | Id::Reloads => self.collect_authentication(id, shards, live),
+            Id::SuggestedScores => self.push_each(shards, SUGGESTED.len(), |shard, index| &shard.suggested[index]),
             Id::ScrapeDuration => self.push(0),
             // Fixed: rendered once, at start.
             Id::ModelLoad

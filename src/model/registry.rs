@@ -21,6 +21,8 @@ pub struct Models {
     pub toxicity: Toxicity,
     /// A user's `bert` and the time it took to load, for whoever starts its threads to take.
     pub user_bert: Option<(Toxicity, Duration)>,
+    /// Whether a user's model stands in the place of `simple` or `bert`: nothing says what languages it reads.
+    pub is_replaced: bool,
     /// A user's models of other names, at most [`MAX_MODELS`](directory::MAX_MODELS).
     pub custom: Vec<Custom>,
     /// What the metrics say of each model that they name.
@@ -76,6 +78,7 @@ impl Models {
                 }
             }
         }
+        let is_replaced = simple.is_some() || user_bert.is_some();
         let (toxicity, toxicity_time) = if let Some(users) = simple {
             users
         } else {
@@ -100,6 +103,7 @@ impl Models {
         let manifests =
             custom.iter().map(|custom| custom.model().manifest()).chain([toxicity.manifest()]).chain(&bert_manifest);
         Ok(Self {
+            is_replaced,
             named_bytes: manifests.map(Manifest::named_bytes).max().unwrap_or_default(),
             loaded: vec![simple.metrics, iris],
             descriptions: [&*simple.description, b",", description.as_bytes(), &descriptions].concat().into(),

@@ -3,12 +3,14 @@
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName};
 
+use crate::api::form::{Field, fields};
 use crate::api::route::{Access, Action, Route, access};
-use crate::auth::gate::{Denied, Gate, Need, Presented, Scheme, Subject};
+use crate::auth::gate::{Denied, Gate, Need, Presented, Scheme, Subject, bearer};
+use crate::auth::keys::MAX_KEY;
 use crate::auth::scopes::Scope;
 use crate::auth::{Schemes, unix_seconds};
 use crate::metrics::Shard;
-use crate::metrics::labels::Authentication;
+use crate::metrics::labels::{Authentication, Handler};
 use crate::problem::{Fault, Problem};
 
 /// A request that is not let in.
@@ -21,13 +23,32 @@ pub struct Refusal {
 
 static API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
+/// Where Google's clients send the key, if not in the query.
+static GOOGLE_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
+
 /// Lets a request for `route` in, or not; answers what tells the subject from other clients, if it has one. No allocation.
+/// `query` is looked at where the route has the shape of a service that has its keys there.
 ///
 /// # Errors
 /// What the answer is to say.
-pub fn admit(gate: &mut Gate, route: Route, headers: &HeaderMap, shard: &Shard) -> Result<Option<u64>, Refusal> {
+pub fn admit(
+    gate: &mut Gate,
+    route: Route,
+    headers: &HeaderMap,
+    query: Option<&str>,
+    shard: &Shard,
+) -> Result<Option<u64>, Refusal> {
     let Some(need) = need(route, gate.auth().schemes()) else { return Ok(None) };
-    let presented = Presented { api_key: value(headers, &API_KEY), authorization: value(headers, &AUTHORIZATION) };
+    let authorization = value(headers, &AUTHORIZATION);
+    let mut of_query = Field::<MAX_KEY>::new();
+    let api_key = value(headers, &API_KEY).or_else(|| match route.handler {
+        Handler::CommentsAnalyze | Handler::CommentsSuggest => {
+            value(headers, &GOOGLE_KEY).or_else(|| key_of_query(query?, &mut of_query))
+        }
+        Handler::Moderations => authorization.and_then(bearer),
+        _ => None,
+    });
+    let presented = Presented { api_key, authorization };
     let admitted = gate.admit(need, &presented, unix_seconds);
     shard.authenticated(counted(admitted.as_ref()));
     if let Ok(subject) | Err(Denied::Scope(subject)) = &admitted
@@ -50,6 +71,13 @@ fn need(route: Route, schemes: &Schemes) -> Option<Need> {
         Access::Credential => Some(Need::Credential),
         Access::Scope(scope) => Some(Need::Scope(scope)),
     }
+}
+
+/// The value of `key` in a query, decoded into `field`; empty, which is never good, if it stands twice or is no key.
+fn key_of_query<'f>(query: &str, field: &'f mut Field<MAX_KEY>) -> Option<&'f [u8]> {
+    let mut keys = fields(query.as_bytes()).filter(|(name, _)| *name == b"key").map(|(_, value)| value);
+    let taken = field.take(keys.next()?, "key").and(keys.try_for_each(|again| field.take(again, "key")));
+    Some(if taken.is_ok() { field.value().unwrap_or_default() } else { b"" })
 }
 
 /// The value of a header; of one that stands twice neither can be trusted, so it counts as empty.

@@ -11,19 +11,20 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use http::header::EXPECT;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response};
 use hyper::body::{Body, Incoming};
 
 use super::admission::{self, Refusal};
 use super::body::{self, ClientGone};
 use super::connection::wire::Wire;
-use super::headers::{Traceparent, form, is_form, is_json, is_lines, is_tensors, json_bytes, representation};
+use super::headers::{Traceparent, form, is_form, is_json, is_lines, is_tensors, json_bytes, origin, representation};
 use super::reply::Reply;
 use super::slots::Slot;
 use super::station::Station;
 use super::stream::{Begun, make_way};
 use super::timing;
 use crate::api::oip::{self, Inference};
+use crate::api::perspective::discovery::Origin;
 use crate::api::route::{Action, Route, Surface, route};
 use crate::api::status::Form;
 use crate::api::{self, Answered, Content, Outcome, fault};
@@ -72,13 +73,15 @@ impl hyper::service::Service<Request<Incoming>> for Service {
         let traceparent = Traceparent::of(&headers);
         let scrape = route.handler == Handler::Metrics;
         let representation = if scrape { representation(&headers) } else { Representation::default() };
-        let for_model = route.action == Action::ReadJson && route.handler != Handler::AnalyzeBatch;
+        let for_model =
+            route.action == Action::ReadJson && matches!(route.handler, Handler::Analyze | Handler::Predict);
         let tells_timing = for_model && timing::is_preferred(&headers);
         // The first of the two counts the request whatever the other says.
         let watched = for_model && (connection.station.watches_next() | tells_timing);
         let inference = connection.inference(route, head.uri.path(), &headers);
         let form = if route.handler == Handler::Status { form(&headers) } else { Form::Page };
-        let (stage, client, challenge) = match connection.admit(route, &headers) {
+        let origin = (route.handler == Handler::Discovery).then(|| origin(&head.uri, &headers));
+        let (stage, client, challenge) = match connection.admit(route, &headers, head.uri.query()) {
             Ok(client) => {
                 let stage = match &inference {
                     Ok(_) => connection.stage(route, &headers, incoming),
@@ -99,6 +102,7 @@ impl hyper::service::Service<Request<Incoming>> for Service {
             representation,
             form,
             inference: inference.unwrap_or(Inference { is_spoken: true, ..Inference::default() }),
+            origin,
             client,
             challenge,
             headers,
@@ -123,9 +127,9 @@ impl Connection {
 
     /// Lets a request in, or not; answers what tells who asks from other clients.
     #[inline]
-    fn admit(&self, route: Route, headers: &HeaderMap) -> Result<u64, Refusal> {
+    fn admit(&self, route: Route, headers: &HeaderMap, query: Option<&str>) -> Result<u64, Refusal> {
         let Some(gate) = &self.station.gate else { return Ok(self.client) };
-        let subject = admission::admit(&mut gate.borrow_mut(), route, headers, &self.station.shard)?;
+        let subject = admission::admit(&mut gate.borrow_mut(), route, headers, query, &self.station.shard)?;
         Ok(subject.unwrap_or(self.client))
     }
 
@@ -194,6 +198,8 @@ pub struct Exchange {
     representation: Representation,
     form: Form,
     inference: Inference,
+    /// Of a request for the discovery document, as [`origin`] has it.
+    origin: Option<(HeaderValue, bool)>,
     /// A hash of who asks.
     client: u64,
     /// What the answer asks for, if the request was not let in.
@@ -356,6 +362,10 @@ impl Exchange {
             representation: self.representation,
             form: self.form,
             inference: self.inference,
+            origin: self
+                .origin
+                .as_ref()
+                .map_or_else(Origin::default, |(host, secure)| Origin { host: host.as_bytes(), secure: *secure }),
         };
         let write = |out: &mut [u8]| {
             let answered = station.api.borrow_mut().answer(&request, out);
@@ -379,7 +389,7 @@ impl Exchange {
             let outcome = if self.inference.is_spoken {
                 oip::error::answer(fault, self.tally.route.handler, out)
             } else {
-                fault::answer(fault, out)
+                fault::answer_at(self.tally.route.handler, fault, out)
             };
             (outcome.length, outcome)
         })

@@ -2,10 +2,10 @@
 
 use bytes::BytesMut;
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY,
+    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, VARY,
     X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
 use crate::api::Content;
 use crate::api::status::{self, Form, page};
@@ -84,6 +84,14 @@ pub fn content_type(content: Content) -> HeaderValue {
         Content::Page => "text/html; charset=utf-8",
         Content::Metrics(representation) => representation.format.content_type(),
     })
+}
+
+/// Where the client found the daemon: the authority of HTTP/2, else `Host`; and whether a proxy in front was asked by TLS.
+pub fn origin(uri: &Uri, headers: &HeaderMap) -> (HeaderValue, bool) {
+    let authority = uri.authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
+    let host = authority.or_else(|| headers.get(HOST).cloned()).unwrap_or(HeaderValue::from_static(""));
+    let secure = headers.get("x-forwarded-proto").is_some_and(|proto| proto.as_bytes().eq_ignore_ascii_case(b"https"));
+    (host, secure)
 }
 
 /// What a scrape with these headers is to be answered with.

@@ -138,7 +138,8 @@ impl Server {
                 let shard = Arc::clone(&shards[index]);
                 let scrape = Scrape::new(&shards, flags.max_connections);
                 let api = api::Worker::new(Arc::clone(&shard), loaded, scrape, flags.limits(), phase, started);
-                Station::new(api.with_auth(auth.clone()), shard, &flags, auth)
+                let api = api.with_auth(auth.clone()).with_compatible(flags.compatible_model);
+                Station::new(api, shard, &flags, auth)
             });
             if let Err(error) = ended {
                 tracing::error!(%error, index, "a worker cannot run");

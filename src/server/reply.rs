@@ -9,8 +9,9 @@ use hyper::body::{Body, Frame, SizeHint};
 
 use super::body::ClientGone;
 use super::slots::Slot;
-use super::stream::Lent;
+use super::stream::Stream;
 use crate::api::SMALL_REPLY;
+use crate::pool::Lent;
 
 /// One response body.
 pub enum Reply {
@@ -19,7 +20,7 @@ pub enum Reply {
     /// Sent as a single frame.
     Whole(Bytes),
     /// Sent as it comes about.
-    Stream(Lent),
+    Stream(Lent<Stream>),
 }
 
 /// A cursor over the reply's bytes, as hyper copies them into its write buffer.

@@ -11,7 +11,7 @@ use super::connection::outbox;
 use super::connection::wire::Timeouts;
 use super::reply::{Memory as Part, Reply};
 use super::slots::{Slot, Slots};
-use super::stream::{FRAME, Streams};
+use super::stream::{FRAME, Stream};
 use crate::alloc;
 use crate::api::route::Surface;
 use crate::api::{self, Limits, SMALL_REPLY};
@@ -21,6 +21,7 @@ use crate::config::Flags;
 use crate::log::access::AccessLog;
 use crate::metrics::Shard;
 use crate::metrics::labels::Handler;
+use crate::pool::Pool;
 use crate::problem::Problem;
 
 /// One worker's slots, counters and handlers. Lives on the worker's thread.
@@ -35,7 +36,7 @@ pub struct Station {
     pub replies: Slots,
     small_replies: Slots,
     /// What answers that are sent as they come about need.
-    pub streams: Streams,
+    pub streams: Pool<Stream>,
     /// Where the parts of such answers are written.
     frames: Slots,
     /// Where answers wait for the socket.
@@ -76,7 +77,7 @@ impl Station {
             bodies: Slots::new(max_connections, limits.body),
             replies: Slots::new(LARGE_REPLIES, api.max_reply()),
             small_replies: Slots::new(max_connections + ADMIN_CONNECTIONS, SMALL_REPLY),
-            streams: Streams::new(STREAMS, &limits),
+            streams: Pool::new(STREAMS, || Stream::new(&limits)),
             frames: Slots::new(STREAMS * (FRAMES_OF_A_STREAM + 1), FRAME),
             outgoing: Slots::new(OUTBOXES, outbox::CAPACITY),
             api: RefCell::new(api),

@@ -11,7 +11,6 @@
 //! After half a millisecond of work the thread goes on with other connections first.
 
 mod lines;
-mod pool;
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -29,9 +28,9 @@ use super::slots::Slot;
 use crate::api::batch::{Flow, MAX_RESULT, Settled, Taken, Texts};
 use crate::api::{Content, Limits, Outcome};
 use crate::metrics::Stages;
+use crate::pool::Reusable;
 use crate::problem::{Fault, Problem};
 use lines::{Line, Lines};
-pub use pool::{Lent, Streams};
 
 /// One answer under way, in memory that is used again by the next.
 pub struct Stream {
@@ -76,18 +75,20 @@ enum Next {
     Nothing,
 }
 
-impl Stream {
-    fn new(limits: &Limits) -> Self {
-        Self { flow: Flow::new(), texts: Texts::new(limits), now: None }
-    }
-
-    /// Forgets the answer that was under way. If it was not finished, its client is gone: nothing is counted.
+impl Reusable for Stream {
+    /// If the answer was not finished, its client is gone: nothing is counted.
     fn reset(&mut self) {
         self.flow.begin(None);
         if let Some(mut now) = self.now.take() {
             now.await_model(false);
             now.connection.wire.request_ends(Instant::now());
         }
+    }
+}
+
+impl Stream {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self { flow: Flow::new(), texts: Texts::new(limits), now: None }
     }
 
     /// Begins the answer to the request that `tally` tells of, for the client of this hash; answers its media type.

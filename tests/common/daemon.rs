@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -22,7 +23,12 @@ pub struct Daemon {
 impl Daemon {
     /// Starts it with `arguments` on a port that the system chooses, and waits for its line that says `ready`.
     pub fn start(arguments: &[&str]) -> Self {
-        let mut process = Command::new(tools::tamis_binary())
+        Self::start_binary(&tools::tamis_binary(), arguments)
+    }
+
+    /// The same of the daemon that lies at `binary`.
+    pub fn start_binary(binary: &Path, arguments: &[&str]) -> Self {
+        let mut process = Command::new(binary)
             .args(["--listen", "127.0.0.1:0"])
             .args(arguments)
             .stderr(Stdio::piped())

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tamis::auth::NAMED_KEYS;
 use tamis::metrics::drift::LEAST;
 use tamis::metrics::labels::{
-    AskedModel, Authentication, Handler, Method, Model, Phase, Shed, Stage, Status, ToxicityModel,
+    AskedModel, Authentication, Handler, Method, Model, Phase, SUGGESTED, Shed, Stage, Status, ToxicityModel,
 };
 use tamis::metrics::{
     Answer, Exporter, InProgress, LiveFacts, LoadedModel, RELOADS, Representation, Shard, StaticFacts, Trace,
@@ -116,6 +116,7 @@ pub fn exercise(shard: &Shard) {
     (0..=NAMED_KEYS).for_each(|key| shard.key_used(key as u8));
     shard.owned_by_this_thread();
     shard.scraped(4_321, 1);
+    shard.suggested(&[1; SUGGESTED.len()]);
     shard.timed_out();
     shard.slots_used(3);
     shard.slot_fallback();

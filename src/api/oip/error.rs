@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use crate::api::{Content, Outcome, fault};
 use crate::json::write::Writer;
 use crate::metrics::labels::Handler;
-use crate::metrics::series::code_of;
 use crate::problem::{Fault, Problem};
 
 /// Writes what is wrong with a request to the route of `handler`; [`SMALL_REPLY`](crate::api::SMALL_REPLY) bytes are enough.
@@ -16,7 +15,7 @@ pub fn answer(found: &Fault, handler: Handler, out: &mut [u8]) -> Outcome {
     writer.raw(br#""}"#);
     let length = writer.finish().unwrap_or_default();
     Outcome {
-        status: code_of(found.problem, handler),
+        status: fault::status(found.problem, handler),
         content: Content::Json,
         length,
         problem: Some(found.problem),

@@ -18,7 +18,6 @@ mod iris;
 mod metadata;
 mod outputs;
 pub mod path;
-mod pool;
 mod request;
 mod response;
 mod target;
@@ -29,13 +28,14 @@ use std::task::{Context, Poll};
 use super::{Answered, Content, Limits, Outcome, Request, Waiting, Worker};
 use crate::metrics::labels::Handler;
 use crate::model::manifest::MAX_NAMED_BYTES;
+use crate::pool::Lent;
 use crate::problem::{Fault, Problem};
 use outputs::Wanted;
-pub use pool::{Lent, Pool};
 use request::MAX_ID_BYTES;
 use response::Written;
 use target::Model;
 pub use target::Target;
+pub use texts::Pending;
 
 /// What a request of the protocol says outside its body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -89,12 +89,12 @@ pub fn answer(worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Ans
 }
 
 /// Goes on with the texts of a request.
-pub fn poll(worker: &mut Worker, pending: &mut Lent, context: &mut Context<'_>) -> Poll<Result<(), Fault>> {
+pub fn poll(worker: &mut Worker, pending: &mut Lent<Pending>, context: &mut Context<'_>) -> Poll<Result<(), Fault>> {
     texts::poll(worker, pending, context)
 }
 
 /// Answers a request for texts, of which all are scored, or one is at fault.
-pub fn resume(worker: &Worker, pending: &Lent, scored: Result<(), Fault>, out: &mut [u8]) -> Outcome {
+pub fn resume(worker: &Worker, pending: &Lent<Pending>, scored: Result<(), Fault>, out: &mut [u8]) -> Outcome {
     let written = scored.and_then(|()| texts::resume(worker, pending, out));
     told(written, Handler::InferText, out)
 }

@@ -6,19 +6,19 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use super::outputs::{Output, TEXT, Wanted};
-use super::pool::Lent;
 use super::request::{self, Asked, Contract, MAX_ID_BYTES};
 use super::response::{self, Columns, Head, Written};
 use super::target::{self, Model};
 use crate::api::analyze::asked::Choice;
 use crate::api::analyze::{self, not_yet};
-use crate::api::batch::{Flow, Oldest, Scored, Scorer, Taken, Texts};
+use crate::api::batch::{Flow, Scored, Scorer, Taken, Texts};
 use crate::api::{Limits, Request, Worker};
 use crate::metrics::labels::{Shed, ToxicityModel};
 use crate::model::Loaded;
 use crate::model::bert::Bert;
 use crate::model::manifest::{MAX_LABELS, MAX_NAME_BYTES};
 use crate::model::toxicity::Toxicity;
+use crate::pool::{Lent, Reusable};
 use crate::problem::{Fault, Field, Problem};
 
 /// Bytes that a row takes at most, in all outputs: `100,`, `"medium",`, `"name",`, and `0.123456,` for each label; binary data
@@ -40,7 +40,7 @@ pub struct Pending {
 
 impl Pending {
     /// Nothing yet, with room for whatever a request within `limits` asks.
-    pub(super) fn new(limits: &Limits) -> Self {
+    pub fn new(limits: &Limits) -> Self {
         Self {
             texts: Texts::new(limits),
             flow: Flow::new(),
@@ -51,13 +51,6 @@ impl Pending {
             id_length: 0,
             rests: false,
         }
-    }
-
-    /// Forgets the texts that are under way.
-    pub(super) fn reset(&mut self) {
-        self.flow.begin(None);
-        self.rows.clear();
-        self.rests = false;
     }
 
     /// Whether others are to have their turn before [`Worker::poll`] goes on, for which nobody else wakes the task; asked once.
@@ -71,11 +64,19 @@ impl Pending {
     }
 }
 
+impl Reusable for Pending {
+    fn reset(&mut self) {
+        self.flow.begin(None);
+        self.rows.clear();
+        self.rests = false;
+    }
+}
+
 /// Reads the texts of `request`; [`poll`] scores them.
 ///
 /// # Errors
 /// Whatever is wrong with the body, [`Problem::Overloaded`] where too many are under way.
-pub(super) fn begin(worker: &mut Worker, request: &Request<'_>, choice: Choice) -> Result<Lent, Fault> {
+pub(super) fn begin(worker: &mut Worker, request: &Request<'_>, choice: Choice) -> Result<Lent<Pending>, Fault> {
     let Worker { reader, limits, shard, started, pending, .. } = worker;
     let mut pending = pending.borrow().ok_or_else(|| {
         shard.shed(Shed::Slot);
@@ -112,16 +113,17 @@ pub(super) fn poll(worker: &mut Worker, pending: &mut Pending, context: &mut Con
     let Pending { texts, flow, rows, rests, .. } = pending;
     loop {
         let taken = if flow.has_room(limits) { texts.next(limits.text) } else { None };
-        let taken = taken.map(|asked| flow.take_up(asked, None, &mut Scorer { loaded, scratch, shard }));
+        let mut scorer = Scorer { loaded, scratch, shard, counts: true };
+        let taken = taken.map(|asked| flow.take_up(asked, None, &mut scorer));
         if taken == Some(Taken::Up) {
             texts.advance();
         }
-        match flow.oldest(loaded, scratch, shard, context) {
-            Oldest::Scored(scored) => rows.push(scored),
-            Oldest::Failed(fault) => return Poll::Ready(Err(placed(fault, rows.len()))),
-            Oldest::Waiting if taken != Some(Taken::Up) => return Poll::Pending,
-            Oldest::Nothing if taken.is_none() => return Poll::Ready(Ok(())),
-            Oldest::Waiting | Oldest::Nothing => {}
+        match flow.conclude(&mut scorer, Some(context)) {
+            Poll::Ready(Some(Ok(scored))) => rows.push(scored),
+            Poll::Ready(Some(Err(fault))) => return Poll::Ready(Err(placed(fault, rows.len()))),
+            Poll::Pending if taken != Some(Taken::Up) => return Poll::Pending,
+            Poll::Ready(None) if taken.is_none() => return Poll::Ready(Ok(())),
+            Poll::Pending | Poll::Ready(None) => {}
         }
         if since.elapsed() >= BURST {
             *rests = true;

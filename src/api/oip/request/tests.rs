@@ -4,10 +4,10 @@ use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
 use super::*;
+use crate::api::fault;
 use crate::api::oip::outputs::{IRIS, TEXT};
 use crate::json::read::Reader;
 use crate::metrics::labels::Handler;
-use crate::metrics::series::code_of;
 
 const MAX_TEXT: usize = 32;
 
@@ -129,7 +129,7 @@ proptest! {
         let body = asked.to_string();
         for read in [numbers(body.as_bytes(), None).map(drop), texts(body.as_bytes(), None).map(drop)] {
             if let Err(fault) = read {
-                prop_assert_eq!(code_of(fault.problem, Handler::InferIris), 400);
+                prop_assert_eq!(fault::status(fault.problem, Handler::InferIris), 400);
             }
         }
     }
