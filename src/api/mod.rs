@@ -172,6 +172,11 @@ impl Waiting {
         matches!(self, Self::Model(waiting) if waiting.needs_body())
     }
 
+    /// Whether others are to have their turn before [`Worker::poll`] goes on, for which nobody else wakes the task; asked once.
+    pub fn takes_rest(&mut self) -> bool {
+        if let Self::Round(round) = self { round.takes_rest() } else { false }
+    }
+
     /// The route that waits.
     fn handler(&self) -> Handler {
         match self {

@@ -21,7 +21,7 @@ use super::headers::{Traceparent, form, is_form, is_json, is_lines, origin, repr
 use super::reply::Reply;
 use super::slots::Slot;
 use super::station::Station;
-use super::stream::Begun;
+use super::stream::{Begun, make_way};
 use super::timing;
 use crate::api::perspective::discovery::Origin;
 use crate::api::route::{Action, Route, Surface, route};
@@ -265,6 +265,9 @@ impl Exchange {
             Stage::Wait(mut waiting, body) => {
                 let polled = self.connection.station.api.borrow_mut().poll(&mut waiting, context);
                 let Poll::Ready(found) = polled else {
+                    if waiting.takes_rest() {
+                        make_way(context);
+                    }
                     self.stage = Stage::Wait(waiting, body);
                     return Poll::Pending;
                 };

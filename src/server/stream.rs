@@ -268,7 +268,7 @@ impl Now {
 }
 
 /// Has the task of `context` woken when all others have had their turn, and sockets theirs.
-fn make_way(context: &mut Context<'_>) {
+pub fn make_way(context: &mut Context<'_>) {
     // That is what its first poll does.
     let _ = pin!(tokio::task::yield_now()).poll(context);
 }
