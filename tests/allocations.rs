@@ -381,6 +381,13 @@ fn routes() -> Vec<(&'static str, Request, u16, (f64, f64))> {
         ),
         ("POST /v1/moderations", Request::json("/v1/moderations", r#"{"input":"You are kind."}"#), 200, BODY_CHANNEL),
         ("POST /v1/moderations, 200 inputs", Request::json("/v1/moderations", inputs(200)), 200, BODY_CHANNEL),
+        // Scored in more than one go: the thread turns to others in between.
+        (
+            "POST /v1/moderations, 250 long inputs",
+            Request::json("/v1/moderations", inputs(250).replace("kind", &"kind and patient ".repeat(12))),
+            200,
+            BODY_CHANNEL,
+        ),
         ("400 at /v1/moderations", Request::json("/v1/moderations", r#"{"input":[""]}"#), 400, BODY_CHANNEL),
         ("422 wrong_length of texts", Request::json("/analyze/batch", batch(257)), 422, BODY_CHANNEL),
         ("400 malformed_json", Request::json("/predict", r#"{"features":[1"#), 400, BODY_CHANNEL),

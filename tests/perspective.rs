@@ -326,10 +326,14 @@ fn a_slow_model_answers_each_sentence_and_a_late_one_refuses_the_comment() {
     let run = gate.clone();
     let late =
         Inference::start(&["--compatible-model", "bert", "--bert-timeout", "1ms"], None, move |ids| run.run(ids));
-    // The first text is with the model for ever; the next waits too long.
-    let mut stuck = late.connect();
-    stuck.send(&post(ANALYZE, &body).to_bytes()).expect("sent");
-    gate.wait_begun(1);
+    // A text is with the model for ever, once its thread begins within a millisecond; the next waits too long.
+    let mut stuck = Vec::new();
+    while gate.begun() < 1 {
+        assert!(stuck.len() < 1000, "it never begins");
+        stuck.push(late.connect());
+        stuck.last_mut().expect("just added").send(&post(ANALYZE, &body).to_bytes()).expect("sent");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
     let answer = late.ask(&post(ANALYZE, &body));
     let (status, name, ..) = told(&answer);
     assert_eq!((status, name.as_str()), (503, "UNAVAILABLE"));

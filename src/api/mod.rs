@@ -192,7 +192,11 @@ impl Waiting {
 
     /// Whether others are to have their turn before [`Worker::poll`] goes on, for which nobody else wakes the task; asked once.
     pub fn takes_rest(&mut self) -> bool {
-        if let Self::Texts(pending) = self { pending.takes_rest() } else { false }
+        match self {
+            Self::Texts(pending) => pending.takes_rest(),
+            Self::Round(round) => round.takes_rest(),
+            Self::Model(_) | Self::Password(_) => false,
+        }
     }
 
     /// The route that waits.

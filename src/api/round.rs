@@ -32,6 +32,8 @@ pub struct Round {
     scored: Vec<Option<Scored>>,
     /// How many pieces have been taken up.
     taken: usize,
+    /// Whether others are to have their turn before it goes on.
+    rests: bool,
     /// Which model is asked.
     pub(super) choice: Choice,
     /// What else was asked.
@@ -73,6 +75,7 @@ impl Round {
             pieces: Vec::with_capacity(most),
             scored: Vec::with_capacity(most),
             taken: 0,
+            rests: false,
             choice: Choice::Auto,
             asked: What::Moderation(moderations::asked::Inputs::default()),
         }
@@ -102,8 +105,13 @@ impl Round {
         self.pieces.iter().copied().zip(self.scored.iter().map(Option::as_ref))
     }
 
-    /// Brings every text to its scores. While one waits, the task of `context` is woken when there is something; without a
-    /// context only what can be done at once is.
+    /// Whether others are to have their turn before it goes on, for which nobody else wakes the task; asked once.
+    pub(super) fn takes_rest(&mut self) -> bool {
+        std::mem::take(&mut self.rests)
+    }
+
+    /// Brings every text to its scores. While one waits, the task of `context` is woken when there is something, unless it
+    /// [rests](Self::takes_rest); without a context only what can be done at once is.
     ///
     /// # Errors
     /// What is wrong with the first text that cannot be scored, but for a part of another text that holds nothing to score.
@@ -142,9 +150,7 @@ impl Round {
                 Poll::Ready(None) | Poll::Pending => return Poll::Pending,
             }
             if since.elapsed() >= BURST && self.scored.len() < self.pieces.len() {
-                if let Some(context) = context {
-                    context.waker().wake_by_ref();
-                }
+                self.rests = context.is_some();
                 return Poll::Pending;
             }
         }
@@ -167,7 +173,7 @@ impl Reusable for Round {
         self.flow.begin(None);
         self.pieces.clear();
         self.scored.clear();
-        (self.end, self.taken) = (0, 0);
+        (self.end, self.taken, self.rests) = (0, 0, false);
     }
 }
 
