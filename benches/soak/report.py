@@ -21,7 +21,7 @@ from harness.pictures import BLUE, INK, ORANGE, plots, save, tidy
 
 SAMPLE = re.compile(r"^soak: (\d+) requests, resident (\d+) KiB, (\d+) calls of the allocator$", re.MULTILINE)
 VERDICT = re.compile(
-    r"^soak: in the last half of \d+ requests resident memory differs by (\d+) KiB, "
+    r"^soak: in the last half of \d+ requests resident memory rises by (\d+) KiB, "
     r"and a request calls the allocator ([\d.]+) times, in the first half ([\d.]+) times$",
     re.MULTILINE,
 )
@@ -83,7 +83,7 @@ def markdown(soak: Soak, measured: str) -> str:
     return "\n".join(
         [
             f"![Resident memory and calls of the allocator](images/{PICTURE.name})\n",
-            "| requests | resident before / halfway / after, MiB | last half, greatest less least, KiB "
+            "| requests | resident before / halfway / after, MiB | last half, most that it rises, KiB "
             "| calls of the allocator a request, first / last half |",
             "|---|---|---|---|",
             f"| {last.requests:,} | {' / '.join(mib)} | {soak.apart_kib} | {calls} |",

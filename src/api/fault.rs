@@ -6,7 +6,7 @@ mod openai;
 
 use std::fmt::Write as _;
 
-use super::{Content, Outcome};
+use super::{Content, Outcome, oip};
 use crate::json::write::Writer;
 use crate::metrics::labels::Handler;
 use crate::problem::{Fault, Field, Problem};
@@ -37,6 +37,7 @@ pub fn answer_at(handler: Handler, fault: &Fault, out: &mut [u8]) -> Outcome {
     let body = match handler {
         Handler::CommentsAnalyze | Handler::CommentsSuggest | Handler::Discovery => google::body,
         Handler::Moderations => openai::body,
+        of if of.is_of_open_inference() => return oip::error::answer(fault, of, out),
         _ => return answer(fault, out),
     };
     let (problem, status) = (fault.problem, status(fault.problem, handler));

@@ -507,6 +507,7 @@ mod tests {
     fn a_handler_without_a_place_of_its_own_has_the_last() {
         assert_eq!(REQUEST_SIZED.map(request_size_index), std::array::from_fn(|place| place));
         assert_eq!(RESPONSE_SIZED.map(response_size_index), std::array::from_fn(|place| place));
-        assert_eq!((response_size_index(Handler::Livez), request_size_index(Handler::Metrics)), (6, 5));
+        assert_eq!(response_size_index(Handler::Livez), RESPONSE_SIZED.len() - 1);
+        assert_eq!(request_size_index(Handler::Metrics), REQUEST_SIZED.len() - 1);
     }
 }
