@@ -12,7 +12,7 @@ use common::http::{Connection, Request};
 const REQUESTS: u64 = 200_000;
 /// Into how many parts the requests are divided, each with a sample at its end.
 const PARTS: u64 = 20;
-/// By how much resident memory may differ within the last half, in KiB.
+/// By how much resident memory may rise within the last half, in KiB.
 const MOST_RISE: u64 = 256;
 /// How often a request of the last half may call the allocator, of what one of the first does.
 const MOST_CALLS: f64 = 1.01;
