@@ -72,11 +72,11 @@ fn auto_keeps_the_order_where_some_texts_go_to_bert_and_some_do_not() {
 fn a_text_that_waits_too_long_is_told_so_in_its_place_and_a_full_queue_refuses_the_whole() {
     let gate = Gate::shut();
     let run = gate.clone();
-    let server = Inference::start(&["--bert-queue", "64", "--bert-timeout", "300ms"], None, move |ids| run.run(ids));
+    let server = Inference::start(&["--bert-queue", "64", "--bert-timeout", "3s"], None, move |ids| run.run(ids));
     let mut slow = server.connect();
     slow.send(&batch(&json!({"texts": ["one", "two", "three"], "model": "bert"})).to_bytes()).expect("sent");
     gate.wait_begun(1);
-    std::thread::sleep(Duration::from_millis(500));
+    std::thread::sleep(Duration::from_millis(3500));
     gate.open();
     let body = json(&slow.read_response().expect("an answer"));
     assert_eq!(results(&body)[0]["model_used"], "bert", "{body}");

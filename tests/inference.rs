@@ -155,7 +155,7 @@ fn a_full_queue_is_refused_at_once_with_the_time_to_come_back_and_auto_is_simple
 fn what_waits_too_long_is_told_so_and_auto_is_simple() {
     let gate = Gate::shut();
     let run = gate.clone();
-    let inference = Inference::start(&["--bert-timeout", "300ms"], EVERYTHING, move |ids| run.run(ids));
+    let inference = Inference::start(&["--bert-timeout", "3s"], EVERYTHING, move |ids| run.run(ids));
     let mut first = inference.connect();
     first.send(&analyze("Some text.", "bert").to_bytes()).expect("sent");
     gate.wait_begun(1);
@@ -166,7 +166,7 @@ fn what_waits_too_long_is_told_so_and_auto_is_simple() {
     auto.send(&analyze("Some text.", "auto").to_bytes()).expect("sent");
     assert!(refused(&bert.read_response().expect("an answer"), "inference_timeout") >= 1);
     assert_eq!(json(&auto.read_response().expect("an answer"))["model_used"], "simple");
-    assert!(asked.elapsed() >= Duration::from_millis(300) && asked.elapsed() < Duration::from_secs(5));
+    assert!(asked.elapsed() >= Duration::from_secs(3) && asked.elapsed() < Duration::from_secs(15));
     let moved = delta(&before, &inference.scrape());
     assert_eq!((errors(&moved, "inference_timeout"), analyses(&moved, "bert", "error")), (1.0, 1.0));
     assert_eq!(analyses(&moved, "simple", "success"), 1.0);

@@ -97,11 +97,11 @@ fn a_model_that_is_not_there_late_or_full_is_told_with_503_and_when_to_come_back
 
     let gate = Gate::shut();
     let run = gate.clone();
-    let server = Inference::start(&["--bert-timeout", "300ms"], None, move |ids| run.run(ids));
+    let server = Inference::start(&["--bert-timeout", "3s"], None, move |ids| run.run(ids));
     let mut slow = server.connect();
     slow.send(&texts("bert", &["one", "two", "three"]).to_bytes()).expect("sent");
     gate.wait_begun(1);
-    std::thread::sleep(Duration::from_millis(500));
+    std::thread::sleep(Duration::from_millis(3500));
     gate.open();
     let late = slow.read_response().expect("an answer");
     assert_eq!(late.status, 503);
