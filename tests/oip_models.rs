@@ -153,11 +153,11 @@ fn more_requests_than_there_is_memory_for_are_refused_at_once() {
     let run = gate.clone();
     let server = Inference::start(&["--bert-queue", "100", "--bert-timeout", "100m"], None, move |ids| run.run(ids));
     let request = texts("bert", &["one"]);
-    let mut open: Vec<Connection> = (0..32).map(|_| server.connect()).collect();
+    let mut open: Vec<Connection> = (0..16).map(|_| server.connect()).collect();
     for connection in &mut open {
         connection.send(&request.to_bytes()).expect("sent");
     }
-    server.wait_for("tamis_inference_queue_depth", 31.0);
+    server.wait_for("tamis_inference_queue_depth", 15.0);
     let refused = server.ask(&request);
     assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
     assert_eq!(server.scrape().value("tamis_requests_shed_total", &[("reason", "slot")]), 1.0);

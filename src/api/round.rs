@@ -248,7 +248,7 @@ pub fn most_texts(limits: &Limits) -> usize {
 }
 
 /// Requests of a worker that may be under way at once.
-pub const ROUNDS: usize = 64;
+pub const ROUNDS: usize = 16;
 
 /// How long the thread works on one round before it goes on with others. One text may take longer.
 const BURST: Duration = Duration::from_micros(500);

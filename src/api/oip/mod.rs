@@ -56,7 +56,7 @@ pub const fn max_len(limits: &Limits) -> usize {
 }
 
 /// Requests for texts that a worker may have under way at once; each takes about 10 KiB that is touched at start.
-pub const PENDING: usize = 32;
+pub const PENDING: usize = 16;
 
 /// Whether the answer of `handler` may take more than [`SMALL_REPLY`](super::SMALL_REPLY).
 pub const fn is_large(handler: Handler) -> bool {
