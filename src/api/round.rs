@@ -25,8 +25,8 @@ use crate::problem::{Fault, Problem};
 /// The texts of one request.
 pub struct Round {
     flow: Flow,
-    bytes: Box<[u8]>,
-    end: usize,
+    /// Never more than there was room for at start, which is not touched before it is used.
+    bytes: Vec<u8>,
     pieces: Vec<Piece>,
     /// As many of the pieces as have been scored; nothing for one that holds nothing to score.
     scored: Vec<Option<Scored>>,
@@ -70,8 +70,7 @@ impl Round {
         let most = most_texts(limits);
         Self {
             flow: Flow::new(),
-            bytes: vec![0; limits.body + perspective::MAX_TAIL].into(),
-            end: 0,
+            bytes: Vec::with_capacity(limits.body + perspective::MAX_TAIL),
             pieces: Vec::with_capacity(most),
             scored: Vec::with_capacity(most),
             taken: 0,
@@ -83,9 +82,11 @@ impl Round {
 
     /// Keeps `bytes`; answers where. `None` if there is no room, which a body within the limits does not bring about.
     pub(super) fn keep(&mut self, bytes: &[u8]) -> Option<Range<usize>> {
-        let kept = self.end..self.end + bytes.len();
-        self.bytes.get_mut(kept.clone())?.copy_from_slice(bytes);
-        self.end = kept.end;
+        let kept = self.bytes.len()..self.bytes.len() + bytes.len();
+        if kept.end > self.bytes.capacity() {
+            return None;
+        }
+        self.bytes.extend_from_slice(bytes);
         Some(kept)
     }
 
@@ -173,7 +174,8 @@ impl Reusable for Round {
         self.flow.begin(None);
         self.pieces.clear();
         self.scored.clear();
-        (self.end, self.taken, self.rests) = (0, 0, false);
+        self.bytes.clear();
+        (self.taken, self.rests) = (0, false);
     }
 }
 

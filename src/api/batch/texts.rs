@@ -8,8 +8,7 @@ use crate::problem::{Fault, Problem};
 
 /// The texts of one batch, one after the other, each behind its length in bytes.
 pub struct Texts {
-    bytes: Box<[u8]>,
-    end: usize,
+    bytes: Vec<u8>,
     /// Where the next one begins, and which it is.
     next: usize,
     place: usize,
@@ -20,13 +19,14 @@ impl Texts {
     /// No text, with room for those of any body within `limits`.
     pub fn new(limits: &Limits) -> Self {
         // In JSON a string has two quotation marks and a comma beside its bytes, which is one byte less than a length has.
-        let bytes = vec![0; limits.body + limits.batch * LENGTH].into();
-        Self { bytes, end: 0, next: 0, place: 0, choice: Choice::Simple }
+        let bytes = Vec::with_capacity(limits.body + limits.batch * LENGTH);
+        Self { bytes, next: 0, place: 0, choice: Choice::Simple }
     }
 
     /// No text: those that are added are for the model of this `choice`.
-    pub(in crate::api) const fn begin(&mut self, choice: Choice) {
-        (self.end, self.next, self.place) = (0, 0, 0);
+    pub(in crate::api) fn begin(&mut self, choice: Choice) {
+        self.bytes.clear();
+        (self.next, self.place) = (0, 0);
         self.choice = choice;
     }
 
@@ -75,7 +75,7 @@ impl Texts {
 
     /// The text whose turn it is, or what is wrong with it; `None` after the last.
     pub(in crate::api) fn next(&self, max_text: usize) -> Option<Result<Asked<'_>, Fault>> {
-        let (length, rest) = self.bytes[..self.end].get(self.next..)?.split_first_chunk()?;
+        let (length, rest) = self.bytes.get(self.next..)?.split_first_chunk()?;
         let length = u32::from_le_bytes(*length);
         if let Some(other) = length.checked_sub(OTHER) {
             let found = TYPES.get(other as usize).copied().unwrap_or_default();
@@ -104,10 +104,11 @@ impl Texts {
     }
 
     fn push(&mut self, length: u32, text: &[u8]) -> Option<()> {
-        let room = self.bytes.get_mut(self.end..self.end + LENGTH + text.len())?;
-        room[..LENGTH].copy_from_slice(&length.to_le_bytes());
-        room[LENGTH..].copy_from_slice(text);
-        self.end += room.len();
+        if self.bytes.capacity() - self.bytes.len() < LENGTH + text.len() {
+            return None;
+        }
+        self.bytes.extend_from_slice(&length.to_le_bytes());
+        self.bytes.extend_from_slice(text);
         Some(())
     }
 }
