@@ -22,7 +22,7 @@ pub mod worker;
 use std::fmt;
 use std::io::Result;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -114,10 +114,15 @@ impl Server {
         let mut server = Self { addresses, phase, loaded, orders, workers, running, auth };
         let shards: Arc<[Arc<Shard>]> = (0..count).map(|_| Arc::from(Shard::new())).collect();
         let started = Instant::now();
+        let (prepared, all_prepared) = mpsc::channel();
         for (index, listeners) in listeners.into_iter().enumerate() {
-            let worker = server.spawn(index, listeners, &shards, flags.clone(), started)?;
+            let worker = server.spawn(index, listeners, &shards, flags.clone(), started, prepared.clone())?;
             server.workers.push(worker);
         }
+        drop(prepared);
+        // Their memory is taken before what models are loaded in has been freed: of the system's own, which is zero already, no
+        // page is touched before it is used. Ends early where a worker cannot run, which ends the process.
+        all_prepared.iter().take(count).for_each(drop);
         Ok(server)
     }
 
@@ -128,6 +133,7 @@ impl Server {
         shards: &Arc<[Arc<Shard>]>,
         flags: Flags,
         started: Instant,
+        prepared: mpsc::Sender<()>,
     ) -> Result<JoinHandle<()>> {
         let (orders, running) = (self.orders.subscribe(), Arc::clone(&self.running));
         let (loaded, phase, shards) = (Arc::clone(&self.loaded), self.phase.clone(), Arc::clone(shards));
@@ -139,7 +145,10 @@ impl Server {
                 let scrape = Scrape::new(&shards, flags.max_connections);
                 let api = api::Worker::new(Arc::clone(&shard), loaded, scrape, flags.limits(), phase, started);
                 let api = api.with_auth(auth.clone()).with_compatible(flags.compatible_model);
-                Station::new(api, shard, &flags, auth)
+                let station = Station::new(api, shard, &flags, auth);
+                // Whoever waits for it is there, or the start has failed.
+                let _ = prepared.send(());
+                station
             });
             if let Err(error) = ended {
                 tracing::error!(%error, index, "a worker cannot run");
