@@ -180,6 +180,17 @@ pub struct Flags {
     #[arg(long, global = true, env = "TAMIS_COMPATIBLE_MODEL", default_value = "auto")]
     pub compatible_model: CompatibleModel,
 
+    /// Origins whose pages a browser lets use the daemon: 'https://example.org,http://localhost:3000', or '*' for all
+    #[arg(
+        long,
+        global = true,
+        env = "TAMIS_CORS_ORIGINS",
+        default_value = "",
+        hide_default_value = true,
+        value_name = "ORIGIN,..."
+    )]
+    pub cors_origins: Origins,
+
     /// Most open connections per worker; more wait in the kernel's backlog
     #[arg(long, global = true, env = "TAMIS_MAX_CONNECTIONS", default_value = "1024", value_name = "COUNT", value_parser = within(1, 1 << 20))]
     pub max_connections: usize,
@@ -372,9 +383,11 @@ impl From<Engine> for EngineChoice {
 
 mod credentials;
 mod file;
+mod origins;
 mod table;
 
 pub use credentials::{AuthMode, Door};
+pub use origins::Origins;
 pub use table::markdown;
 
 /// Address space that one worker may reserve for bodies, in bytes. Pages are touched only when used.

@@ -125,6 +125,9 @@ pub(super) fn detail(fault: &Fault, writer: &mut Writer<'_>) {
         Problem::MalformedJson => {
             write!(writer, "the body is not JSON: unexpected at byte {}", fault.offset.unwrap_or_default())
         }
+        Problem::MalformedGzip => {
+            write!(writer, "the body is not gzip, or not all of it, as its content-encoding says; compress it anew")
+        }
         Problem::InvalidUtf8 => {
             write!(writer, "the body is not UTF-8: invalid at byte {}", fault.offset.unwrap_or_default())
         }

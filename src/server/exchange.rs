@@ -9,16 +9,19 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
+use bytes::{Buf as _, BytesMut};
 use http::header::EXPECT;
 use http::{HeaderMap, HeaderValue, Request, Response};
-use hyper::body::{Body, Incoming};
+use hyper::body::{Body as _, Incoming};
 
 use super::admission::{self, Refusal};
-use super::body::{self, ClientGone};
+use super::body::{self, Body, ClientGone};
+use super::coding;
 use super::connection::wire::Wire;
-use super::headers::{Traceparent, form, is_form, is_json, is_lines, is_tensors, json_bytes, origin, representation};
-use super::reply::Reply;
+use super::headers::{
+    Traceparent, form, is_form, is_json, is_lines, is_tensors, json_bytes, origin, representation, request_id,
+};
+use super::reply::{Memory, Reply};
 use super::slots::Slot;
 use super::station::Station;
 use super::stream::{Begun, make_way};
@@ -81,6 +84,9 @@ impl hyper::service::Service<Request<Incoming>> for Service {
         let inference = connection.inference(route, head.uri.path(), &headers);
         let form = if route.handler == Handler::Status { form(&headers) } else { Form::Page };
         let origin = (route.handler == Handler::Discovery).then(|| origin(&head.uri, &headers));
+        let allowed_origin = connection.station.cors.as_ref().and_then(|cors| cors.allowed(&headers));
+        let request_id = request_id(&headers, &mut connection.echo.borrow_mut());
+        let takes_gzip = may_be_compressed(route.handler) && coding::takes_gzip(&headers);
         let (stage, client, challenge) = match connection.admit(route, &headers, head.uri.query()) {
             Ok(client) => {
                 let stage = match &inference {
@@ -98,7 +104,7 @@ impl hyper::service::Service<Request<Incoming>> for Service {
         headers.clear();
         Exchange {
             connection: Rc::clone(connection),
-            tally: Tally { in_progress: Some(in_progress), route, traceparent, started, received_bytes: 0 },
+            tally: Tally { in_progress: Some(in_progress), route, traceparent, request_id, started, received_bytes: 0 },
             representation,
             form,
             inference: inference.unwrap_or(Inference { is_spoken: true, ..Inference::default() }),
@@ -106,6 +112,9 @@ impl hyper::service::Service<Request<Incoming>> for Service {
             client,
             challenge,
             headers,
+            allowed_origin,
+            takes_gzip,
+            is_compressed: false,
             stage,
             stages: if watched { Stages::watched(started) } else { Stages::UNWATCHED },
             tells_timing,
@@ -138,8 +147,19 @@ impl Connection {
             Action::Answer => Stage::Answer(None),
             Action::Options => Stage::Options,
             Action::Refuse(problem) => self.refusal(headers, incoming, Fault::new(problem)),
-            Action::ReadJson if route.handler == Handler::AnalyzeBatch && is_lines(headers) => Stage::Lines(incoming),
             Action::ReadJson | Action::ReadForm | Action::ReadTensors => {
+                let is_gzip = match coding::is_gzip(headers) {
+                    // Of a password no copy is left.
+                    Ok(true) if route.action == Action::ReadForm => {
+                        let fault = Fault::new(Problem::UnsupportedMediaType).expected(FORM_ASKED, "");
+                        return self.refusal(headers, incoming, fault);
+                    }
+                    Ok(is_gzip) => is_gzip,
+                    Err(fault) => return self.refusal(headers, incoming, fault),
+                };
+                if route.handler == Handler::AnalyzeBatch && is_lines(headers) {
+                    return Stage::Lines(incoming, is_gzip);
+                }
                 let limit = self.station.limits.body;
                 if incoming.size_hint().lower() > limit as u64 {
                     Stage::Refuse(Fault::new(Problem::BodyTooLarge).count(0, limit))
@@ -154,7 +174,7 @@ impl Connection {
                     let fault = Fault::new(Problem::UnsupportedMediaType).expected(TENSORS_ASKED, "");
                     self.refusal(headers, incoming, fault)
                 } else if let Some(slot) = self.station.borrow_body() {
-                    Stage::Read(incoming, Some(slot), None)
+                    Stage::Read(incoming, Some(slot), None, is_gzip)
                 } else {
                     Stage::Refuse(self.no_slot())
                 }
@@ -175,7 +195,7 @@ impl Connection {
         if incoming.is_end_stream() || waits || incoming.size_hint().lower() > self.station.limits.body as u64 {
             Stage::Refuse(fault)
         } else {
-            Stage::Read(incoming, None, Some(fault))
+            Stage::Read(incoming, None, Some(fault), false)
         }
     }
 }
@@ -205,20 +225,26 @@ pub struct Exchange {
     /// What the answer asks for, if the request was not let in.
     challenge: Option<&'static str>,
     headers: HeaderMap,
+    /// What the pages of the client's origin are told, if they may read the answer.
+    allowed_origin: Option<HeaderValue>,
+    /// Whether the client takes an answer in gzip, where it may be one.
+    takes_gzip: bool,
+    /// Whether the answer is in gzip.
+    is_compressed: bool,
     stage: Stage,
     stages: Stages,
     tells_timing: bool,
 }
 
 enum Stage {
-    /// The body is arriving: into the slot, or to be dropped before the fault is told.
-    Read(Incoming, Option<Slot>, Option<Fault>),
+    /// The body is arriving: into the slot, in gzip or as it is, or to be dropped before the fault is told.
+    Read(Incoming, Option<Slot>, Option<Fault>, bool),
     /// The body, if there is one, is here.
-    Answer(Option<Slot>),
+    Answer(Option<Body>),
     /// Something that takes its time is asked; the body's slot is given back unless the answer needs it.
-    Wait(api::Waiting, Option<Slot>),
-    /// The body is to be read line by line while the answer is sent.
-    Lines(Incoming),
+    Wait(api::Waiting, Option<Body>),
+    /// The body, in gzip or as it is, is to be read line by line while the answer is sent.
+    Lines(Incoming, bool),
     Options,
     Refuse(Fault),
     Answered,
@@ -230,7 +256,7 @@ impl Future for Exchange {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let exchange = &mut *self;
         let mut received = exchange.tally.started;
-        if let Stage::Read(incoming, slot, _) = &mut exchange.stage {
+        if let Stage::Read(incoming, slot, ..) = &mut exchange.stage {
             let polled = body::poll(
                 incoming,
                 slot.as_mut(),
@@ -252,8 +278,8 @@ impl Future for Exchange {
                 received = Instant::now();
             }
             exchange.stage = match (read, std::mem::replace(&mut exchange.stage, Stage::Answered)) {
-                (Ok(()), Stage::Read(_, slot, None)) => Stage::Answer(slot),
-                (Ok(()), Stage::Read(_, _, Some(fault))) | (Err(Some(fault)), _) => Stage::Refuse(fault),
+                (Ok(()), Stage::Read(_, Some(slot), None, is_gzip)) => exchange.arrived(slot, is_gzip),
+                (Ok(()), Stage::Read(_, _, Some(fault), _)) | (Err(Some(fault)), _) => Stage::Refuse(fault),
                 (Err(None) | Ok(()), _) => {
                     exchange.connection.wire.request_ends(exchange.tally.started);
                     return Poll::Ready(Err(ClientGone));
@@ -265,6 +291,7 @@ impl Future for Exchange {
             exchange.stages.lap(labels::Stage::Read);
         }
         let (reply, outcome) = ready!(exchange.answer(received, context));
+        let reply = exchange.compressed(reply, &outcome);
         Poll::Ready(Ok(exchange.complete(reply, &outcome)))
     }
 }
@@ -273,15 +300,15 @@ impl Exchange {
     /// Brings the request, whose body has come, to its answer.
     fn answer(&mut self, received: Instant, context: &mut Context<'_>) -> Poll<(Reply, Outcome)> {
         let answered = match std::mem::replace(&mut self.stage, Stage::Answered) {
-            Stage::Answer(Some(slot)) if self.tally.route.handler == Handler::AnalyzeBatch => {
-                self.stream(Begun::Body(slot))
+            Stage::Answer(Some(body)) if self.tally.route.handler == Handler::AnalyzeBatch => {
+                self.stream(Begun::Body(body))
             }
-            Stage::Lines(incoming) => self.stream(Begun::Lines(incoming)),
-            Stage::Answer(mut slot) => match self.watched(|exchange| exchange.handle(slot.as_mut(), received)) {
+            Stage::Lines(incoming, is_gzip) => self.stream(Begun::Lines(incoming, is_gzip)),
+            Stage::Answer(mut body) => match self.watched(|exchange| exchange.handle(body.as_mut(), received)) {
                 (reply, Answered::Now(outcome)) => (reply, outcome),
                 (_, Answered::Later(waiting)) => {
                     self.connection.wire.model_awaited();
-                    let kept = slot.filter(|_| waiting.needs_body());
+                    let kept = body.filter(|_| waiting.needs_body());
                     self.stage = Stage::Wait(waiting, kept);
                     return self.answer(received, context);
                 }
@@ -296,7 +323,7 @@ impl Exchange {
                     return Poll::Pending;
                 };
                 self.connection.wire.model_answered(Instant::now());
-                let body = body.as_ref().map_or(&[][..], |slot| &slot.bytes()[..self.tally.received_bytes]);
+                let body = body.as_ref().map_or(&[][..], Body::bytes);
                 let written = self.watched(|exchange| {
                     exchange.write(body, |out| {
                         let outcome = exchange.connection.station.api.borrow_mut().resume(&waiting, found, body, out);
@@ -315,6 +342,33 @@ impl Exchange {
         Poll::Ready(answered)
     }
 
+    /// The body has arrived in `slot`, in gzip or as it is.
+    fn arrived(&self, slot: Slot, is_gzip: bool) -> Stage {
+        let station = &self.connection.station;
+        let length = self.tally.received_bytes;
+        if !is_gzip {
+            return Stage::Answer(Some(Body::new(slot, length)));
+        }
+        let Some(mut expanded) = station.borrow_body() else { return Stage::Refuse(self.connection.no_slot()) };
+        match station.codings.expand(&slot.bytes()[..length], expanded.bytes_mut()) {
+            Ok(length) => Stage::Answer(Some(Body::new(expanded, length))),
+            Err(fault) => Stage::Refuse(fault),
+        }
+    }
+
+    /// The reply in gzip where the client takes that, it is worth while and there is memory for it.
+    fn compressed(&mut self, reply: Reply, outcome: &Outcome) -> Reply {
+        let (Reply::Whole(bytes), true) = (&reply, self.takes_gzip) else { return reply };
+        if !coding::is_worth_it(outcome.content, outcome.length) {
+            return reply;
+        }
+        let station = &self.connection.station;
+        let Some(mut slot) = station.replies.borrow() else { return reply };
+        let Some(length) = station.codings.compress(bytes.chunk(), slot.bytes_mut()) else { return reply };
+        self.is_compressed = true;
+        Reply::Whole(Memory::Slot(slot).into_bytes(length))
+    }
+
     /// Has the handler that `answer` calls time its stages, if they are watched.
     fn watched<T>(&mut self, answer: impl FnOnce(&Self) -> T) -> T {
         if !self.stages.is_watched() {
@@ -331,8 +385,9 @@ impl Exchange {
         let Some(mut stream) = self.connection.station.streams.borrow() else {
             return self.refuse(&self.connection.no_slot());
         };
-        match stream.begin(&self.connection, self.client, &mut self.tally, begun) {
+        match stream.begin(&self.connection, self.client, &mut self.tally, begun, self.takes_gzip) {
             Ok(content) => {
+                self.is_compressed = self.takes_gzip;
                 (Reply::Stream(stream), Outcome { status: 200, content, length: 0, problem: None, retry_after: 1 })
             }
             Err(fault) => self.refuse(&fault),
@@ -350,12 +405,12 @@ impl Exchange {
         self.respond(reply, outcome, ended)
     }
 
-    fn handle(&self, mut body: Option<&mut Slot>, received: Instant) -> (Reply, Answered) {
+    fn handle(&self, mut body: Option<&mut Body>, received: Instant) -> (Reply, Answered) {
         let station = &self.connection.station;
         let request = api::Request {
             handler: self.tally.route.handler,
             method: self.tally.route.method,
-            body: body.as_deref().map_or(&[], |slot| &slot.bytes()[..self.tally.received_bytes]),
+            body: body.as_deref().map_or(&[], Body::bytes),
             received,
             client: self.client,
             trace: self.tally.traceparent.map(|traceparent| traceparent.trace),
@@ -376,10 +431,10 @@ impl Exchange {
             (reply, Answered::Now(outcome))
         });
         if self.tally.route.action == Action::ReadForm
-            && let Some(slot) = &mut body
+            && let Some(body) = &mut body
         {
             // It held a password.
-            slot.bytes_mut()[..self.tally.received_bytes].fill(0);
+            body.wipe();
         }
         answered
     }
@@ -418,13 +473,32 @@ impl Drop for Exchange {
 }
 
 /// What is told of a form that is sent as something else.
-const FORM_ASKED: &str = "send the body with content-type: application/x-www-form-urlencoded";
+const FORM_ASKED: &str = "send the body with content-type: application/x-www-form-urlencoded, without content-encoding";
 
 /// What a body of tensors may be sent as.
-const TENSORS_ASKED: &str = "send the body as application/json or application/octet-stream, without content-encoding";
+const TENSORS_ASKED: &str = "send the body as application/json or application/octet-stream";
 
 /// What a body of texts may be sent as.
 const TWO_TYPES: &str = "send the body with content-type: application/json, or lines with application/x-ndjson";
+
+/// Whether an answer of this route may be worth compressing. Those of the hot path mostly are not, but batches of rows and
+/// explanations are.
+pub(super) const fn may_be_compressed(handler: Handler) -> bool {
+    !matches!(
+        handler,
+        Handler::Metrics
+            | Handler::Root
+            | Handler::Health
+            | Handler::Livez
+            | Handler::Readyz
+            | Handler::Startupz
+            | Handler::Token
+            | Handler::InferenceLive
+            | Handler::InferenceReady
+            | Handler::InferenceModelReady
+            | Handler::None
+    )
+}
 
 fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)

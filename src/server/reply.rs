@@ -39,6 +39,14 @@ pub enum Memory {
 }
 
 impl Memory {
+    /// The memory.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Slot(slot) => slot.bytes(),
+            Self::Heap(buffer) => buffer,
+        }
+    }
+
     /// The memory, to write into.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
         match self {
@@ -107,10 +115,7 @@ impl Buf for Bytes {
     }
 
     fn chunk(&self) -> &[u8] {
-        match &self.memory {
-            Memory::Slot(slot) => &slot.bytes()[self.start..self.end],
-            Memory::Heap(buffer) => &buffer[self.start..self.end],
-        }
+        &self.memory.bytes()[self.start..self.end]
     }
 
     fn advance(&mut self, count: usize) {

@@ -3,17 +3,20 @@
 use std::time::Instant;
 
 use http::header::{
-    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, PRAGMA, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
+    ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, PRAGMA, RETRY_AFTER, VARY,
+    WWW_AUTHENTICATE,
 };
 use http::{HeaderValue, Response, StatusCode};
 
-use super::{Exchange, nanoseconds};
+use super::{Exchange, may_be_compressed, nanoseconds};
 use crate::api::route::allow;
 use crate::api::{Content, Outcome};
 use crate::metrics::Representation;
-use crate::metrics::labels::Handler;
+use crate::metrics::labels::{Handler, Method};
+use crate::server::cors::{self, Cors};
 use crate::server::headers::{
-    INFERENCE_HEADER_CONTENT_LENGTH, TRACEPARENT, content_type, describe_status, json_bytes_header, retry_after,
+    INFERENCE_HEADER_CONTENT_LENGTH, REQUEST_ID, TRACEPARENT, content_type, describe_status, json_bytes_header,
+    retry_after, vary,
 };
 use crate::server::reply::Reply;
 use crate::server::timing;
@@ -39,11 +42,27 @@ impl Exchange {
                 headers.insert(&timing::PREFERENCE_APPLIED, HeaderValue::from_static(timing::PREFERENCE));
             }
         }
-        if let Content::Metrics(Representation { gzip, .. }) = outcome.content {
-            headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
-            if gzip {
-                headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        let route = self.tally.route;
+        let accept = matches!(route.handler, Handler::Metrics | Handler::Status);
+        // Nothing keeps the answer to a POST (RFC 9110, section 9.3.3).
+        let is_kept = matches!(self.tally.route.method, Method::Get | Method::Head);
+        let encoding = is_kept && (may_be_compressed(route.handler) || route.handler == Handler::Metrics);
+        let origin = self.connection.station.cors.as_ref().is_some_and(Cors::varies);
+        if let Some(vary) = vary(accept, encoding, origin) {
+            headers.insert(VARY, HeaderValue::from_static(vary));
+        }
+        if let Some(request_id) = self.tally.request_id.take() {
+            headers.insert(&REQUEST_ID, request_id);
+        }
+        if let Some(allowed) = self.allowed_origin.take() {
+            cors::allow(&mut headers, allowed);
+            if outcome.status == 204 {
+                cors::allow_request(&mut headers, allow(self.tally.route.handler));
             }
+        }
+        let of_metrics = matches!(outcome.content, Content::Metrics(Representation { gzip: true, .. }));
+        if self.is_compressed || of_metrics {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
         if let Content::Tensors { json } = outcome.content
             && let Some(value) = json_bytes_header(json, &mut self.connection.timing.borrow_mut())
@@ -64,6 +83,10 @@ impl Exchange {
         match outcome.status {
             204 | 405 => {
                 headers.insert(ALLOW, HeaderValue::from_static(allow(self.tally.route.handler)));
+            }
+            415 => {
+                // RFC 9110, section 12.5.3: what a body may be encoded in.
+                headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
             }
             429 | 503 if outcome.problem.is_some() => {
                 headers.insert(RETRY_AFTER, retry_after(outcome.retry_after));
