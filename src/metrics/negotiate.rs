@@ -138,7 +138,8 @@ pub fn accepts_gzip<'a, E: Iterator<Item = &'a [u8]>>(accept_encoding: impl Fn()
     gzip > 0 && gzip >= weight(&["identity"]).unwrap_or(0)
 }
 
-fn elements<'a>(values: impl Iterator<Item = &'a [u8]>) -> impl Iterator<Item = &'a [u8]> {
+/// The elements of a list (RFC 9110, section 5.6.1) that stands in one header or in several.
+pub fn elements<'a>(values: impl Iterator<Item = &'a [u8]>) -> impl Iterator<Item = &'a [u8]> {
     values.flat_map(|value| Parts { rest: Some(value), separator: b',' }).filter(|element| !element.is_empty())
 }
 

@@ -67,9 +67,9 @@ pub fn takes_gzip(headers: &HeaderMap) -> bool {
     accepts_gzip(|| headers.get_all(ACCEPT_ENCODING).iter().map(HeaderValue::as_bytes))
 }
 
-/// Whether an answer of this kind is compressed where the client takes it. A scrape is before it comes here.
+/// Whether an answer of this kind is compressed where the client takes it. A scrape and a page are before they come here.
 pub const fn is_worth_it(content: Content, length: usize) -> bool {
-    length >= LEAST && !matches!(content, Content::Metrics(_))
+    length >= LEAST && !matches!(content, Content::Metrics(_) | Content::Page(_))
 }
 
 /// Shorter answers fit the first packet, compressed or not.

@@ -19,7 +19,7 @@ use super::body::{self, Body, ClientGone};
 use super::coding;
 use super::connection::wire::Wire;
 use super::headers::{
-    Traceparent, form, is_form, is_json, is_lines, is_tensors, json_bytes, origin, representation, request_id,
+    Traceparent, is_form, is_json, is_lines, is_tensors, json_bytes, origin, page, representation, request_id,
 };
 use super::reply::{Memory, Reply};
 use super::slots::Slot;
@@ -29,10 +29,10 @@ use super::timing;
 use crate::api::oip::{self, Inference};
 use crate::api::perspective::discovery::Origin;
 use crate::api::route::{Action, Route, Surface, route};
-use crate::api::status::Form;
 use crate::api::{self, Answered, Content, Outcome, fault};
 use crate::metrics::labels::{self, Handler, Shed};
 use crate::metrics::{InProgress, Representation, Shard, Stages};
+use crate::pages;
 use crate::problem::{Fault, Problem};
 use tally::Tally;
 
@@ -82,7 +82,7 @@ impl hyper::service::Service<Request<Incoming>> for Service {
         // The first of the two counts the request whatever the other says.
         let watched = for_model && (connection.station.watches_next() | tells_timing);
         let inference = connection.inference(route, head.uri.path(), &headers);
-        let form = if route.handler == Handler::Status { form(&headers) } else { Form::Page };
+        let page = if route.action == Action::Answer { page(route.handler, &headers) } else { None };
         let origin = (route.handler == Handler::Discovery).then(|| origin(&head.uri, &headers));
         let allowed_origin = connection.station.cors.as_ref().and_then(|cors| cors.allowed(&headers));
         let request_id = request_id(&headers, &mut connection.echo.borrow_mut());
@@ -106,7 +106,7 @@ impl hyper::service::Service<Request<Incoming>> for Service {
             connection: Rc::clone(connection),
             tally: Tally { in_progress: Some(in_progress), route, traceparent, request_id, started, received_bytes: 0 },
             representation,
-            form,
+            page,
             inference: inference.unwrap_or(Inference { is_spoken: true, ..Inference::default() }),
             origin,
             client,
@@ -216,7 +216,8 @@ pub struct Exchange {
     connection: Rc<Connection>,
     tally: Tally,
     representation: Representation,
-    form: Form,
+    /// The page that is the answer, if one is.
+    page: Option<pages::Found>,
     inference: Inference,
     /// Of a request for the discovery document, as [`origin`] has it.
     origin: Option<(HeaderValue, bool)>,
@@ -406,6 +407,9 @@ impl Exchange {
     }
 
     fn handle(&self, mut body: Option<&mut Body>, received: Instant) -> (Reply, Answered) {
+        if let Some(found) = self.page {
+            return (Reply::constant(found.body()), Answered::Now(Outcome::page(found)));
+        }
         let station = &self.connection.station;
         let request = api::Request {
             handler: self.tally.route.handler,
@@ -415,7 +419,6 @@ impl Exchange {
             client: self.client,
             trace: self.tally.traceparent.map(|traceparent| traceparent.trace),
             representation: self.representation,
-            form: self.form,
             inference: self.inference,
             origin: self
                 .origin

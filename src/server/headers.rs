@@ -2,15 +2,17 @@
 
 use bytes::BytesMut;
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HOST,
+    IF_NONE_MATCH, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
 use crate::api::Content;
-use crate::api::status::{self, Form, page};
 use crate::json::write::Writer;
+use crate::metrics::labels::Handler;
 use crate::metrics::negotiate::negotiate;
 use crate::metrics::{Representation, Trace};
+use crate::pages::{self, Found};
 use crate::problem::{Fault, Problem};
 
 /// `application/json`, or a type with the `+json` suffix (RFC 6839), whatever its parameters.
@@ -92,7 +94,7 @@ pub fn content_type(content: Content) -> HeaderValue {
         Content::Lines => LINES[0],
         Content::Problem => "application/problem+json",
         Content::Tensors { .. } => "application/octet-stream",
-        Content::Page => "text/html; charset=utf-8",
+        Content::Page(found) => found.page.content_type,
         Content::Metrics(representation) => representation.format.content_type(),
     })
 }
@@ -111,18 +113,35 @@ pub fn representation(headers: &HeaderMap) -> Representation {
     negotiate(|| values(ACCEPT), || values(ACCEPT_ENCODING))
 }
 
-/// What a request for the status with these headers is to be answered with.
-pub fn form(headers: &HeaderMap) -> Form {
-    status::negotiate(|| headers.get_all(ACCEPT).iter().map(HeaderValue::as_bytes))
+/// The page that a request with these headers is to be answered with at the route of `handler`, if it is.
+pub fn page(handler: Handler, headers: &HeaderMap) -> Option<Found> {
+    let values = |name| headers.get_all(name).iter().map(HeaderValue::as_bytes);
+    pages::find(handler, || values(ACCEPT), || values(ACCEPT_ENCODING), || values(IF_NONE_MATCH))
 }
 
-/// Adds what an answer about the status says beside its type: it is of this moment and for this `Accept`, and the page may
-/// do no more than it must.
-pub fn describe_status(headers: &mut HeaderMap, content: Content) {
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+/// Adds what an answer says that is a page: how it is coded and for whom, that it is to be asked for again, and that it may do no
+/// more than it must. Who has it already is told what may have changed (RFC 9110, section 15.4.5).
+pub fn describe_page(headers: &mut HeaderMap, found: &Found) {
+    headers.insert(ETAG, HeaderValue::from_static(found.coded().etag));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    if found.known {
+        return;
+    }
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if content == Content::Page {
-        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(page::policy()));
+    if found.gzip {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    if let Some(policy) = found.page.policy {
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    }
+}
+
+/// Adds what JSON says at a route that has a page for others.
+pub fn describe_beside_page(headers: &mut HeaderMap, handler: Handler) {
+    if handler == Handler::Status {
+        // It is of this moment.
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     }
 }
 
@@ -136,14 +155,14 @@ pub fn request_id(headers: &HeaderMap, buffer: &mut BytesMut) -> Option<HeaderVa
     if id.is_empty() || id.len() > REQUEST_ID_BYTES || !id.iter().all(u8::is_ascii_graphic) {
         return None;
     }
+    // Room for a trace too: while this one is there, no memory can be used anew.
+    buffer.reserve(id.len() + TRACEPARENT_BYTES);
     copied(id, buffer)
 }
 
 /// `value` in the memory of `buffer`, which is used anew once the values before it are gone.
 fn copied(value: &[u8], buffer: &mut BytesMut) -> Option<HeaderValue> {
-    if buffer.capacity() < value.len() {
-        buffer.reserve(REQUEST_ID_BYTES + TRACEPARENT_BYTES);
-    }
+    buffer.reserve(value.len());
     buffer.extend_from_slice(value);
     HeaderValue::from_maybe_shared(buffer.split().freeze()).ok()
 }

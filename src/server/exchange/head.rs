@@ -9,14 +9,15 @@ use http::header::{
 use http::{HeaderValue, Response, StatusCode};
 
 use super::{Exchange, may_be_compressed, nanoseconds};
-use crate::api::route::allow;
+use crate::api::route::{Route, allow};
 use crate::api::{Content, Outcome};
 use crate::metrics::Representation;
 use crate::metrics::labels::{Handler, Method};
+use crate::pages::{self, When};
 use crate::server::cors::{self, Cors};
 use crate::server::headers::{
-    INFERENCE_HEADER_CONTENT_LENGTH, REQUEST_ID, TRACEPARENT, content_type, describe_status, json_bytes_header,
-    retry_after, vary,
+    INFERENCE_HEADER_CONTENT_LENGTH, REQUEST_ID, TRACEPARENT, content_type, describe_beside_page, describe_page,
+    json_bytes_header, retry_after, vary,
 };
 use crate::server::reply::Reply;
 use crate::server::timing;
@@ -27,7 +28,7 @@ impl Exchange {
         let mut response = Response::new(reply);
         *response.status_mut() = StatusCode::from_u16(outcome.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut headers = std::mem::take(&mut self.headers);
-        if outcome.status != 204 {
+        if !matches!(outcome.status, 204 | 304) {
             headers.insert(CONTENT_TYPE, content_type(outcome.content));
         }
         if let Some(traceparent) = &self.tally.traceparent
@@ -42,13 +43,7 @@ impl Exchange {
                 headers.insert(&timing::PREFERENCE_APPLIED, HeaderValue::from_static(timing::PREFERENCE));
             }
         }
-        let route = self.tally.route;
-        let accept = matches!(route.handler, Handler::Metrics | Handler::Status);
-        // Nothing keeps the answer to a POST (RFC 9110, section 9.3.3).
-        let is_kept = matches!(self.tally.route.method, Method::Get | Method::Head);
-        let encoding = is_kept && (may_be_compressed(route.handler) || route.handler == Handler::Metrics);
-        let origin = self.connection.station.cors.as_ref().is_some_and(Cors::varies);
-        if let Some(vary) = vary(accept, encoding, origin) {
+        if let Some(vary) = self.vary() {
             headers.insert(VARY, HeaderValue::from_static(vary));
         }
         if let Some(request_id) = self.tally.request_id.take() {
@@ -69,8 +64,10 @@ impl Exchange {
         {
             headers.insert(&INFERENCE_HEADER_CONTENT_LENGTH, value);
         }
-        if self.tally.route.handler == Handler::Status && outcome.status == 200 {
-            describe_status(&mut headers, outcome.content);
+        if let Content::Page(found) = &outcome.content {
+            describe_page(&mut headers, found);
+        } else if outcome.content == Content::Json && outcome.status == 200 {
+            describe_beside_page(&mut headers, self.tally.route.handler);
         }
         if self.tally.route.handler == Handler::Token {
             // RFC 6749, section 5.1.
@@ -102,5 +99,16 @@ impl Exchange {
         }
         *response.headers_mut() = headers;
         response
+    }
+
+    /// `Vary`: nothing keeps the answer to a POST (RFC 9110, section 9.3.3), and so only its readers are told.
+    fn vary(&self) -> Option<&'static str> {
+        let Route { handler, method, .. } = self.tally.route;
+        let is_kept = matches!(method, Method::Get | Method::Head);
+        let page = if is_kept { pages::at(handler) } else { None };
+        let is_scrape = handler == Handler::Metrics;
+        let accept = is_kept && (is_scrape || page.is_some_and(|page| page.when != When::Always));
+        let encoding = is_kept && (is_scrape || page.is_some() || may_be_compressed(handler));
+        vary(accept, encoding, self.connection.station.cors.as_ref().is_some_and(Cors::varies))
     }
 }
