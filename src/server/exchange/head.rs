@@ -8,7 +8,8 @@ use http::header::{
 };
 use http::{HeaderValue, Response, StatusCode};
 
-use super::{Exchange, may_be_compressed, nanoseconds};
+use super::begin::may_be_compressed;
+use super::{Exchange, nanoseconds};
 use crate::api::route::{Route, allow};
 use crate::api::{Content, Outcome};
 use crate::metrics::Representation;
