@@ -180,16 +180,9 @@ pub struct Flags {
     #[arg(long, global = true, env = "TAMIS_COMPATIBLE_MODEL", default_value = "auto")]
     pub compatible_model: CompatibleModel,
 
-    /// Origins whose pages a browser lets use the daemon: 'https://example.org,http://localhost:3000', or '*' for all
-    #[arg(
-        long,
-        global = true,
-        env = "TAMIS_CORS_ORIGINS",
-        default_value = "",
-        hide_default_value = true,
-        value_name = "ORIGIN,..."
-    )]
-    pub cors_origins: Origins,
+    /// Origins whose pages a browser lets use the daemon, each as <https://example.org>; '*' for all
+    #[arg(long, global = true, env = "TAMIS_CORS_ORIGINS", value_name = "ORIGIN,...")]
+    pub cors_origins: Option<Origins>,
 
     /// Most open connections per worker; more wait in the kernel's backlog
     #[arg(long, global = true, env = "TAMIS_MAX_CONNECTIONS", default_value = "1024", value_name = "COUNT", value_parser = within(1, 1 << 20))]

@@ -81,7 +81,7 @@ fn what_gzip_becomes_is_held_to_the_same_limit_as_any_body() {
     assert_eq!(error_type(&long), (413, "body_too_large".to_owned()));
     // A bomb: half a megabyte in less than the limit.
     let mut bomb = GzEncoder::new(Vec::new(), Compression::best());
-    bomb.write_all(&[b' '; 512 << 10]).expect("memory");
+    bomb.write_all(&vec![b' '; 512 << 10]).expect("memory");
     let bomb = bomb.finish().expect("memory");
     assert!(bomb.len() < 1000, "{}", bomb.len());
     let before = daemon.scrape().value("process_resident_memory_bytes", &[]);
@@ -187,7 +187,8 @@ fn lines(body: &[u8]) -> Vec<Value> {
 #[test]
 fn lines_in_gzip_have_their_results_whether_they_come_in_one_piece_or_many() {
     let daemon = Daemon::start(&["--workers", "1", "--bert", "off"]);
-    let all: String = (0..3000).map(|at| format!("{{\"text\":\"You are stupid, number {at}.\"}}\n\n")).collect();
+    let texts: Vec<_> = (0..3000).map(|at| format!("{{\"text\":\"You are stupid, number {at}.\"}}\n\n")).collect();
+    let all = texts.concat();
     let plain = Request::post("/analyze/batch", all.clone()).header("Content-Type", "application/x-ndjson");
     let plain = lines(&daemon.ask(&plain).body);
     assert_eq!(plain.len(), 3000);
@@ -231,7 +232,7 @@ fn lines_that_end_inside_gzip_have_the_results_of_what_came() {
     let before = daemon.scrape().value("process_resident_memory_bytes", &[]);
     let mut nothing = GzEncoder::new(Vec::new(), Compression::best());
     for _ in 0..256 {
-        nothing.write_all(&[b'\n'; 1 << 18]).expect("memory");
+        nothing.write_all(&vec![b'\n'; 1 << 18]).expect("memory");
     }
     nothing.write_all(b"\"You are kind.\"").expect("memory");
     let request = Request::post("/analyze/batch", nothing.finish().expect("memory"))

@@ -5,8 +5,6 @@ use std::str::FromStr;
 /// The origins whose pages may use the daemon.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origins {
-    /// None but its own.
-    None,
     /// Every one.
     Any,
     /// These, as browsers write them (RFC 6454, section 6.2).
@@ -18,7 +16,6 @@ impl FromStr for Origins {
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text.trim() {
-            "" => Ok(Self::None),
             "*" => Ok(Self::Any),
             list => list.split(',').map(|origin| checked(origin.trim())).collect::<Result<_, _>>().map(Self::Of),
         }
@@ -55,7 +52,6 @@ mod tests {
     #[test]
     fn origins_are_those_that_a_browser_sends() {
         let of = |origins: &[&str]| Ok(Origins::Of(origins.iter().map(|&origin| origin.to_owned()).collect()));
-        assert_eq!("".parse(), Ok(Origins::None));
         assert_eq!(" * ".parse(), Ok(Origins::Any));
         assert_eq!("https://example.org".parse(), of(&["https://example.org"]));
         assert_eq!(
@@ -63,6 +59,7 @@ mod tests {
             of(&["http://localhost:3000", "http://[::1]:8080", "moz-extension://0a-1"])
         );
         for wrong in [
+            "",
             "example.org",
             "https://",
             "https://example.org/",

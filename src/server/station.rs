@@ -101,7 +101,7 @@ impl Station {
             drain: Notify::new(),
             closed: Notify::new(),
             gate: auth.map(|auth| RefCell::new(Gate::new(auth))),
-            cors: Cors::new(&flags.cors_origins),
+            cors: flags.cors_origins.as_ref().map(Cors::new),
             asked_of_models: Cell::new(0),
             connections: Cell::new(0),
             max_connections,

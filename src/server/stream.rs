@@ -39,9 +39,9 @@ use pieces::{Coding, Pieces};
 pub struct Stream {
     flow: Flow,
     texts: Texts,
-    /// Made by the first body that is compressed, and lent to each.
+    /// Made by the first body that is compressed, and lent to each like it.
     expander: Option<Box<Expander>>,
-    /// Made by the first answer that is to be.
+    /// The same of answers.
     compressor: Option<Box<Compressor>>,
     now: Option<Now>,
 }
@@ -57,8 +57,8 @@ struct Now {
     /// Results written.
     results: usize,
     sent_bytes: usize,
-    /// Whether the answer is compressed.
-    is_compressed: bool,
+    /// What compresses the answer, if it is to be.
+    compressor: Option<Box<Compressor>>,
     /// Since when the thread works on this without a pause.
     working_since: Option<Instant>,
     /// Whether others are to have their turn.
@@ -129,8 +129,9 @@ impl Stream {
                 (Some(Lines::new(Pieces::new(incoming, coding), slot)), Content::Lines)
             }
         };
-        if is_compressed {
-            self.compressor.get_or_insert_default().begin();
+        let mut compressor = is_compressed.then(|| self.compressor.take().unwrap_or_default());
+        if let Some(compressor) = &mut compressor {
+            compressor.begin();
         }
         self.now = Some(Now {
             connection: Rc::clone(connection),
@@ -139,7 +140,7 @@ impl Stream {
             is_read: false,
             results: 0,
             sent_bytes: 0,
-            is_compressed,
+            compressor,
             working_since: None,
             rests: false,
             model_awaited: false,
@@ -149,8 +150,7 @@ impl Stream {
 
     /// The next part of the answer; `None` after the last.
     pub fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, ClientGone>>> {
-        let Self { flow, texts, compressor, now: Some(now), .. } = self else { return Poll::Ready(None) };
-        let compressor = compressor.as_deref_mut().filter(|_| now.is_compressed);
+        let Self { flow, texts, now: Some(now), .. } = self else { return Poll::Ready(None) };
         if std::mem::take(&mut now.rests) {
             now.working_since = None;
             make_way(context);
@@ -162,7 +162,7 @@ impl Stream {
         let mut length = 0;
         loop {
             if FRAME - length < MAX_RESULT + AROUND + AROUND_COMPRESSED {
-                return now.send(frame, length, compressor);
+                return now.send(frame, length);
             }
             if now.sent_bytes == 0 && length == 0 && now.lines.is_none() {
                 length = append(&mut frame, length, b"{\"results\":[");
@@ -192,7 +192,7 @@ impl Stream {
                 if now.lines.is_none() {
                     length = append(&mut frame, length, b"]}");
                 }
-                let last = now.frame(frame, length, compressor, true);
+                let last = now.frame(frame, length, true);
                 now.end();
                 if let Some(now) = self.now.take() {
                     self.take_back(now);
@@ -202,7 +202,7 @@ impl Stream {
             now.rests = advanced && since.elapsed() >= BURST;
             if !advanced || now.rests {
                 if length > 0 {
-                    return now.send(frame, length, compressor);
+                    return now.send(frame, length);
                 }
                 if now.rests {
                     return self.poll(context);
@@ -215,10 +215,13 @@ impl Stream {
 }
 
 impl Stream {
-    /// What was lent to an answer that is over.
+    /// Takes back what was lent to an answer that is over.
     fn take_back(&mut self, now: Now) {
         if let Some(expander) = now.lines.and_then(|lines| lines.into_pieces().into_expander()) {
             self.expander = Some(expander);
+        }
+        if let Some(compressor) = now.compressor {
+            self.compressor = Some(compressor);
         }
     }
 }
@@ -229,24 +232,13 @@ impl Now {
         if self.results > 0 && self.lines.is_none() { b"," } else { b"" }
     }
 
-    fn send(
-        &mut self,
-        frame: Memory,
-        length: usize,
-        compressor: Option<&mut Compressor>,
-    ) -> Poll<Option<Result<Bytes, ClientGone>>> {
-        Poll::Ready(self.frame(frame, length, compressor, false).map(Ok))
+    fn send(&mut self, frame: Memory, length: usize) -> Poll<Option<Result<Bytes, ClientGone>>> {
+        Poll::Ready(self.frame(frame, length, false).map(Ok))
     }
 
     /// The part of the answer that begins `plain`, compressed if it is to be; nothing if it is empty.
-    fn frame(
-        &mut self,
-        plain: Memory,
-        length: usize,
-        compressor: Option<&mut Compressor>,
-        is_last: bool,
-    ) -> Option<Bytes> {
-        let (frame, length) = match compressor {
+    fn frame(&mut self, plain: Memory, length: usize, is_last: bool) -> Option<Bytes> {
+        let (frame, length) = match &mut self.compressor {
             None => (plain, length),
             Some(compressor) => {
                 let mut frame = self.connection.station.frame();
