@@ -270,11 +270,11 @@ const fn can_fail(problem: Problem, handler: Handler) -> bool {
             // Of a batch these are told of each text, not of the request.
             P::EmptyText | P::TextTooLong | P::InferenceTimeout => matches!(handler, Handler::Analyze),
             P::UnknownModel => !matches!(handler, Handler::Predict),
-            P::WrongLength | P::NumberOutOfRange => !matches!(handler, Handler::Analyze),
+            P::WrongLength => !matches!(handler, Handler::Analyze),
             _ => is_of_json(problem),
         },
         Handler::InferIris | Handler::InferText => match problem {
-            P::WrongLength | P::NumberOutOfRange | P::UnknownModel | P::ModelUnavailable => true,
+            P::WrongLength | P::UnknownModel | P::ModelUnavailable => true,
             P::EmptyText | P::TextTooLong | P::InferenceTimeout => matches!(handler, Handler::InferText),
             _ => is_of_json(problem),
         },
@@ -282,7 +282,7 @@ const fn can_fail(problem: Problem, handler: Handler) -> bool {
             matches!(problem, P::MethodNotAllowed | P::UnknownModel | P::ModelUnavailable)
         }
         Handler::CommentsAnalyze | Handler::CommentsSuggest | Handler::Moderations => match problem {
-            P::NumberOutOfRange | P::EmptyText | P::TextTooLong | P::UnsupportedInput => true,
+            P::EmptyText | P::TextTooLong | P::UnsupportedInput => true,
             P::UnknownAttribute => !matches!(handler, Handler::Moderations),
             P::UnsupportedLanguage => matches!(handler, Handler::CommentsAnalyze),
             P::WrongLength | P::UnknownModel => matches!(handler, Handler::Moderations),
@@ -310,6 +310,7 @@ const fn is_of_json(problem: Problem) -> bool {
             | P::MissingField
             | P::UnknownField
             | P::DuplicateField
+            | P::NumberOutOfRange
             | P::Overloaded
     )
 }
