@@ -1,75 +1,18 @@
-"""`GET /` in a browser: `console.py TAMIS CHROMIUM` checks the console, with a directory as a third argument it writes the
-pictures of the documents there."""
+"""`GET /` in a browser: `console.py TAMIS CHROMIUM` checks the console, with a directory as a third argument it writes
+the pictures of the documents there."""
 
-import json
 import re
-import subprocess
 import sys
-import tempfile
 import time
-import urllib.request
 from pathlib import Path
 
-from axe_playwright_python.sync_playwright import Axe
+from console_refusals import check_key, check_refusals
+from console_visit import FRENCH, LABELS, LEAST, NARROW, RUDE, TIME, WIDE, Console, answer, assert_accessible, percent
 from playwright.sync_api import Browser, sync_playwright
 from server import Daemon
-from visit import PHONE, Visit, until
+from visit import PHONE, until
 
-WIDE, NARROW = {"width": 1280, "height": 860}, {"width": 360, "height": 740}
-RUDE = "What a stupid idea. Nobody asked you!"
-FRENCH = "Quelle idée stupide, tais-toi donc !"
-TIME = r"[\d.]+\s(µs|ms|s)"
-LEAST = 0.4  # the weight from which on a word is shaded
 TINY = Path(__file__).parents[1] / "models" / "tiny"
-
-
-class Console(Visit):
-    """The page of `/`."""
-
-    def __init__(self, browser: Browser, daemon: Daemon, viewport=None, before: str = "", **more):
-        self.before = before
-        super().__init__(browser, daemon, viewport or WIDE, **{"locale": "en-US", "reduced_motion": "reduce", **more})
-
-    def prepare(self):
-        """Runs a script of the check's own before those of the page."""
-        if self.before:
-            self.page.add_init_script(self.before)
-
-    def put(self, text: str):
-        """Puts `text` in the place of what is there and waits for its score."""
-        self.page.fill("#text", "")
-        until("nothing to score", lambda: self.text("#score") == "–")
-        self.page.fill("#text", text)
-        until("a score", lambda: self.text("#score") != "–")
-
-    def measures(self) -> list[float]:
-        """Where the sliders stand."""
-        return [float(slider.input_value()) for slider in self.page.locator("#sliders input").all()]
-
-    def end(self, complaints: str = "nothing"):
-        """No request to another host, no complaint but those of the browser itself that hold these words."""
-        self.complaints = [text for text in self.complaints if complaints not in text]
-        super().end({"/", "/analyze", "/predict", "/model-info"} & {url.removeprefix(self.origin) for url in self.asked})
-
-
-def answer(daemon: Daemon, path: str, body: dict) -> dict:
-    """What the daemon says to a client that is no browser."""
-    request = urllib.request.Request(f"http://127.0.0.1:{daemon.port}{path}", json.dumps(body).encode())
-    request.add_header("content-type", "application/json")
-    with urllib.request.urlopen(request, timeout=60) as response:
-        return json.load(response)
-
-
-def assert_accessible(console: Console):
-    """axe-core finds no fault, and something that is right."""
-    found = Axe().run(console.page).response
-    faults = [(fault["id"], fault["help"], [node["html"] for node in fault["nodes"]]) for fault in found["violations"]]
-    assert not faults and len(found["passes"]) > 30, faults
-
-
-def percent(share: float) -> str:
-    """As English writes it, to a tenth."""
-    return f"{round(share * 100, 1):g}%"
 
 
 def check_text(browser: Browser, daemon: Daemon):
@@ -88,10 +31,10 @@ def check_text(browser: Browser, daemon: Daemon):
         said = answer(daemon, "/analyze", {"text": text, "explain": True})
         until("its score", lambda: console.text("#score") == str(said["score"]))  # noqa: B023
         assert console.text("#level") == said["toxicity_level"]
-        bars = dict(zip(console.page.locator("#labels dt").all_inner_texts(), console.page.locator("#labels dd:last-child").all_inner_texts()))
-        names = ("toxic", "severely toxic", "obscene", "threat", "insult", "identity hate")
-        for name, share in zip(names, said["labels"].values(), strict=True):
-            assert abs(float(bars[name].rstrip("%")) - share * 100) < 0.051, (bars, said)
+        assert tuple(console.page.locator("#labels dt").all_inner_texts()) == LABELS
+        shares = console.page.locator("#labels dd:last-child").all_inner_texts()
+        for shown, share in zip(shares, said["labels"].values(), strict=True):
+            assert abs(float(shown.rstrip("%")) - share * 100) < 0.051, (shares, said)
         shaded = console.page.evaluate(
             """() => [...document.querySelectorAll("#shade mark")].map((mark) => {
                 let before = "";
@@ -103,16 +46,21 @@ def check_text(browser: Browser, daemon: Daemon):
         assert [tuple(mark) for mark in shaded] == heavy, (text, shaded, heavy)
         # What lies behind the text is the same text, in the same type, at the same place.
         assert console.page.locator("#shade").evaluate("shade => shade.textContent") == text + "\u200b"
-        same = """([id, ...names]) => { const style = getComputedStyle(document.getElementById(id)), box = document.getElementById(id).getBoundingClientRect();
-            return [...names.map((name) => style[name]), box.x, box.y, box.width, box.height]; }"""
-        names = ["fontFamily", "fontSize", "lineHeight", "letterSpacing", "paddingTop", "paddingLeft", "whiteSpace", "overflowWrap", "borderTopWidth"]
-        assert console.page.evaluate(same, ["shade", *names]) == console.page.evaluate(same, ["text", *names])
+        assert console.page.locator("#shade").evaluate(TYPE) == console.page.locator("#text").evaluate(TYPE)
         assert console.page.locator("img, #shade b").count() == 0
     assert re.fullmatch(f"simple took {TIME}; with the way here and back {TIME}.", console.text("#toxicity-time"))
     console.page.fill("#text", "   ")
     until("nothing to score", lambda: console.text("#score") == "–" and console.page.locator("mark").count() == 0)
     console.end()
 
+
+# How an element sets its text, and where.
+TYPE = """element => {
+    const style = getComputedStyle(element), box = element.getBoundingClientRect();
+    return ["fontFamily", "fontSize", "fontWeight", "lineHeight", "letterSpacing", "wordSpacing", "textIndent", "whiteSpace",
+        "overflowWrap", "paddingTop", "paddingLeft", "paddingRight", "borderTopWidth"].map((name) => style[name])
+        .concat(box.x, box.y, box.width, box.height);
+}"""
 
 # One request takes a quarter of a second, and how many are under way at most is counted.
 SLOWLY = """const own = window.fetch; let under = 0; window.most = 0; window.sent = 0;
@@ -125,13 +73,16 @@ window.fetch = async (path, ...more) => {
 
 
 def check_typing(browser: Browser, daemon: Daemon):
-    """Of what is typed in one go the last is what is scored, by one request at a time, and who listens hears it once."""
+    """Of what is typed in one go the last is what is scored, one request at a time, and who listens hears it once."""
     console = Console(browser, daemon, before=SLOWLY)
     until("the example", lambda: console.text("#score") != "–")
     console.put("You are kind")
-    console.page.evaluate(
-        """() => { window.told = []; new MutationObserver(() => window.told.push(document.getElementById("toxicity-told").textContent))
-            .observe(document.getElementById("toxicity-told"), { childList: true, characterData: true, subtree: true }); window.sent = 0; }"""
+    console.page.locator("#toxicity-told").evaluate(
+        """element => {
+            [window.told, window.sent] = [[], 0];
+            const all = { childList: true, characterData: true, subtree: true };
+            new MutationObserver(() => window.told.push(element.textContent)).observe(element, all);
+        }"""
     )
     time.sleep(1.5)
     told = len(console.page.evaluate("window.told"))
@@ -149,9 +100,12 @@ def check_typing(browser: Browser, daemon: Daemon):
     assert most == 1 and 1 < sent < len(text), (most, sent)
     # What is added leaves the shades where their words are, before the daemon is asked.
     for more in ("'Oh! ' + text.value", "text.value + ' Really.'", "text.value.replace('kind', 'patient and kind')"):
-        shaded = console.page.evaluate(
-            f"""() => {{ const text = document.getElementById("text"); text.value = {more}; text.dispatchEvent(new Event("input"));
-                return [...document.querySelectorAll("mark")].map((mark) => mark.textContent); }}"""
+        shaded = console.page.locator("#text").evaluate(
+            f"""text => {{
+                text.value = {more};
+                text.dispatchEvent(new Event("input"));
+                return [...document.querySelectorAll("mark")].map((mark) => mark.textContent);
+            }}"""
         )
         assert shaded.count("stupid") == 2, shaded
     console.end()
@@ -162,7 +116,7 @@ def check_models(browser: Browser, daemon: Daemon):
     console = Console(browser, daemon)
     names = lambda: console.page.locator("#models label").all_inner_texts()  # noqa: E731
     until("the models", lambda: "tiny" in names())
-    assert names() == ["simple", "tiny", "bert", "auto"] or sorted(names()) == ["auto", "bert", "simple", "tiny"], names()
+    assert sorted(names()) == ["auto", "bert", "simple", "tiny"], names()
     text = "Your plan is stupid and you are mistaken."
     console.put(text)
     for name in ("bert", "auto", "tiny", "simple"):
@@ -170,14 +124,16 @@ def check_models(browser: Browser, daemon: Daemon):
         console.page.keyboard.press("Space")
         assert console.page.locator(f"#model-{name}").is_checked()
         said = answer(daemon, "/analyze", {"text": text, "model": name, "explain": True})
-        until(f"the time of {name}", lambda: console.text("#toxicity-time").startswith(f"{said['model_used']} took "))  # noqa: B023
+        who = f"{said['model_used']} took "
+        until(who, lambda: console.text("#toxicity-time").startswith(who))  # noqa: B023
         assert console.text("#score") == str(said["score"]), name
         assert console.page.locator("#labels dt").count() == len(said["labels"])
         if said["spans"] is None:
             until("it cannot say why", lambda: "cannot say" in console.text("#text-note"))
         else:
-            heavy = [span["text"] for span in sorted(said["spans"], key=lambda span: span["start"]) if span["weight"] >= LEAST]
-            until(f"the words of {name}", lambda: console.page.locator("mark").all_inner_texts() == heavy)  # noqa: B023
+            spans = sorted(said["spans"], key=lambda span: span["start"])
+            heavy = [span["text"] for span in spans if span["weight"] >= LEAST]
+            until(f"words of {name}", lambda: console.page.locator("mark").all_inner_texts() == heavy)  # noqa: B023
     console.end()
 
 
@@ -185,7 +141,8 @@ def check_iris(browser: Browser, daemon: Daemon):
     """The sliders' iris is the daemon's, and the flower follows them."""
     console = Console(browser, daemon)
     page, seen = console.page, set()
-    turns = lambda: page.locator("#flower g").evaluate_all("all => all.map((one) => one.style.transform).join()")  # noqa: E731
+    leaves = page.locator("#flower g")
+    turns = lambda: leaves.evaluate_all("all => all.map((one) => one.style.transform).join()")  # noqa: E731
     before = turns()
     for species in ("setosa", "versicolor", "virginica"):
         page.get_by_role("button", name=species).click()
@@ -193,14 +150,20 @@ def check_iris(browser: Browser, daemon: Daemon):
         assert console.page.locator("#flower").get_attribute("class") == species
         seen.add(turns())
     assert len(seen | {before}) == 3, "the flower of versicolor is that of the start"
-    for name, key, times in (("petal_length", "Home", 1), ("petal_width", "ArrowLeft", 7), ("sepal_width", "End", 1), ("petal_length", "ArrowRight", 30)):
+    for name, key, times in (
+        ("petal_length", "Home", 1),
+        ("petal_width", "ArrowLeft", 7),
+        ("sepal_width", "End", 1),
+        ("petal_length", "ArrowRight", 30),
+    ):
         slider = page.locator(f"#{name}")
         slider.focus()
         for _ in range(times):
             page.keyboard.press(key)
         said = answer(daemon, "/predict", {"features": console.measures()})
         shares = [percent(share) for share in said["probabilities"].values()]
-        until("its class", lambda: page.locator("#classes dd:last-child").all_inner_texts() == shares)  # noqa: B023
+        shown = page.locator("#classes dd:last-child")
+        until("its class", lambda: shown.all_inner_texts() == shares)  # noqa: B023
         assert console.text("#species") == f"Iris {said['prediction']}"
         assert console.text("#confidence").startswith(percent(said["confidence"]))
         assert slider.get_attribute("aria-valuetext") == f"{float(slider.input_value()):.1f} cm"
@@ -216,17 +179,18 @@ def check_languages(browser: Browser, daemon: Daemon):
     page = console.page
     until("an answer", lambda: console.text("#species") != "–")
     lang = lambda: page.locator("html").get_attribute("lang")  # noqa: E731
-    assert (lang(), console.text("#toxicity-head"), console.text("label[for=petal_length]")) == ("fr", "Toxicité", "Longueur du pétale")
+    assert (lang(), console.text("#toxicity-head")) == ("fr", "Toxicité")
+    assert console.text("label[for=petal_length]") == "Longueur du pétale"
     assert page.input_value("#text") == FRENCH and "4,3 cm" in console.text("#sliders")
     page.get_by_role("button", name="English").click()
     assert (lang(), console.text("#toxicity-head")) == ("en", "Toxicity") and "4.3 cm" in console.text("#sliders")
     page.reload()
     assert lang() == "en", "it remembers"
-    kinds = "Object.fromEntries(Object.entries(WORDS).map(([name, own]) => [name, Object.entries(own).map(([key, value]) => `${key} ${typeof value}`).join()]))"
-    kinds = page.evaluate(kinds)
-    assert kinds["en"] == kinds["fr"]
-    empty = page.evaluate("Object.values(WORDS).flatMap((own) => Object.values(own)).filter((value) => value === '').length")
-    assert empty == 0
+    english, french = (
+        page.evaluate("name => Object.entries(WORDS[name]).map(([key, own]) => [key, typeof own, own === ''])", name)
+        for name in ("en", "fr")
+    )
+    assert english == french and not any(empty for *_, empty in english)
     until("its links", lambda: page.locator("#links a").count() > 2)
     console.end()
     other = Console(browser, daemon, locale="de-DE")
@@ -266,13 +230,18 @@ def check_looks(browser: Browser, daemon: Daemon):
 
 
 def check_keyboard(browser: Browser, daemon: Daemon):
-    """Everything that can be clicked can be reached by keys, and is seen when it is; the first key leads to the text."""
+    """Everything that can be clicked can be reached by keys, and is seen then; the first key leads to the text."""
     console = Console(browser, daemon)
     page = console.page
     until("its links", lambda: page.locator("#links a").count() > 2)
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.className") == "skip" and page.locator(".skip").bounding_box()["y"] >= 0
-    reached, here = [], "[document.activeElement.outerHTML, getComputedStyle(document.activeElement).outlineStyle, document.activeElement.id]"
+    assert page.evaluate("document.activeElement.className") == "skip"
+    assert page.locator(".skip").bounding_box()["y"] >= 0
+    here = """() => {
+        const at = document.activeElement;
+        return [at.outerHTML, getComputedStyle(at).outlineStyle, at.id];
+    }"""
+    reached = []
     while (found := page.evaluate(here))[0] not in [one[0] for one in reached] and "<body" not in found[0]:
         reached.append(found)
         page.keyboard.press("Tab")
@@ -290,98 +259,6 @@ def check_keyboard(browser: Browser, daemon: Daemon):
     page.get_by_role("button", name=RUDE).press("Enter")
     assert page.input_value("#text") == RUDE
     console.end()
-
-
-def check_key(browser: Browser, binary: str):
-    """Where a key is asked for it is asked for here, used in a header and nowhere else, and what it may not do is said."""
-    def key(scopes: str) -> tuple[str, str]:
-        made = subprocess.run([binary, "new-key", "console", "--scopes", scopes], capture_output=True, text=True, check=True)
-        told = dict(line.split(None, 1) for line in made.stdout.splitlines() if line)
-        return told["key"], told["line"]
-
-    (good, line), (half, other) = key("analyze,predict"), key("predict")
-    with tempfile.TemporaryDirectory() as directory:
-        keys = Path(directory) / "keys"
-        keys.write_text(f"{line}\n{other}\n")
-        with Daemon(binary, "--workers", "1", "--bert", "off", "--auth", "api-key", "--api-keys", str(keys)) as daemon:
-            console = Console(browser, daemon)
-            page, headers = console.page, []
-            page.on("request", lambda request: headers.append(request.headers.get("x-api-key")))
-            until("the question", lambda: page.locator("#door").is_visible())
-            assert "have a key" in console.text("#door-why") and console.text("#score") == "–"
-            assert page.evaluate("document.activeElement.id") == "credential"
-            assert_accessible(console)
-            page.fill("#credential", "wrong")
-            page.keyboard.press("Enter")
-            until("it is refused", lambda: page.locator("#door").is_visible() and "not accepted" in console.text("#door-why"))
-            page.fill("#credential", half)
-            page.get_by_role("button", name="Use it").click()
-            until("what it may not do", lambda: "scope “analyze”" in console.text("#toxicity-fault"))
-            until("what it may", lambda: console.text("#species") == "Iris versicolor")
-            page.get_by_role("button", name="Forget the key").click()
-            until("the question", lambda: page.locator("#door").is_visible())
-            page.fill("#credential", good)
-            page.keyboard.press("Enter")
-            until("a score", lambda: console.text("#score") != "–")
-            assert page.locator("#door").is_hidden() and console.text("#toxicity-fault") == ""
-            page.reload()
-            until("a score", lambda: console.text("#score") != "–")
-            assert {good, half, "wrong"} <= set(headers)
-            assert not any(secret in url for secret in (good, half) for url in console.asked)
-            assert page.evaluate("JSON.stringify(localStorage)").count(good) == 0
-            console.end("Failed to load resource: the server responded with a status of 40")
-
-
-def check_refusals(browser: Browser, daemon: Daemon):
-    """What is wrong is said, and what passes is tried again."""
-    console = Console(browser, daemon)
-    page, refusals = console.page, []
-
-    def refuse(route):
-        if refusals:
-            status, error_type, wait = refusals.pop(0)
-            body = json.dumps({"status": status, "detail": "words", "error_type": error_type})
-            headers = {"retry-after": str(wait)} if wait else {}
-            return route.fulfill(status=status, body=body, headers=headers, content_type="application/problem+json")
-        return route.continue_()
-
-    page.route("**/analyze", refuse)
-    until("the example", lambda: console.text("#score") != "–")
-    fault = lambda: console.text("#toxicity-fault")  # noqa: E731
-    for status, error_type, wait, words in (
-        (503, "overloaded", 1, "no room at the moment. Trying again in 1 s"),
-        (503, "model_unavailable", 1, "not loaded. Trying again in 1 s"),
-        (503, "inference_timeout", 2, "too long. Trying again in 2 s"),
-        (429, "too_many_attempts", 1, "Too many requests. Trying again in 1 s"),
-    ):
-        refusals.append((status, error_type, wait))
-        page.fill("#text", f"You are stupid, {error_type}.")
-        until(words, lambda: words in fault())  # noqa: B023
-        began = time.monotonic()
-        until("it is tried again", lambda: fault() == "")
-        assert time.monotonic() - began > wait - 0.5
-    for status, error_type, words in (
-        (413, "body_too_large", "longer than the daemon takes"),
-        (404, "not_found", "No model answers"),
-        (500, "strange", "refuses: words (500)"),
-    ):
-        refusals.append((status, error_type, 0))
-        page.fill("#text", f"You are kind, {error_type}.")
-        until(words, lambda: words in fault())  # noqa: B023
-    page.fill("#text", "long " * 4000)
-    until("it is too long", lambda: "longer than" in fault())
-    page.fill("#text", "\u200d")
-    until("nothing to score", lambda: "nothing to score" in fault() or console.text("#score") == "–")
-    page.fill("#text", "You are kind.")
-    until("all is well", lambda: fault() == "")
-    daemon.kill()
-    page.fill("#text", RUDE)
-    page.locator("#petal_width").press("ArrowRight")
-    until("the loss is told", lambda: "does not answer" in fault() and "does not answer" in console.text("#iris-fault"))
-    daemon.start()
-    until("it is back", lambda: fault() == "" and console.text("#iris-fault") == "")
-    assert console.text("#score") == str(answer(daemon, "/analyze", {"text": RUDE})["score"])
-    console.end("Failed to load resource")
 
 
 def check_policy(browser: Browser, daemon: Daemon):
@@ -411,7 +288,7 @@ def check_without_script(browser: Browser, daemon: Daemon):
 def take_pictures(browser: Browser, daemon: Daemon, directory: Path):
     """The pictures of the documents."""
     for name, viewport, scheme, locale, text, species in (
-        ("light", WIDE, "light", "en-US", "Thank you for the talk, but this plan is stupid\nand nobody asked you. 😀", "versicolor"),
+        ("light", WIDE, "light", "en-US", "Thank you for the talk, but this plan is stupid. 😀", "versicolor"),
         ("dark", WIDE, "dark", "en-US", RUDE, "virginica"),
         ("french", WIDE, "light", "fr-FR", FRENCH, "setosa"),
         ("narrow", {**PHONE, "width": 360}, "dark", "en-US", RUDE, "virginica"),

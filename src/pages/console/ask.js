@@ -24,8 +24,8 @@ function authorization() {
   return /^[\w-]+\.[\w-]+\.[\w-]+$/.test(credential) ? { Authorization: `Bearer ${credential}` } : { "X-API-Key": credential };
 }
 
-/** Asks for `path`, of JSON `body` if there is one. Answers the status (0 where there is no answer), the JSON, the milliseconds that it
- * took, those that the daemon tells of, and the seconds after which to ask again. Throws only if `signal` ends it. */
+/** Asks for `path`, with JSON if there is a body. Answers the status (0 where there is no answer), the JSON, the milliseconds
+ * that it took and those that the daemon tells of, the seconds after which to ask again. Throws only if `signal` ends it. */
 async function ask(path, body, signal) {
   const began = performance.now();
   const headers = { Accept: "application/json", ...authorization() };
@@ -90,8 +90,8 @@ function add(parent, name, attributes = {}, text = "") {
   return element;
 }
 
-/** Rows of a name, a bar and a share from 0 to 1, of `[key, name, share]`; the greatest stands out if `best`. Rows that stay are kept,
- * so that bars move. */
+/** Rows of a name, a bar and a share from 0 to 1, of `[key, name, share]`; the greatest stands out if `best`. Rows that stay
+ * are kept, so that bars move. */
 function bars(list, rows, best) {
   const keys = rows.map(([key]) => key).join();
   if (list.dataset.keys !== keys) {

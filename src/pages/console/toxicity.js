@@ -4,8 +4,8 @@ const LABELS = ["toxic", "severe_toxic", "obscene", "threat", "insult", "identit
 const LEAST = 0.4, MOST = 5; // what a word adds to the logit of `toxic`: shaded from the one on, and no darker beyond the other
 const PAUSE = { simple: 60, others: 150, explanation: 500 }; // milliseconds before the daemon is asked
 
-/** The models by name; the one asked; the last answer with its text; what is shaded, as [start, end, weight] in UTF-16 code units; whether
- * the model said so; why there is no answer. */
+/** The models by name; the one asked; the last answer with its text; what is shaded, as [start, end, weight] in UTF-16 code
+ * units; whether the model could say; why there is no answer. */
 const toxicity = { models: {}, model: "simple", answer: null, shaded: [], explains: true, refusal: null };
 let soon = 0, later = 0;
 const tellScore = teller("toxicity-told");
@@ -73,8 +73,8 @@ function submit(explain) {
   drawScore();
 }
 
-/** Scores in a moment, and every moment while somebody types. `simple` explains itself at once; the others read the text once more for
- * each word, which waits until nobody does. */
+/** Scores in a moment, and every moment while somebody types. `simple` explains itself at once; the others read the text once
+ * more for each word, which waits until nobody types. */
 function typed() {
   clearTimeout(later);
   soon ||= setTimeout(() => { soon = 0; submit(toxicity.model === "simple"); }, toxicity.model === "simple" ? PAUSE.simple : PAUSE.others);
