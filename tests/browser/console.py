@@ -288,7 +288,7 @@ def check_without_script(browser: Browser, daemon: Daemon):
 def take_pictures(browser: Browser, daemon: Daemon, directory: Path):
     """The pictures of the documents."""
     for name, viewport, scheme, locale, text, species in (
-        ("light", WIDE, "light", "en-US", "Thank you for the talk, but this plan is stupid. 😀", "versicolor"),
+        ("light", WIDE, "light", "en-US", "Thank you for the talk 😀\nbut this plan is stupid, and nobody asked you.", "versicolor"),
         ("dark", WIDE, "dark", "en-US", RUDE, "virginica"),
         ("french", WIDE, "light", "fr-FR", FRENCH, "setosa"),
         ("narrow", {**PHONE, "width": 360}, "dark", "en-US", RUDE, "virginica"),
