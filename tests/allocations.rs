@@ -321,6 +321,14 @@ fn routes() -> Vec<(&'static str, Request, u16, (f64, f64))> {
     let long = format!(r#"{{"text":"{}"}}"#, "The quick brown fox, naïve and \\n escaped. ".repeat(60));
     vec![
         ("GET /", Request::get("/"), 200, NOTHING),
+        ("GET /, the console", Request::get("/").header("Accept", "text/html"), 200, NOTHING),
+        (
+            "GET /, the console, gzip",
+            Request::get("/").header("Accept", "text/html").header("Accept-Encoding", "gzip"),
+            200,
+            NOTHING,
+        ),
+        ("304 of /", Request::get("/").header("Accept", "text/html").header("If-None-Match", "*"), 304, NOTHING),
         ("GET /health", Request::get("/health"), 200, NOTHING),
         ("GET /livez", Request::get("/livez"), 200, NOTHING),
         ("GET /readyz", Request::get("/readyz"), 200, NOTHING),

@@ -25,16 +25,34 @@ enum Document {
 }
 
 /// Every page.
-const PAGES: &[Page] = &[Page {
-    handler: "Status",
-    when: "UnlessJson",
-    document: Document::Html {
-        title: "tamis",
-        styles: &["status/page.css"],
-        body: "status/page.html",
-        scripts: &["status/numbers.js", "status/charts.js", "status/history.js", "status/page.js"],
+const PAGES: &[Page] = &[
+    Page {
+        handler: "Root",
+        when: "IfHtml",
+        document: Document::Html {
+            title: "tamis",
+            styles: &["console/page.css"],
+            body: "console/page.html",
+            scripts: &[
+                "console/words.js",
+                "console/ask.js",
+                "console/toxicity.js",
+                "console/iris.js",
+                "console/page.js",
+            ],
+        },
     },
-}];
+    Page {
+        handler: "Status",
+        when: "UnlessJson",
+        document: Document::Html {
+            title: "tamis",
+            styles: &["status/page.css"],
+            body: "status/page.html",
+            scripts: &["status/numbers.js", "status/charts.js", "status/history.js", "status/page.js"],
+        },
+    },
+];
 
 /// Writes `pages.rs`, to be included by `src/pages/mod.rs`, and the bytes that it embeds.
 ///
