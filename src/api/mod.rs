@@ -9,6 +9,7 @@ pub mod health;
 pub mod model_info;
 pub mod moderations;
 pub mod oip;
+pub mod openapi;
 pub mod perspective;
 pub mod predict;
 pub mod root;
