@@ -21,6 +21,7 @@ pub mod kernel;
 pub mod log;
 pub mod metrics;
 pub mod model;
+pub mod pages;
 pub mod pool;
 pub mod problem;
 pub mod server;

@@ -33,6 +33,7 @@ use crate::model::Loaded;
 use crate::model::executor;
 use crate::model::iris::Prediction;
 use crate::model::manifest::MAX_NAMED_BYTES;
+use crate::pages;
 use crate::pool::{Lent, Pool};
 use crate::problem::{Fault, Problem};
 use crate::text::Scratch;
@@ -108,8 +109,6 @@ pub struct Request<'a> {
     pub trace: Option<Trace>,
     /// How metrics are to be represented.
     pub representation: Representation,
-    /// How the status is to be represented.
-    pub form: status::Form,
     /// What a request of the Open Inference Protocol says outside its body.
     pub inference: oip::Inference,
     /// Where the client found the daemon, of a request for the discovery document.
@@ -125,8 +124,8 @@ pub enum Content {
     Problem,
     /// `application/x-ndjson`
     Lines,
-    /// `text/html`
-    Page,
+    /// That of a page, which is not written but sent from where it lies.
+    Page(pages::Found),
     /// `application/octet-stream`: JSON, and binary tensors behind it.
     Tensors {
         /// Bytes of the JSON.
@@ -215,6 +214,12 @@ impl Outcome {
     /// An answer of JSON in which nothing went wrong.
     const fn good(status: u16, length: usize) -> Self {
         Self { status, content: Content::Json, length, problem: None, retry_after: 1 }
+    }
+
+    /// An answer that is a page, or that the client has it already.
+    pub const fn page(found: pages::Found) -> Self {
+        let status = if found.known { 304 } else { 200 };
+        Self { content: Content::Page(found), ..Self::good(status, found.body().len()) }
     }
 }
 
@@ -338,7 +343,7 @@ impl Worker {
                 Err(fault) => Err(fault),
             },
             Handler::Metrics => return Answered::Now(scrape::answer(self, request.representation, out)),
-            Handler::Status => return Answered::Now(status::answer(self, request.form, out)),
+            Handler::Status => return Answered::Now(status::answer(self, out)),
             Handler::Root => Ok(root::answer(out)),
             Handler::Health => Ok(health::health(self, out)),
             Handler::Livez => Ok(health::livez(out)),

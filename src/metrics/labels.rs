@@ -181,7 +181,7 @@ pub struct Status(u8);
 
 impl Status {
     /// Every code, ascending; a [`Status`] is an index into this.
-    pub const ALL: [u16; 15] = [200, 204, 400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 431, 500, 503];
+    pub const ALL: [u16; 16] = [200, 204, 304, 400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 431, 500, 503];
 
     /// The label for `code`; a code outside the closed set counts as 500, which no handler sends.
     pub const fn from_code(code: u16) -> Self {
@@ -210,8 +210,9 @@ impl Status {
         Self::NAMES[self.0 as usize]
     }
 
-    const NAMES: [&'static str; Self::ALL.len()] =
-        ["200", "204", "400", "401", "403", "404", "405", "408", "413", "415", "422", "429", "431", "500", "503"];
+    const NAMES: [&'static str; Self::ALL.len()] = [
+        "200", "204", "304", "400", "401", "403", "404", "405", "408", "413", "415", "422", "429", "431", "500", "503",
+    ];
 }
 
 /// `scheme` and `result` of `tamis_auth_total`: what became of a credential.

@@ -200,7 +200,9 @@ const fn can_answer((handler, method, status): Request) -> bool {
             Get | Head | Other => code == 405,
         },
         _ => match method {
-            Get | Head => code == 200 || (code == 503 && can_be_unavailable(handler)),
+            Get | Head => {
+                code == 200 || (code == 304 && has_page(handler)) || (code == 503 && can_be_unavailable(handler))
+            }
             Options => code == 204,
             Other => code == 405,
             Post => false,
@@ -237,6 +239,11 @@ const fn can_answer_guarded((handler, method, status): Request) -> bool {
 const fn counted_as((handler, method, status): Request) -> Request {
     let refused = matches!(method, Method::Post) && matches!(handler.main_method(), Method::Get);
     (handler, if refused { Method::Other } else { method }, status)
+}
+
+/// Whether the route has a page, which clients may have already.
+const fn has_page(handler: Handler) -> bool {
+    matches!(handler, Handler::Root | Handler::Status)
 }
 
 const fn can_be_unavailable(handler: Handler) -> bool {

@@ -17,7 +17,7 @@ use hyper::body::{Body, Incoming};
 use super::admission::{self, Refusal};
 use super::body::{self, ClientGone};
 use super::connection::wire::Wire;
-use super::headers::{Traceparent, form, is_form, is_json, is_lines, is_tensors, json_bytes, origin, representation};
+use super::headers::{Traceparent, is_form, is_json, is_lines, is_tensors, json_bytes, origin, page, representation};
 use super::reply::Reply;
 use super::slots::Slot;
 use super::station::Station;
@@ -26,10 +26,10 @@ use super::timing;
 use crate::api::oip::{self, Inference};
 use crate::api::perspective::discovery::Origin;
 use crate::api::route::{Action, Route, Surface, route};
-use crate::api::status::Form;
 use crate::api::{self, Answered, Content, Outcome, fault};
 use crate::metrics::labels::{self, Handler, Shed};
 use crate::metrics::{InProgress, Representation, Shard, Stages};
+use crate::pages;
 use crate::problem::{Fault, Problem};
 use tally::Tally;
 
@@ -79,7 +79,7 @@ impl hyper::service::Service<Request<Incoming>> for Service {
         // The first of the two counts the request whatever the other says.
         let watched = for_model && (connection.station.watches_next() | tells_timing);
         let inference = connection.inference(route, head.uri.path(), &headers);
-        let form = if route.handler == Handler::Status { form(&headers) } else { Form::Page };
+        let page = if route.action == Action::Answer { page(route.handler, &headers) } else { None };
         let origin = (route.handler == Handler::Discovery).then(|| origin(&head.uri, &headers));
         let (stage, client, challenge) = match connection.admit(route, &headers, head.uri.query()) {
             Ok(client) => {
@@ -100,7 +100,7 @@ impl hyper::service::Service<Request<Incoming>> for Service {
             connection: Rc::clone(connection),
             tally: Tally { in_progress: Some(in_progress), route, traceparent, started, received_bytes: 0 },
             representation,
-            form,
+            page,
             inference: inference.unwrap_or(Inference { is_spoken: true, ..Inference::default() }),
             origin,
             client,
@@ -189,7 +189,8 @@ pub struct Exchange {
     connection: Rc<Connection>,
     tally: Tally,
     representation: Representation,
-    form: Form,
+    /// The page that is the answer, if one is.
+    page: Option<pages::Found>,
     inference: Inference,
     /// Of a request for the discovery document, as [`origin`] has it.
     origin: Option<(HeaderValue, bool)>,
@@ -344,6 +345,9 @@ impl Exchange {
     }
 
     fn handle(&self, mut body: Option<&mut Slot>, received: Instant) -> (Reply, Answered) {
+        if let Some(found) = self.page {
+            return (Reply::constant(found.body()), Answered::Now(Outcome::page(found)));
+        }
         let station = &self.connection.station;
         let request = api::Request {
             handler: self.tally.route.handler,
@@ -353,7 +357,6 @@ impl Exchange {
             client: self.client,
             trace: self.tally.traceparent.map(|traceparent| traceparent.trace),
             representation: self.representation,
-            form: self.form,
             inference: self.inference,
             origin: self
                 .origin

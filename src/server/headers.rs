@@ -2,16 +2,17 @@
 
 use bytes::BytesMut;
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, VARY,
-    X_CONTENT_TYPE_OPTIONS,
+    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HOST,
+    IF_NONE_MATCH, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
 use crate::api::Content;
-use crate::api::status::{self, Form, page};
 use crate::json::write::Writer;
+use crate::metrics::labels::Handler;
 use crate::metrics::negotiate::negotiate;
 use crate::metrics::{Representation, Trace};
+use crate::pages::{self, Found, When};
 use crate::problem::{Fault, Problem};
 
 /// `application/json`, or a type with the `+json` suffix (RFC 6839), whatever its parameters.
@@ -81,7 +82,7 @@ pub fn content_type(content: Content) -> HeaderValue {
         Content::Lines => LINES[0],
         Content::Problem => "application/problem+json",
         Content::Tensors { .. } => "application/octet-stream",
-        Content::Page => "text/html; charset=utf-8",
+        Content::Page(found) => found.page.content_type,
         Content::Metrics(representation) => representation.format.content_type(),
     })
 }
@@ -100,19 +101,39 @@ pub fn representation(headers: &HeaderMap) -> Representation {
     negotiate(|| values(ACCEPT), || values(ACCEPT_ENCODING))
 }
 
-/// What a request for the status with these headers is to be answered with.
-pub fn form(headers: &HeaderMap) -> Form {
-    status::negotiate(|| headers.get_all(ACCEPT).iter().map(HeaderValue::as_bytes))
+/// The page that a request with these headers is to be answered with at the route of `handler`, if it is.
+pub fn page(handler: Handler, headers: &HeaderMap) -> Option<Found> {
+    let values = |name| headers.get_all(name).iter().map(HeaderValue::as_bytes);
+    pages::find(handler, || values(ACCEPT), || values(ACCEPT_ENCODING), || values(IF_NONE_MATCH))
 }
 
-/// Adds what an answer about the status says beside its type: it is of this moment and for this `Accept`, and the page may
-/// do no more than it must.
-pub fn describe_status(headers: &mut HeaderMap, content: Content) {
-    headers.insert(VARY, HeaderValue::from_static("Accept"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+/// Adds what an answer says that is a page: how it is coded and for whom, that it is to be asked for again, and that it may do no
+/// more than it must. Who has it already is told what may have changed (RFC 9110, section 15.4.5).
+pub fn describe_page(headers: &mut HeaderMap, found: &Found) {
+    headers.insert(ETAG, HeaderValue::from_static(found.coded().etag));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(VARY, HeaderValue::from_static(found.page.vary()));
+    if found.known {
+        return;
+    }
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if content == Content::Page {
-        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(page::policy()));
+    if found.gzip {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    if let Some(policy) = found.page.policy {
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    }
+}
+
+/// Adds what JSON says at a route that has a page for others.
+pub fn describe_beside_page(headers: &mut HeaderMap, handler: Handler) {
+    if pages::at(handler).is_some_and(|page| page.when != When::Always) {
+        headers.insert(VARY, HeaderValue::from_static("Accept"));
+    }
+    if handler == Handler::Status {
+        // It is of this moment.
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     }
 }
 

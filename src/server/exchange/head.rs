@@ -13,7 +13,8 @@ use crate::api::{Content, Outcome};
 use crate::metrics::Representation;
 use crate::metrics::labels::Handler;
 use crate::server::headers::{
-    INFERENCE_HEADER_CONTENT_LENGTH, TRACEPARENT, content_type, describe_status, json_bytes_header, retry_after,
+    INFERENCE_HEADER_CONTENT_LENGTH, TRACEPARENT, content_type, describe_beside_page, describe_page, json_bytes_header,
+    retry_after,
 };
 use crate::server::reply::Reply;
 use crate::server::timing;
@@ -24,7 +25,7 @@ impl Exchange {
         let mut response = Response::new(reply);
         *response.status_mut() = StatusCode::from_u16(outcome.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut headers = std::mem::take(&mut self.headers);
-        if outcome.status != 204 {
+        if !matches!(outcome.status, 204 | 304) {
             headers.insert(CONTENT_TYPE, content_type(outcome.content));
         }
         if let Some(traceparent) = &self.tally.traceparent
@@ -50,8 +51,10 @@ impl Exchange {
         {
             headers.insert(&INFERENCE_HEADER_CONTENT_LENGTH, value);
         }
-        if self.tally.route.handler == Handler::Status && outcome.status == 200 {
-            describe_status(&mut headers, outcome.content);
+        if let Content::Page(found) = &outcome.content {
+            describe_page(&mut headers, found);
+        } else if outcome.content == Content::Json && outcome.status == 200 {
+            describe_beside_page(&mut headers, self.tally.route.handler);
         }
         if self.tally.route.handler == Handler::Token {
             // RFC 6749, section 5.1.
