@@ -5,7 +5,8 @@ use std::path::Path;
 use clap::Parser as _;
 use tamis::api::openapi;
 use tamis::config::CommandLine;
-use tamis::{config, metrics};
+use tamis::metrics::labels::Handler;
+use tamis::{config, metrics, pages};
 
 #[test]
 fn the_description_of_the_api_is_current() {
@@ -14,7 +15,8 @@ fn the_description_of_the_api_is_current() {
     if std::env::var_os("TAMIS_WRITE_DOCUMENTS").is_some() {
         std::fs::write(&path, &current).expect("a writable document");
     } else {
-        assert!(current == written, "docs/openapi.json is not current: run `make documents` and commit the difference");
+        let served = pages::at(Handler::OpenApi).expect("a page").plain.bytes;
+        assert!(served == written.as_bytes() && current == written, "docs/openapi.json is not current: run `make documents` and commit the difference");
     }
 }
 

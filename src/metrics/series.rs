@@ -243,7 +243,7 @@ const fn counted_as((handler, method, status): Request) -> Request {
 
 /// Whether the route has a page, which clients may have already.
 const fn has_page(handler: Handler) -> bool {
-    matches!(handler, Handler::Root | Handler::Status)
+    matches!(handler, Handler::Root | Handler::Status | Handler::OpenApi | Handler::Docs)
 }
 
 const fn can_be_unavailable(handler: Handler) -> bool {
@@ -281,7 +281,8 @@ const fn can_fail(problem: Problem, handler: Handler) -> bool {
             // Of a batch these are told of each text, not of the request.
             P::EmptyText | P::TextTooLong | P::InferenceTimeout => matches!(handler, Handler::Analyze),
             P::UnknownModel => !matches!(handler, Handler::Predict),
-            P::WrongLength | P::NumberOutOfRange => !matches!(handler, Handler::Analyze),
+            P::NumberOutOfRange => true,
+            P::WrongLength => !matches!(handler, Handler::Analyze),
             _ => false,
         },
         Handler::InferIris | Handler::InferText => match problem {
@@ -350,7 +351,12 @@ const fn can_fail_guarded(problem: Problem, handler: Handler) -> bool {
                 | P::InvalidGrant
                 | P::InvalidScope
         ),
-        Handler::Root | Handler::InferenceServer | Handler::Discovery | Handler::None => false,
+        Handler::Root
+        | Handler::InferenceServer
+        | Handler::Discovery
+        | Handler::OpenApi
+        | Handler::Docs
+        | Handler::None => false,
         Handler::ModelInfo | Handler::InferenceModel => matches!(problem, P::Unauthorized),
         _ => matches!(problem, P::Unauthorized | P::Forbidden),
     }

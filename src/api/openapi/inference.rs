@@ -167,6 +167,8 @@ pub fn schemas() -> Vec<(&'static str, Node)> {
     let filled = |text: &str| {
         schema(
             &text
+                .replace("%REQUEST%", REQUEST)
+                .replace("%WANTED%", WANTED)
                 .replace("%ID%", &MAX_ID_BYTES.to_string())
                 .replace("%BATCH%", &LIMITS.batch.to_string())
                 .replace("%ROWS%", &LIMITS.rows.to_string())
@@ -175,9 +177,7 @@ pub fn schemas() -> Vec<(&'static str, Node)> {
                 .replace("%DECIMAL%", &names(&decimal))
                 .replace("%IRISOUTPUTS%", &names(&IRIS_OUTPUTS.map(|output| output.name)))
                 .replace("%TEXTOUTPUTS%", &names(&TEXT_OUTPUTS.map(|output| output.name)))
-                .replace("%OUTPUTS%", &names(&outputs.iter().map(|output| output.name).collect::<Vec<_>>()))
-                .replace("%REQUEST%", REQUEST)
-                .replace("%WANTED%", WANTED),
+                .replace("%OUTPUTS%", &names(&outputs.iter().map(|output| output.name).collect::<Vec<_>>())),
         )
     };
     SCHEMAS.iter().map(|(name, text)| (*name, filled(text))).collect()

@@ -1,6 +1,6 @@
 //! The OpenAPI 3.1 document of all routes, put together from what the code has in its tables: routes, methods, problems, statuses,
-//! scopes, labels, limits. [`DOCUMENT`] is what is served: the file that a test holds equal to [`document`], so that nothing of
-//! this is run, or carried, by the daemon.
+//! scopes, labels, limits. What is served is the file `docs/openapi.json`, which a test holds equal to [`document`]: nothing of this is
+//! run, or carried, by the daemon.
 //!
 //! ```text
 //! Handler ─► Operation (one function a contract) ─► paths      route::access ─► security
@@ -21,9 +21,6 @@ use crate::metrics::labels::Handler;
 use crate::problem::Problem;
 use node::Node;
 use operation::Operation;
-
-/// The document as it is served.
-pub const DOCUMENT: &str = include_str!("../../../docs/openapi.json");
 
 /// The limits of a daemon to which nothing else was said, which the document names.
 pub const LIMITS: Limits = Limits { body: 65536, text: 16384, rows: 1024, batch: 256, window: 8 };
@@ -72,6 +69,8 @@ pub fn operations(handler: Handler) -> Vec<Operation> {
         Handler::CommentsSuggest => vec![compatible::suggest()],
         Handler::Discovery => vec![compatible::discovery()],
         Handler::Moderations => vec![compatible::moderate()],
+        Handler::OpenApi => vec![service::description()],
+        Handler::Docs => vec![service::docs()],
         Handler::None => Vec::new(),
     }
 }
@@ -139,7 +138,7 @@ fn components() -> Node {
 fn responses() -> Node {
     [("NotFound", Problem::NotFound, "Another path."), ("MethodNotAllowed", Problem::MethodNotAllowed, "Another method.")]
         .into_iter()
-        .fold(Node::object(), |node, (name, problem, description)| {
+        .fold(operation::components(), |node, (name, problem, description)| {
             let (_, media, body) = operation::written(Handler::None, &crate::problem::Fault::new(problem));
             let example = Node::object().with("value", Node::Raw(body));
             let content = Node::object()
@@ -197,7 +196,7 @@ const ERRORS: [(&str, &str); 7] = [
     ),
 ];
 
-const PARAMETERS: [(&str, &str); 6] = [
+const PARAMETERS: [(&str, &str); 7] = [
     (
         "Traceparent",
         r#"{"name":"traceparent","in":"header","schema":{"type":"string"},"example":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
@@ -207,6 +206,11 @@ const PARAMETERS: [(&str, &str); 6] = [
         "Prefer",
         r#"{"name":"Prefer","in":"header","schema":{"type":"string"},"example":"server-timing",
             "description":"`server-timing` (RFC 7240) has the answer tell where its time went. Other preferences are passed over."}"#,
+    ),
+    (
+        "IfNoneMatch",
+        r#"{"name":"If-None-Match","in":"header","schema":{"type":"string"},"example":"\"4bf92f3577b34da6a3ce92\"",
+            "description":"The `ETag` of a page that the client has: if it is still the one, the answer is 304."}"#,
     ),
     (
         "ModelPath",
@@ -231,7 +235,7 @@ const PARAMETERS: [(&str, &str); 6] = [
 ];
 
 /// Each header of answers: its component, its name, and what it says.
-const HEADERS: [(&str, &str, &str); 9] = [
+const HEADERS: [(&str, &str, &str); 10] = [
     (
         "Traceparent",
         "traceparent",
@@ -259,7 +263,12 @@ const HEADERS: [(&str, &str, &str); 9] = [
         r#"{"schema":{"const":"server-timing"},"description":"The preference that was met."}"#,
     ),
     ("Vary", "Vary", r#"{"required":true,"schema":{"type":"string"}}"#),
-    ("CacheControl", "Cache-Control", r#"{"required":true,"schema":{"const":"no-store"}}"#),
+    ("CacheControl", "Cache-Control", r#"{"required":true,"schema":{"enum":["no-store","no-cache"]}}"#),
+    (
+        "ETag",
+        "ETag",
+        r#"{"schema":{"type":"string"},"example":"\"4bf92f3577b34da6a3ce92\"","description":"Of a page: its digest."}"#,
+    ),
     (
         "InferenceHeaderContentLength",
         "Inference-Header-Content-Length",

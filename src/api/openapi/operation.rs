@@ -8,6 +8,7 @@ use crate::api::route::{Access, access};
 use crate::api::{Content, SMALL_REPLY};
 use crate::metrics::labels::{Handler, Method};
 use crate::metrics::series::ERRORS;
+use crate::pages;
 use crate::problem::{Fault, Problem};
 
 /// What a contract says of one of its paths.
@@ -58,8 +59,8 @@ pub struct Answer {
     pub description: &'static str,
     /// Components that are its header fields.
     pub headers: &'static [&'static str],
-    /// Its body.
-    pub media: Media,
+    /// Its body, if it has one.
+    pub media: Option<Media>,
 }
 
 /// A body in JSON of the schema that is the component `schema`.
@@ -74,7 +75,7 @@ pub fn example(name: &str, summary: &str, value: &str) -> Example {
 
 /// The answer 200.
 pub fn ok(description: &'static str, media: Media) -> Answer {
-    Answer { status: 200, description, headers: &[], media }
+    Answer { status: 200, description, headers: &[], media: Some(media) }
 }
 
 impl Operation {
@@ -84,7 +85,9 @@ impl Operation {
         node = node.with_text("summary", self.summary).with_text("description", self.description);
         node = node.with("operationId", Node::text(self.id));
         node = node.with("security", security(self.handler));
-        let parameters = self.parameters.iter().map(|name| Node::reference(&format!("parameters/{name}"))).collect();
+        let conditional = pages::at(self.handler).map(|_| "IfNoneMatch");
+        let parameters = self.parameters.iter().copied().chain(conditional);
+        let parameters = parameters.map(|name| Node::reference(&format!("parameters/{name}"))).collect();
         node = node.with_any("parameters", Node::List(parameters));
         if !self.bodies.is_empty() {
             let content = self.bodies.iter().fold(Node::object(), |node, media| node.with(&media.name, media.node()));
@@ -102,29 +105,78 @@ impl Operation {
 
     fn responses(&self) -> Vec<Response> {
         let mut responses: Vec<Response> = Vec::new();
-        for answer in &self.answers {
-            let media = Media {
-                name: answer.media.name.clone(),
-                schema: answer.media.schema.clone(),
-                examples: answer.media.examples.iter().map(Example::copied).collect(),
-            };
+        for answer in self.answers.iter().chain(&page(self.handler)) {
+            let media = answer.media.as_ref().map(|media| Media {
+                name: media.name.clone(),
+                schema: media.schema.clone(),
+                examples: media.examples.iter().map(Example::copied).collect(),
+            });
             merge(&mut responses, answer.status, answer.description, answer.headers, media);
         }
         for refusal in problems(self.handler).filter_map(|problem| refusals::of(self.handler, problem)) {
             let told = told(self.handler, &refusal);
-            merge(&mut responses, told.0, "", headers_of(self.handler, told.0), told.1);
+            merge(&mut responses, told.0, "", headers_of(self.handler, told.0), Some(told.1));
         }
-        for problem in OF_CONNECTIONS {
-            let told = told(Handler::None, &refusals::of_connections(problem));
-            merge(&mut responses, told.0, "", &[], told.1);
+        for (problem, component) in OF_CONNECTIONS {
+            let (status, media) = of_connections(problem);
+            if responses.iter().any(|response| response.status == status) {
+                merge(&mut responses, status, "", &[], Some(media));
+            } else {
+                let component = Some(component);
+                responses.push(Response { status, component, ..Response::default() });
+            }
         }
         responses
     }
 }
 
-/// What can be wrong with a request to any route before it takes one.
-pub const OF_CONNECTIONS: [Problem; 3] =
-    [Problem::MalformedRequest, Problem::RequestTimeout, Problem::HeaderSectionTooLarge];
+/// Status and body with which every route answers a request with this problem, which is one of [`OF_CONNECTIONS`].
+fn of_connections(problem: Problem) -> (u16, Media) {
+    told(Handler::None, &refusals::of_connections(problem))
+}
+
+/// The answers that are components: those that are the same for every route.
+pub fn components() -> Node {
+    OF_CONNECTIONS.into_iter().fold(Node::object(), |node, (problem, component)| {
+        let (status, media) = of_connections(problem);
+        let mut responses = Vec::new();
+        merge(&mut responses, status, "", &[], Some(media));
+        responses.iter().fold(node, |node, response| node.with(component, response.node()))
+    })
+}
+
+/// What a route answers that has a page.
+fn page(handler: Handler) -> Vec<Answer> {
+    const HEADERS: &[&str] = &["ETag", "Vary", "CacheControl"];
+    let Some(page) = pages::at(handler) else { return Vec::new() };
+    let known = Answer {
+        status: 304,
+        description: "The client has it already.",
+        headers: HEADERS,
+        media: None,
+    };
+    let name = page.content_type.split(';').next().unwrap_or_default().to_owned();
+    let start = Example {
+        name: "page".to_owned(),
+        summary: "How it begins".to_owned(),
+        value: Node::text("<!doctype html>\n<html lang=\"en\">"),
+    };
+    // What a page of JSON says, its contract tells.
+    let html = page.content_type.starts_with("text/html").then(|| Media {
+        name,
+        schema: Node::object().with_text("type", "string"),
+        examples: vec![start],
+    });
+    let sent = Answer { status: 200, description: "The page.", headers: HEADERS, media: html };
+    vec![sent, known]
+}
+
+/// What can be wrong with a request to any route before it takes one, and the component that says so.
+pub const OF_CONNECTIONS: [(Problem, &str); 3] = [
+    (Problem::MalformedRequest, "MalformedRequest"),
+    (Problem::RequestTimeout, "RequestTimeout"),
+    (Problem::HeaderSectionTooLarge, "HeaderSectionTooLarge"),
+];
 
 /// The problems that the route of `handler` tells of, by the table of the metrics; not those of another method, which is another
 /// operation.
@@ -176,11 +228,14 @@ fn headers_of(handler: Handler, status: u16) -> &'static [&'static str] {
 }
 
 /// A Response Object in the making.
+#[derive(Default)]
 struct Response {
     status: u16,
     description: String,
     headers: Vec<&'static str>,
     media: Vec<(Media, Vec<Node>)>,
+    /// The component that it is.
+    component: Option<&'static str>,
 }
 
 /// Adds a representation to the answer of `status`; one schema beside another of the same media type is an alternative.
@@ -189,12 +244,12 @@ fn merge(
     status: u16,
     description: &str,
     headers: &'static [&'static str],
-    media: Media,
+    media: Option<Media>,
 ) {
     let found = responses.iter().position(|response| response.status == status);
     let place = found.unwrap_or_else(|| {
         let description = if description.is_empty() { fault::reason(status) } else { description };
-        responses.push(Response { status, description: description.to_owned(), headers: Vec::new(), media: Vec::new() });
+        responses.push(Response { status, description: description.to_owned(), ..Response::default() });
         responses.len() - 1
     });
     let response = &mut responses[place];
@@ -203,6 +258,7 @@ fn merge(
             response.headers.push(name);
         }
     });
+    let Some(media) = media else { return };
     match response.media.iter_mut().find(|(own, _)| own.name == media.name) {
         Some((own, schemas)) => {
             if !schemas.contains(&media.schema) {
@@ -219,6 +275,9 @@ fn merge(
 
 impl Response {
     fn node(&self) -> Node {
+        if let Some(component) = self.component {
+            return Node::reference(&format!("responses/{component}"));
+        }
         let headers = self.headers.iter().chain(&["Traceparent"]).fold(Node::object(), |node, name| {
             let (field, _) = super::header(name);
             node.with(field, Node::reference(&format!("headers/{name}")))

@@ -143,6 +143,7 @@ pub fn schemas() -> Vec<(&'static str, Node)> {
                 .replace("%ROWS%", &LIMITS.rows.to_string())
                 .replace("%CLASSES%", &names(&CLASSES))
                 .replace("%FEATURES%", &names(&FEATURE_NAMES))
+                .replace("%NAMES%", &FEATURE_NAMES.join(", "))
                 .replace("%MOST%", &f64::from(f32::MAX).to_string())
                 .replace("%LABELLED%", &by_name(&LABELS, r##"{"$ref":"#/components/schemas/Probability"}"##))
                 .replace("%MEASURES%", &by_name(&FEATURE_NAMES, r##"{"$ref":"#/components/schemas/Measure"}"##))
@@ -211,7 +212,7 @@ const SCHEMAS: [(&str, &str); 13] = [
     (
         "IrisRow",
         r##"{"type":"array","minItems":4,"maxItems":4,"items":{"$ref":"#/components/schemas/Measure"},
-            "description":"The measures in the order of %FEATURES%."}"##,
+            "description":"The measures in the order of %NAMES%."}"##,
     ),
     (
         "IrisRequest",

@@ -18,15 +18,6 @@ fn unready(description: &'static str, media: Media) -> Answer {
     Answer { status: 503, ..ok(description, media) }
 }
 
-fn page(summary: &str) -> Media {
-    let examples = vec![super::operation::Example {
-        name: "page".to_owned(),
-        summary: summary.to_owned(),
-        value: Node::text("<!doctype html>\n<html lang=\"en\">..."),
-    }];
-    Media { name: "text/html".to_owned(), schema: schema(r#"{"type":"string"}"#), examples }
-}
-
 /// `GET /`
 pub fn root() -> Operation {
     let greeting = concat!(
@@ -122,10 +113,21 @@ pub fn status() -> Operation {
             headers: &["Vary", "CacheControl"],
             ..ok("The page, or its figures.", json("StatusFigures", vec![example("figures", "Some of the figures", figures)]))
         },
-        ok("The page, or its figures.", page("The page")),
     ];
     let description = "A page of what goes on now, to look at; the figures that it draws for `Accept: application/json`.";
     Operation { answers, ..get(Handler::Status, "getStatus", "What goes on now", description) }
+}
+
+/// `GET /openapi.json`
+pub fn description() -> Operation {
+    let cut = concat!(r#"{"openapi":"3.1.1","info":{"title":"tamis","version":""#, env!("CARGO_PKG_VERSION"), r#""},"paths":{}}"#);
+    let answers = vec![ok("The document.", json("Description", vec![example("excerpt", "Some of its members", cut)]))];
+    Operation { answers, ..get(Handler::OpenApi, "getOpenApi", "This document", "What you read here, as OpenAPI 3.1.") }
+}
+
+/// `GET /docs`
+pub fn docs() -> Operation {
+    get(Handler::Docs, "getDocs", "This document, to look at", "A page that shows this document and sends requests to try it.")
 }
 
 /// `POST /token`
@@ -165,7 +167,7 @@ pub fn schemas() -> Vec<(&'static str, Node)> {
     SCHEMAS.iter().map(|(name, text)| (*name, filled(text))).collect()
 }
 
-const SCHEMAS: [(&str, &str); 7] = [
+const SCHEMAS: [(&str, &str); 8] = [
     (
         "Greeting",
         r#"{"type":"object","required":["message","status","version","endpoints"],"properties":{
@@ -178,6 +180,11 @@ const SCHEMAS: [(&str, &str); 7] = [
             "status":{"enum":["healthy","unhealthy"]},"model_loaded":{"type":"boolean"},
             "uptime_seconds":{"type":"number","minimum":0},"phase":{"enum":[%PHASES%]},"version":{"type":"string"},
             "models":{"type":"object","additionalProperties":{"type":"boolean"},"description":"Which models are loaded."}}}"#,
+    ),
+    (
+        "Description",
+        r#"{"type":"object","required":["openapi","info","paths"],"properties":{
+            "openapi":{"type":"string","pattern":"^3\\.1\\."},"info":{"type":"object"},"paths":{"type":"object"}}}"#,
     ),
     ("ProbeAnswer", r#"{"type":"object","required":["status"],"properties":{"status":{"enum":["alive","started",%PHASES%]}}}"#),
     (
