@@ -16,7 +16,10 @@ fn the_description_of_the_api_is_current() {
         std::fs::write(&path, &current).expect("a writable document");
     } else {
         let served = pages::at(Handler::OpenApi).expect("a page").plain.bytes;
-        assert!(served == written.as_bytes() && current == written, "docs/openapi.json is not current: run `make documents` and commit the difference");
+        assert!(
+            served == written.as_bytes() && current == written,
+            "docs/openapi.json is not current: run `make documents` and commit the difference"
+        );
     }
 }
 
@@ -24,10 +27,7 @@ fn the_description_of_the_api_is_current() {
 fn the_limits_in_the_description_are_the_defaults() {
     let limits = CommandLine::parse_from(["tamis"]).flags.limits();
     let told = openapi::LIMITS;
-    assert_eq!(
-        (limits.body, limits.text, limits.rows, limits.batch),
-        (told.body, told.text, told.rows, told.batch)
-    );
+    assert_eq!((limits.body, limits.text, limits.rows, limits.batch), (told.body, told.text, told.rows, told.batch));
 }
 
 #[test]

@@ -178,7 +178,9 @@ const fn media_types(fault: &Fault) -> &'static str {
 /// What is told of a body of another type than the route of `handler` takes; nothing where that is JSON alone.
 pub const fn media_type_asked(handler: Handler) -> &'static str {
     match handler {
-        Handler::AnalyzeBatch => "send the body with content-type: application/json, or lines with application/x-ndjson",
+        Handler::AnalyzeBatch => {
+            "send the body with content-type: application/json, or lines with application/x-ndjson"
+        }
         Handler::Token => "send the body with content-type: application/x-www-form-urlencoded",
         Handler::InferIris | Handler::InferText => {
             "send the body as application/json or application/octet-stream, without content-encoding"

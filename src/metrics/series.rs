@@ -323,8 +323,7 @@ const fn can_fail(problem: Problem, handler: Handler) -> bool {
             | P::TextTooLong
             | P::UnsupportedInput
             | P::Overloaded => true,
-            P::UnknownAttribute => !matches!(handler, Handler::Moderations),
-            P::UnsupportedLanguage => matches!(handler, Handler::CommentsAnalyze),
+            P::UnknownAttribute | P::UnsupportedLanguage => matches!(handler, Handler::CommentsAnalyze),
             P::WrongLength | P::UnknownModel => matches!(handler, Handler::Moderations),
             P::ModelUnavailable | P::InferenceTimeout => !matches!(handler, Handler::CommentsSuggest),
             _ => false,

@@ -4,13 +4,22 @@ use super::node::Node;
 use super::operation::{Operation, example, json, ok};
 use super::{LIMITS, names, schema};
 use crate::api::moderations::{CATEGORIES, THEIRS};
-use crate::api::perspective::{ATTRIBUTES, LANGUAGES, MAX_TOKEN};
+use crate::api::perspective::{ATTRIBUTES, LANGUAGES, MAX_LANGUAGE, MAX_TOKEN, MOST_LANGUAGES};
 use crate::metrics::labels::{AskedModel, Handler};
 use crate::model::toxicity::LABELS;
 
 fn post(handler: Handler, id: &'static str, summary: &'static str, description: &'static str) -> Operation {
     let parameters = &["Traceparent"];
-    Operation { handler, path: handler.as_str(), id, summary, description, parameters, bodies: Vec::new(), answers: Vec::new() }
+    Operation {
+        handler,
+        path: handler.as_str(),
+        id,
+        summary,
+        description,
+        parameters,
+        bodies: Vec::new(),
+        answers: Vec::new(),
+    }
 }
 
 /// `POST /v1alpha1/comments:analyze`
@@ -35,7 +44,10 @@ pub fn suggest() -> Operation {
     let asked = r#"{"comment":{"text":"You are kind."},"attributeScores":{"TOXICITY":{"summaryScore":{"value":0}}},"clientToken":"t1"}"#;
     Operation {
         bodies: vec![json("SuggestionRequest", vec![example("suggestion", "", asked)])],
-        answers: vec![ok("It was taken.", json("SuggestionAnswer", vec![example("suggestion", "", r#"{"clientToken":"t1"}"#)]))],
+        answers: vec![ok(
+            "It was taken.",
+            json("SuggestionAnswer", vec![example("suggestion", "", r#"{"clientToken":"t1"}"#)]),
+        )],
         ..post(
             Handler::CommentsSuggest,
             "suggestCommentScore",
@@ -71,7 +83,8 @@ pub fn moderate() -> Operation {
         Some(_) => "0.00631",
         None => "null",
     };
-    let flags = judged(&|label| label.map_or("null", |label| if label == "insult" { "true" } else { "false" }).to_owned());
+    let flags =
+        judged(&|label| label.map_or("null", |label| if label == "insult" { "true" } else { "false" }).to_owned());
     let told = format!(
         r#"{{"id":"modr-ca5a709447efb9707e8deeb5cb703edf","model":"auto","results":[{{"flagged":true,"categories":{{{flags}}},"category_scores":{{{}}},"category_applied_input_types":{{{}}}}}]}}"#,
         judged(&|label| score(label).to_owned()),
@@ -86,7 +99,10 @@ pub fn moderate() -> Operation {
                 example("parts", "A part of a message", r#"{"input":[{"type":"text","text":"You are kind."}]}"#),
             ],
         )],
-        answers: vec![ok("A result for each input.", json("ModerationAnswer", vec![example("texts", "Of the list", &told)]))],
+        answers: vec![ok(
+            "A result for each input.",
+            json("ModerationAnswer", vec![example("texts", "Of the list", &told)]),
+        )],
         ..post(
             Handler::Moderations,
             "moderate",
@@ -108,10 +124,13 @@ pub fn schemas() -> Vec<(&'static str, Node)> {
         schema(
             &text
                 .replace("%ATTRIBUTES%", &names(&all))
+                .replace("%LANGUAGECOUNT%", &MOST_LANGUAGES.to_string())
+                .replace("%LANGUAGELENGTH%", &MAX_LANGUAGE.to_string())
                 .replace("%LANGUAGES%", &LANGUAGES.join(", "))
-                .replace("%LANGUAGE%", &format!("^({})([-_].*)?$", LANGUAGES.map(either_case).join("|")))
+                .replace("%LANGUAGE%", &format!("^({})([-_][A-Za-z0-9_-]*)?$", LANGUAGES.map(either_case).join("|")))
                 .replace("%TOKEN%", &MAX_TOKEN.to_string())
                 .replace("%BATCH%", &LIMITS.batch.to_string())
+                .replace("%TEXT%", &LIMITS.text.to_string())
                 .replace("%MODELS%", &names(&models)),
         )
     };
@@ -124,18 +143,26 @@ fn either_case(name: &str) -> String {
     name.chars().map(|letter| format!("[{letter}{}]", letter.to_ascii_uppercase())).collect()
 }
 
-const SCHEMAS: [(&str, &str); 10] = [
+const SCHEMAS: [(&str, &str); 12] = [
     (
         "CommentText",
-        r##"{"type":["object"],"required":["text"],"additionalProperties":false,"properties":{"text":{"$ref":"#/components/schemas/Text"},
-            "type":{"type":["string","null"],"enum":["PLAIN_TEXT","TEXT_TYPE_UNSPECIFIED",null]}}}"##,
+        r##"{"type":"object","required":["text"],"additionalProperties":false,"properties":{"text":{"$ref":"#/components/schemas/Text"},
+            "type":{"$ref":"#/components/schemas/CommentTextType"}}}"##,
+    ),
+    ("CommentTextType", r#"{"type":["string","null"],"enum":["PLAIN_TEXT","TEXT_TYPE_UNSPECIFIED",null]}"#),
+    (
+        "ContextText",
+        r##"{"type":"object","additionalProperties":false,"properties":{"text":{"type":["string","null"]},
+            "type":{"$ref":"#/components/schemas/CommentTextType"}}}"##,
     ),
     (
         "CommentContext",
-        r##"{"type":["object","null"],"additionalProperties":false,"maxProperties":1,"description":"Read and not used.","properties":{
-            "entries":{"type":["array","null"],"items":{"$ref":"#/components/schemas/CommentText"}},
+        r##"{"type":["object","null"],"additionalProperties":false,"description":"Read and not used; one of the two.","properties":{
+            "entries":{"type":["array","null"],"items":{"$ref":"#/components/schemas/ContextText"}},
             "articleAndParentComment":{"type":["object","null"],"additionalProperties":false,"properties":{
-                "article":{"$ref":"#/components/schemas/CommentText"},"parentComment":{"$ref":"#/components/schemas/CommentText"}}}}}"##,
+                "article":{"anyOf":[{"$ref":"#/components/schemas/ContextText"},{"type":"null"}]},
+                "parentComment":{"anyOf":[{"$ref":"#/components/schemas/ContextText"},{"type":"null"}]}}}},
+            "not":{"required":["entries","articleAndParentComment"],"properties":{"entries":{"type":"array"},"articleAndParentComment":{"type":"object"}}}}"##,
     ),
     (
         "CommentRequest",
@@ -146,7 +173,7 @@ const SCHEMAS: [(&str, &str); 10] = [
                     "scoreType":{"type":["string","null"],"enum":["PROBABILITY","SCORE_TYPE_UNSPECIFIED",null]},
                     "scoreThreshold":{"type":["number","null"],"description":"Scores below it are left out."}}}},
             "spanAnnotations":{"type":["boolean","null"],"description":"Whether each sentence is to have a score."},
-            "languages":{"type":["array","null"],"maxItems":16,"items":{"type":"string","minLength":1,"maxLength":35,"pattern":"%LANGUAGE%"},
+            "languages":{"type":["array","null"],"maxItems":%LANGUAGECOUNT%,"items":{"type":"string","minLength":1,"maxLength":%LANGUAGELENGTH%,"pattern":"%LANGUAGE%"},
                 "description":"Of %LANGUAGES%, whatever their region. With `dropUnsupportedAttributes` others are answered without scores."},
             "doNotStore":{"type":["boolean","null"],"description":"Nothing is ever stored."},
             "clientToken":{"type":["string","null"],"maxLength":%TOKEN%,"description":"Comes back."},
@@ -174,13 +201,15 @@ const SCHEMAS: [(&str, &str); 10] = [
     (
         "SuggestionRequest",
         r##"{"type":"object","required":["comment","attributeScores"],"additionalProperties":false,"properties":{
-            "comment":{"$ref":"#/components/schemas/CommentText"},"context":{"$ref":"#/components/schemas/CommentContext"},
-            "attributeScores":{"type":"object","minProperties":1,"additionalProperties":{"type":"object","additionalProperties":false,"minProperties":1,
-                "anyOf":[{"required":["summaryScore"]},{"required":["spanScores"],"properties":{"spanScores":{"minItems":1}}}],"properties":{
-                "summaryScore":{"$ref":"#/components/schemas/SuggestedScore"},
-                "spanScores":{"type":"array","items":{"type":"object","required":["begin","end","score"],"additionalProperties":false,"properties":{
+            "comment":{"type":"object","required":["text"],"additionalProperties":false,"properties":{"text":{"type":"string","minLength":1,"maxLength":%TEXT%},
+                "type":{"$ref":"#/components/schemas/CommentTextType"}}},
+            "context":{"$ref":"#/components/schemas/CommentContext"},
+            "attributeScores":{"type":"object","minProperties":1,"additionalProperties":{"type":"object","additionalProperties":false,"description":"A score at least.",
+                "anyOf":[{"required":["summaryScore"],"properties":{"summaryScore":{"type":"object"}}},{"required":["spanScores"],"properties":{"spanScores":{"type":"array","minItems":1}}}],"properties":{
+                "summaryScore":{"anyOf":[{"$ref":"#/components/schemas/SuggestedScore"},{"type":"null"}]},
+                "spanScores":{"type":["array","null"],"items":{"type":"object","required":["begin","end","score"],"additionalProperties":false,"properties":{
                     "begin":{"type":"number"},"end":{"type":"number"},"score":{"$ref":"#/components/schemas/SuggestedScore"}}}}}}},
-            "languages":{"type":["array","null"],"maxItems":16,"items":{"type":"string","minLength":1,"maxLength":35}},
+            "languages":{"type":["array","null"],"maxItems":%LANGUAGECOUNT%,"items":{"type":"string","minLength":1,"maxLength":%LANGUAGELENGTH%,"pattern":"^[A-Za-z0-9_-]+$"}},
             "communityId":{"type":["string","null"]},"clientToken":{"type":["string","null"],"maxLength":%TOKEN%},
             "sessionId":{"type":["string","null"]}}}"##,
     ),

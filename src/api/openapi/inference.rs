@@ -25,10 +25,7 @@ pub fn server(handler: Handler) -> Operation {
             "As `/readyz`: every model that readiness waits for is loaded.",
             vec![
                 ok("Yes.", one("ServerReady", "ready", r#"{"live":true,"ready":true}"#)),
-                Answer {
-                    status: 503,
-                    ..ok("No.", one("ServerReady", "not_ready", r#"{"live":true,"ready":false}"#))
-                },
+                Answer { status: 503, ..ok("No.", one("ServerReady", "not_ready", r#"{"live":true,"ready":false}"#)) },
             ],
         ),
         _ => (
@@ -40,7 +37,11 @@ pub fn server(handler: Handler) -> Operation {
                 one(
                     "ServerMetadata",
                     "server",
-                    concat!(r#"{"name":"tamis","version":""#, env!("CARGO_PKG_VERSION"), r#"","extensions":["binary_tensor_data"]}"#),
+                    concat!(
+                        r#"{"name":"tamis","version":""#,
+                        env!("CARGO_PKG_VERSION"),
+                        r#"","extensions":["binary_tensor_data"]}"#
+                    ),
                 ),
             )],
         ),
@@ -52,11 +53,11 @@ pub fn server(handler: Handler) -> Operation {
 /// `GET /v2/models/{model}`, with and without a version
 pub fn metadata() -> [Operation; 2] {
     let iris = r#"{"name":"iris","versions":["1.0.0"],"platform":"tamis_table","inputs":[{"name":"features","datatype":"FP32","shape":[-1,4]}],"outputs":[{"name":"predict","datatype":"INT64","shape":[-1,1]},{"name":"predict_proba","datatype":"FP32","shape":[-1,3],"parameters":{"label_0":"setosa","label_1":"versicolor","label_2":"virginica"}},{"name":"label","datatype":"BYTES","shape":[-1,1]}]}"#;
-    let of = |path, id, parameters| Operation {
+    let of = |path, id, summary, parameters| Operation {
         handler: Handler::InferenceModel,
         path,
         id,
-        summary: "What does the model take and answer?",
+        summary,
         description: "The tensors that a model takes and answers; which column of a tensor stands for which label is told by the \
             parameters `label_0`, `label_1` and so on.",
         parameters,
@@ -64,8 +65,13 @@ pub fn metadata() -> [Operation; 2] {
         answers: vec![ok("The model.", json("ModelMetadata", vec![example("iris", "", iris)]))],
     };
     [
-        of("/v2/models/{model}", "getModelMetadata", MODEL),
-        of("/v2/models/{model}/versions/{version}", "getModelVersionMetadata", VERSION),
+        of("/v2/models/{model}", "getModelMetadata", "What does the model take and answer?", MODEL),
+        of(
+            "/v2/models/{model}/versions/{version}",
+            "getModelVersionMetadata",
+            "What does this version of the model take and answer?",
+            VERSION,
+        ),
     ]
 }
 
@@ -74,19 +80,24 @@ pub fn ready() -> [Operation; 2] {
     let media = |name: &str, ready: bool| {
         json("ModelReady", vec![example(name, "", &format!(r#"{{"name":"simple","ready":{ready}}}"#))])
     };
-    let of = |path, id, parameters| Operation {
+    let of = |path, id, summary, parameters| Operation {
         handler: Handler::InferenceModelReady,
         path,
         id,
-        summary: "Is the model ready?",
+        summary,
         description: "Whether the model is loaded.",
         parameters,
         bodies: Vec::new(),
         answers: vec![ok("Yes.", media("ready", true)), Answer { status: 503, ..ok("No.", media("not_ready", false)) }],
     };
     [
-        of("/v2/models/{model}/ready", "getModelReady", MODEL),
-        of("/v2/models/{model}/versions/{version}/ready", "getModelVersionReady", VERSION),
+        of("/v2/models/{model}/ready", "getModelReady", "Is the model ready?", MODEL),
+        of(
+            "/v2/models/{model}/versions/{version}/ready",
+            "getModelVersionReady",
+            "Is this version of the model ready?",
+            VERSION,
+        ),
     ]
 }
 
@@ -94,11 +105,11 @@ pub fn ready() -> [Operation; 2] {
 pub fn irises() -> [Operation; 2] {
     let asked = r#"{"inputs":[{"name":"features","datatype":"FP32","shape":[2,4],"data":[[5.1,3.5,1.4,0.2],[6.7,3.0,5.2,2.3]]}]}"#;
     let told = r#"{"model_name":"iris","model_version":"1.0.0","outputs":[{"name":"predict","shape":[2,1],"datatype":"INT64","data":[0,2]},{"name":"predict_proba","shape":[2,3],"datatype":"FP32","data":[1.0,0.0,0.0,0.0,0.0,1.0]},{"name":"label","shape":[2,1],"datatype":"BYTES","data":["setosa","virginica"]}]}"#;
-    let of = |path, id, parameters| Operation {
+    let of = |path, id, summary, parameters| Operation {
         handler: Handler::InferIris,
         path,
         id,
-        summary: "Which irises are they?",
+        summary,
         description: "Classifies the rows of one tensor `[rows, 4]` of up to `--max-rows`, in JSON (flat, or a list a row) or as \
             binary data behind the JSON (Triton's binary data extension).",
         parameters,
@@ -106,10 +117,16 @@ pub fn irises() -> [Operation; 2] {
         answers: answers(json("InferenceAnswer", vec![example("rows", "Two irises", told)])),
     };
     [
-        of("/v2/models/iris/infer", "inferIris", &["InferenceHeaderContentLength", "Traceparent"]),
+        of(
+            "/v2/models/iris/infer",
+            "inferIris",
+            "Which irises are they?",
+            &["InferenceHeaderContentLength", "Traceparent"],
+        ),
         of(
             "/v2/models/iris/versions/{version}/infer",
             "inferIrisVersion",
+            "Which irises are they, by this version?",
             &["VersionPath", "InferenceHeaderContentLength", "Traceparent"],
         ),
     ]
@@ -119,11 +136,11 @@ pub fn irises() -> [Operation; 2] {
 pub fn texts() -> [Operation; 2] {
     let asked = r#"{"id":"42","inputs":[{"name":"text","datatype":"BYTES","shape":[2],"data":["You are kind.","You are stupid."]}],"outputs":[{"name":"score"},{"name":"toxicity_level"}]}"#;
     let told = r#"{"model_name":"simple","model_version":"1.2.0","id":"42","outputs":[{"name":"score","shape":[2,1],"datatype":"INT64","data":[33,100]},{"name":"toxicity_level","shape":[2,1],"datatype":"BYTES","data":["medium","high"]}]}"#;
-    let of = |path, id, parameters| Operation {
+    let of = |path, id, summary, parameters| Operation {
         handler: Handler::InferText,
         path,
         id,
-        summary: "How toxic are these texts?",
+        summary,
         description: "Scores the texts of one tensor `[texts, 1]` or `[texts]` of up to `--max-batch`, in JSON or as binary data \
             behind the JSON (Triton's binary data extension). What is wrong with one text refuses the request.",
         parameters,
@@ -131,10 +148,16 @@ pub fn texts() -> [Operation; 2] {
         answers: answers(json("InferenceAnswer", vec![example("texts", "Two texts", told)])),
     };
     [
-        of("/v2/models/{model}/infer", "inferText", &["TextModelPath", "InferenceHeaderContentLength", "Traceparent"]),
+        of(
+            "/v2/models/{model}/infer",
+            "inferText",
+            "How toxic are these texts?",
+            &["TextModelPath", "InferenceHeaderContentLength", "Traceparent"],
+        ),
         of(
             "/v2/models/{model}/versions/{version}/infer",
             "inferTextVersion",
+            "How toxic are these texts, by this version?",
             &["TextModelPath", "VersionPath", "InferenceHeaderContentLength", "Traceparent"],
         ),
     ]
@@ -148,10 +171,7 @@ fn binary() -> Media {
 
 fn answers(media: Media) -> Vec<Answer> {
     let description = "The outputs that were asked for, or all.";
-    vec![
-        ok(description, media),
-        Answer { headers: &["InferenceHeaderContentLength"], ..ok(description, binary()) },
-    ]
+    vec![ok(description, media), Answer { headers: &["InferenceHeaderContentLength"], ..ok(description, binary()) }]
 }
 
 /// The names of the models of texts.

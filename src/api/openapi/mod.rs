@@ -136,20 +136,23 @@ fn components() -> Node {
 
 /// What is answered where there is no operation.
 fn responses() -> Node {
-    [("NotFound", Problem::NotFound, "Another path."), ("MethodNotAllowed", Problem::MethodNotAllowed, "Another method.")]
-        .into_iter()
-        .fold(operation::components(), |node, (name, problem, description)| {
-            let (_, media, body) = operation::written(Handler::None, &crate::problem::Fault::new(problem));
-            let example = Node::object().with("value", Node::Raw(body));
-            let content = Node::object()
-                .with("schema", Node::reference("schemas/Problem"))
-                .with("examples", Node::object().with(problem.error_type(), example));
-            let mut response = Node::object().with_text("description", description);
-            if problem == Problem::MethodNotAllowed {
-                response = response.with("headers", Node::object().with("Allow", Node::reference("headers/Allow")));
-            }
-            node.with(name, response.with("content", Node::object().with(media, content)))
-        })
+    [
+        ("NotFound", Problem::NotFound, "Another path."),
+        ("MethodNotAllowed", Problem::MethodNotAllowed, "Another method."),
+    ]
+    .into_iter()
+    .fold(operation::components(), |node, (name, problem, description)| {
+        let (_, media, body) = operation::written(Handler::None, &crate::problem::Fault::new(problem));
+        let example = Node::object().with("value", Node::Raw(body));
+        let content = Node::object()
+            .with("schema", Node::reference("schemas/Problem"))
+            .with("examples", Node::object().with(problem.error_type(), example));
+        let mut response = Node::object().with_text("description", description);
+        if problem == Problem::MethodNotAllowed {
+            response = response.with("headers", Node::object().with("Allow", Node::reference("headers/Allow")));
+        }
+        node.with(name, response.with("content", Node::object().with(media, content)))
+    })
 }
 
 /// What errors are made of.
@@ -160,7 +163,10 @@ fn errors() -> Vec<(&'static str, Node)> {
 }
 
 const ERRORS: [(&str, &str); 7] = [
-    ("ErrorType", r#"{"type":"string","enum":[%TYPES%],"description":"What is wrong, by a name that does not change."}"#),
+    (
+        "ErrorType",
+        r#"{"type":"string","enum":[%TYPES%],"description":"What is wrong, by a name that does not change."}"#,
+    ),
     (
         "Problem",
         r##"{"type":"object","required":["type","title","status","detail","error_type"],"description":"RFC 9457, with FastAPI's `detail`.","properties":{

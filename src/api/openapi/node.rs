@@ -85,7 +85,8 @@ impl Node {
                 format!("[{}]", values.iter().map(Self::line).collect::<Vec<_>>().join(", "))
             }
             Self::Object(members) => {
-                let members = members.iter().map(|(name, value)| format!("{}: {}", Self::text(name).line(), value.line()));
+                let members =
+                    members.iter().map(|(name, value)| format!("{}: {}", Self::text(name).line(), value.line()));
                 format!("{{{}}}", members.collect::<Vec<_>>().join(", "))
             }
         }

@@ -149,12 +149,7 @@ pub fn components() -> Node {
 fn page(handler: Handler) -> Vec<Answer> {
     const HEADERS: &[&str] = &["ETag", "Vary", "CacheControl"];
     let Some(page) = pages::at(handler) else { return Vec::new() };
-    let known = Answer {
-        status: 304,
-        description: "The client has it already.",
-        headers: HEADERS,
-        media: None,
-    };
+    let known = Answer { status: 304, description: "The client has it already.", headers: HEADERS, media: None };
     let name = page.content_type.split(';').next().unwrap_or_default().to_owned();
     let start = Example {
         name: "page".to_owned(),
@@ -325,11 +320,8 @@ fn security(handler: Handler) -> Node {
         Access::Metrics | Access::Probe => Some("admin"),
     };
     let one = |name: &str, scopes| Node::object().with(name, Node::List(scopes));
-    let mut schemes = vec![
-        Node::object(),
-        one("ApiKey", Vec::new()),
-        one("Token", scope.into_iter().map(Node::text).collect()),
-    ];
+    let mut schemes =
+        vec![Node::object(), one("ApiKey", Vec::new()), one("Token", scope.into_iter().map(Node::text).collect())];
     match handler {
         Handler::CommentsAnalyze | Handler::CommentsSuggest => {
             schemes.extend(["GoogleKey", "GoogleKeyHeader"].map(|name| one(name, Vec::new())));

@@ -22,10 +22,12 @@ pub enum Sent {
     Json(&'static str),
     /// These bytes, as if they were JSON.
     Bytes(&'static [u8]),
-    /// A body of JSON that holds this, and blanks up to so many bytes.
-    Blanks(&'static str, usize),
-    /// A body of JSON, before the comma a text of so many bytes.
+    /// A body of JSON that is so many blanks.
+    Blanks(usize),
+    /// A body of JSON: what stands before a text, the bytes of that, and what stands after it.
     Text(&'static str, usize, &'static str),
+    /// A body of JSON that has a list of so many texts under this name.
+    Texts(&'static str, usize),
     /// This form.
     Form(&'static str),
     /// A body of another type.
@@ -54,16 +56,16 @@ pub fn of(handler: Handler, problem: Problem) -> Option<Refusal> {
     let refusal = |fault, cause, sent| Some(Refusal { fault, cause, sent });
     match problem {
         Problem::MalformedRequest | Problem::HeaderSectionTooLarge | Problem::MethodNotAllowed => None,
-        Problem::NotFound => {
-            refusal(new, "this daemon issues no tokens: it runs without --auth oauth2", Sent::Form("username=a&password=b"))
-        }
+        Problem::NotFound => refusal(
+            new,
+            "this daemon issues no tokens: it runs without --auth oauth2",
+            Sent::Form("username=a&password=b"),
+        ),
         Problem::MalformedJson => refusal(new.at(1), "the body is cut off", Sent::Json("{")),
         Problem::InvalidUtf8 => refusal(new.at(1), "a byte that is not UTF-8", Sent::Bytes(b"\"\xff\"")),
-        Problem::RequestTimeout => {
-            refusal(new, "the body does not arrive within --body-timeout", Sent::Elsewhere)
-        }
+        Problem::RequestTimeout => refusal(new, "the body does not arrive within --body-timeout", Sent::Elsewhere),
         Problem::BodyTooLarge => {
-            refusal(new.count(0, LIMITS.body), "a body longer than --max-body-bytes", Sent::Blanks("{}", LIMITS.body + 1))
+            refusal(new.count(0, LIMITS.body), "a body longer than --max-body-bytes", Sent::Blanks(LIMITS.body + 1))
         }
         Problem::UnsupportedMediaType => {
             refusal(new.expected(fault::media_type_asked(handler), ""), "a body of another type", Sent::Untyped)
@@ -76,9 +78,7 @@ pub fn of(handler: Handler, problem: Problem) -> Option<Refusal> {
         Problem::UnknownField => unknown(handler, new),
         Problem::DuplicateField => duplicate(handler, new),
         Problem::WrongLength => wrong_length(handler, new),
-        Problem::NumberOutOfRange => {
-            refusal(new.at(5), "a number that no double holds", Sent::Json(r#"{"a":1e999}"#))
-        }
+        Problem::NumberOutOfRange => refusal(new.at(5), "a number that no double holds", Sent::Json(r#"{"a":1e999}"#)),
         Problem::EmptyText => empty(handler, new),
         Problem::TextTooLong => too_long(handler, new),
         Problem::UnknownModel => unknown_model(handler, new),
@@ -86,23 +86,23 @@ pub fn of(handler: Handler, problem: Problem) -> Option<Refusal> {
         Problem::ModelUnavailable => {
             refusal(new.expected("it will be in a moment", ""), "the models are not loaded yet", Sent::Load)
         }
-        Problem::InferenceTimeout => {
-            refusal(new, "'bert' had no time for the text within --bert-timeout", Sent::Load)
-        }
+        Problem::InferenceTimeout => refusal(new, "'bert' had no time for the text within --bert-timeout", Sent::Load),
         Problem::Unauthorized => {
             let asked = "send an API key as X-API-Key, or a token of POST /token as Authorization: Bearer";
             refusal(new.expected(asked, ""), "no credential, with --auth both", Sent::Elsewhere)
         }
-        Problem::Forbidden => refusal(new.expected(scope(handler), ""), "a credential without the scope", Sent::Elsewhere),
+        Problem::Forbidden => {
+            refusal(new.expected(scope(handler), ""), "a credential without the scope", Sent::Elsewhere)
+        }
         Problem::TooManyAttempts => {
             refusal(new.retry_after(60), "more wrong passwords than --token-attempts", Sent::Elsewhere)
         }
-        Problem::InvalidRequest => {
-            refusal(new.field("username").expected("is missing", ""), "a form without username", Sent::Form("password=b"))
-        }
-        Problem::UnsupportedGrantType => {
-            refusal(new, "another grant", Sent::Form("grant_type=client_credentials"))
-        }
+        Problem::InvalidRequest => refusal(
+            new.field("username").expected("is missing", ""),
+            "a form without username",
+            Sent::Form("password=b"),
+        ),
+        Problem::UnsupportedGrantType => refusal(new, "another grant", Sent::Form("grant_type=client_credentials")),
         Problem::InvalidGrant => refusal(new, "a wrong password", Sent::Form("username=student&password=wrong")),
         Problem::InvalidScope => {
             let form = Sent::Form("username=student&password=wrong&scope=everything");
@@ -192,7 +192,11 @@ fn wrong_length(handler: Handler, new: Fault) -> Option<Refusal> {
     let (fault, cause, sent) = match handler {
         Handler::AnalyzeBatch => {
             let fault = new.field("texts").expected("no more texts than 'limit' says", "");
-            (fault.count(LIMITS.batch + 1, LIMITS.batch), "more texts than --max-batch", Sent::Text("texts", 0, ""))
+            (
+                fault.count(LIMITS.batch + 1, LIMITS.batch),
+                "more texts than --max-batch",
+                Sent::Texts("texts", LIMITS.batch + 1),
+            )
         }
         Handler::Predict => {
             let fault = new.field("features").expected("4 numbers", "").count(3, 4);
@@ -235,9 +239,7 @@ fn too_long(handler: Handler, new: Fault) -> Option<Refusal> {
             r#"{"inputs":[{"name":"text","datatype":"BYTES","shape":[1],"data":[""#,
             r#""]}]}"#,
         ),
-        Handler::CommentsAnalyze | Handler::CommentsSuggest => {
-            (new.field("text"), r#"{"comment":{"text":""#, r#""}}"#)
-        }
+        Handler::CommentsAnalyze | Handler::CommentsSuggest => (new.field("text"), r#"{"comment":{"text":""#, r#""}}"#),
         Handler::Moderations => (new.field("input"), r#"{"input":""#, r#""}"#),
         _ => return None,
     };
@@ -270,7 +272,9 @@ fn unsupported(handler: Handler, new: Fault) -> Option<Refusal> {
             r#"{"comment":{"text":"<b>Hi.</b>","type":"HTML"}}"#,
         ),
         Handler::Moderations => (
-            new.field("input").element(Some(0), None).expected("no model here reads images; send parts of type 'text'", ""),
+            new.field("input")
+                .element(Some(0), None)
+                .expected("no model here reads images; send parts of type 'text'", ""),
             "an image",
             r#"{"input":[{"type":"image_url","image_url":{"url":"data:,"}}]}"#,
         ),

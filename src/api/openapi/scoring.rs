@@ -74,7 +74,11 @@ pub fn batch() -> Operation {
                 "A result for each text.",
                 json(
                     "BatchResults",
-                    vec![example("texts", "One result, and what is wrong", &format!(r#"{{"results":[{KIND},{EMPTY}]}}"#))],
+                    vec![example(
+                        "texts",
+                        "One result, and what is wrong",
+                        &format!(r#"{{"results":[{KIND},{EMPTY}]}}"#),
+                    )],
                 ),
             ),
             ok("A result for each text.", lines_of("A result a line", &results)),
@@ -101,7 +105,11 @@ pub fn predict() -> Operation {
                     "One iris, by name",
                     r#"{"sepal_length":6.7,"sepal_width":3.0,"petal_length":5.2,"petal_width":2.3}"#,
                 ),
-                example("rows", "A list, whose second row is short", r#"{"features":[[5.1,3.5,1.4,0.2],[6.7,3.0,5.2]]}"#),
+                example(
+                    "rows",
+                    "A list, whose second row is short",
+                    r#"{"features":[[5.1,3.5,1.4,0.2],[6.7,3.0,5.2]]}"#,
+                ),
             ],
         )],
         answers: vec![timed(
@@ -138,6 +146,7 @@ pub fn schemas() -> Vec<(&'static str, Node)> {
             &text
                 .replace("%MODELS%", &models)
                 .replace("%LEVELS%", &levels)
+                .replace("%INVISIBLE%", &invisible())
                 .replace("%TEXT%", &LIMITS.text.to_string())
                 .replace("%BATCH%", &LIMITS.batch.to_string())
                 .replace("%ROWS%", &LIMITS.rows.to_string())
@@ -153,10 +162,32 @@ pub fn schemas() -> Vec<(&'static str, Node)> {
     SCHEMAS.iter().map(|(name, text)| (*name, filled(text))).collect()
 }
 
+/// Of the characters that leave nothing to score, beside white space, those that occur and stand in few ranges: controls, marks
+/// without a letter, what joins and directs others, those for private use. Any engine of regular expressions knows such a class,
+/// which not all would of one by properties.
+pub const INVISIBLE: [(char, char); 10] = [
+    ('\0', '\u{1f}'),
+    ('\u{7f}', '\u{9f}'),
+    ('\u{ad}', '\u{ad}'),
+    ('\u{300}', '\u{36f}'),
+    ('\u{200b}', '\u{200f}'),
+    ('\u{202a}', '\u{202e}'),
+    ('\u{2060}', '\u{206f}'),
+    ('\u{e000}', '\u{f8ff}'),
+    ('\u{fe00}', '\u{fe0f}'),
+    ('\u{fff0}', '\u{fffb}'),
+];
+
+/// The ranges as they stand in a class, in a string of JSON.
+fn invisible() -> String {
+    let unit = |character: char| format!("\\\\u{:04x}", u32::from(character));
+    INVISIBLE.iter().map(|(first, last)| format!("{}-{}", unit(*first), unit(*last))).collect()
+}
+
 const SCHEMAS: [(&str, &str); 13] = [
     (
         "Text",
-        r#"{"type":"string","minLength":1,"maxLength":%TEXT%,"pattern":"\\S",
+        r#"{"type":"string","minLength":1,"maxLength":%TEXT%,"pattern":"[^\\s%INVISIBLE%]",
             "description":"A text to score, of at least one letter, digit or sign, and of up to `--max-text-bytes` bytes of UTF-8."}"#,
     ),
     (
@@ -241,7 +272,8 @@ const SCHEMAS: [(&str, &str); 13] = [
 const ANALYSIS: &str = r#"{"score":100,"toxicity_level":"high","model_used":"simple","processing_time_ms":0.012,"labels":{"toxic":0.999997,"severe_toxic":0.048191,"obscene":0.867802,"threat":0.134912,"insult":0.987059,"identity_hate":0.355366}}"#;
 const KIND: &str = r#"{"score":33,"toxicity_level":"medium","model_used":"simple","processing_time_ms":0.011,"labels":{"toxic":0.328375,"severe_toxic":0.014181,"obscene":0.014616,"threat":0.008188,"insult":0.320899,"identity_hate":0.006244}}"#;
 const STUPID: &str = r#"{"score":93,"toxicity_level":"high","model_used":"bert","processing_time_ms":6.2,"labels":{"toxic":0.934733,"severe_toxic":0.037449,"obscene":0.620879,"threat":0.002348,"insult":0.985404,"identity_hate":0.00631}}"#;
-const NONSENSE: &str = r#"{"status":400,"detail":"the body is not JSON: unexpected at byte 1","error_type":"malformed_json","offset":1}"#;
+const NONSENSE: &str =
+    r#"{"status":400,"detail":"the body is not JSON: unexpected at byte 1","error_type":"malformed_json","offset":1}"#;
 const EMPTY: &str = r#"{"status":422,"detail":"field 'texts[1]' holds nothing to score; send at least one letter, digit or sign","error_type":"empty_text","field":"texts[1]"}"#;
 const SETOSA: &str = r#"{"prediction":"setosa","class_id":0,"confidence":1.0,"probabilities":{"setosa":1.0,"versicolor":0.0,"virginica":0.0}}"#;
 const SHORT: &str = r#"{"status":422,"detail":"field 'features[1]' must hold 4 numbers, not 3","error_type":"wrong_length","field":"features[1]","limit":4}"#;

@@ -11,7 +11,16 @@ use crate::metrics::labels::{Handler, Phase};
 /// A GET without parameters.
 fn get(handler: Handler, id: &'static str, summary: &'static str, description: &'static str) -> Operation {
     let parameters = &["Traceparent"];
-    Operation { handler, path: handler.as_str(), id, summary, description, parameters, bodies: Vec::new(), answers: Vec::new() }
+    Operation {
+        handler,
+        path: handler.as_str(),
+        id,
+        summary,
+        description,
+        parameters,
+        bodies: Vec::new(),
+        answers: Vec::new(),
+    }
 }
 
 fn unready(description: &'static str, media: Media) -> Answer {
@@ -25,7 +34,8 @@ pub fn root() -> Operation {
         env!("CARGO_PKG_VERSION"),
         r#"","endpoints":["POST /analyze","POST /predict"]}"#
     );
-    let answers = vec![ok("What this is.", json("Greeting", vec![example("greeting", "The list is cut here", greeting)]))];
+    let answers =
+        vec![ok("What this is.", json("Greeting", vec![example("greeting", "The list is cut here", greeting)]))];
     Operation { answers, ..get(Handler::Root, "getRoot", "What is this?", "What runs here, and where the rest is.") }
 }
 
@@ -43,13 +53,15 @@ pub fn health() -> Operation {
         ok("The models are loaded.", media("healthy", true)),
         unready("The models are not loaded yet.", media("unhealthy", false)),
     ];
-    let description = "For people and load balancers: whether the models that readiness waits for are loaded, and which are there.";
+    let description =
+        "For people and load balancers: whether the models that readiness waits for are loaded, and which are there.";
     Operation { answers, ..get(Handler::Health, "getHealth", "Is it well?", description) }
 }
 
 /// `GET /livez`, `/readyz` and `/startupz`
 pub fn probe(handler: Handler) -> Operation {
-    let told = |status: &'static str| json("ProbeAnswer", vec![example(status, "", &format!(r#"{{"status":"{status}"}}"#))]);
+    let told =
+        |status: &'static str| json("ProbeAnswer", vec![example(status, "", &format!(r#"{{"status":"{status}"}}"#))]);
     let (id, summary, good, bad): (_, _, _, &[&'static str]) = match handler {
         Handler::Livez => ("getLiveness", "Is the process alive?", "alive", &[]),
         Handler::Readyz => ("getReadiness", "Shall it get requests?", Phase::Ready.as_str(), &["starting", "draining"]),
@@ -73,7 +85,12 @@ pub fn metrics() -> Operation {
     let media = |format: Format| {
         let text = match format {
             Format::Text => Some(sample.to_owned()),
-            Format::OpenMetrics => Some(sample.replace("model_predictions_total I", "model_predictions I").replace("TYPE model_predictions_total", "TYPE model_predictions") + "# EOF\n"),
+            Format::OpenMetrics => Some(
+                sample
+                    .replace("model_predictions_total I", "model_predictions I")
+                    .replace("TYPE model_predictions_total", "TYPE model_predictions")
+                    + "# EOF\n",
+            ),
             Format::Protobuf => None,
         };
         let examples = text.map(|text| super::operation::Example {
@@ -87,52 +104,67 @@ pub fn metrics() -> Operation {
             examples: examples.into_iter().collect(),
         }
     };
-    let answers = Format::ALL
-        .map(|format| Answer { headers: &["Vary"], ..ok("Every series, in the format that `Accept` asks for.", media(format)) });
+    let answers = Format::ALL.map(|format| Answer {
+        headers: &["Vary"],
+        ..ok("Every series, in the format that `Accept` asks for.", media(format))
+    });
     let description = "What Prometheus reads: the text format 0.0.4, OpenMetrics 1.0.0 or protocol buffers (`MetricFamily` messages, \
         each behind its length), as `Accept` says; by gzip where `Accept-Encoding` asks.";
-    Operation {
-        answers: answers.into(),
-        ..get(Handler::Metrics, "getMetrics", "All that is measured", description)
-    }
+    Operation { answers: answers.into(), ..get(Handler::Metrics, "getMetrics", "All that is measured", description) }
 }
 
 /// `GET /model-info`
 pub fn model_info() -> Operation {
     let iris = r#"{"models":[{"bytes":274752,"engine":"table","input":{"fields":["sepal_length","sepal_width","petal_length","petal_width"],"name":"features","shape":["N",4],"type":"float32"},"kind":"classification","labels":["setosa","versicolor","virginica"],"license":"Apache-2.0","load_seconds":0.008,"loaded":true,"metrics":{"cross_validated_accuracy":0.9487,"training_accuracy":1.0},"name":"iris","sha256":"e4ea2f1e0b140a542e35d52fd605f5856220e77faf787f620f43a252fbde7fd8","training":{"form":"random forest of 100 trees, compiled into a table","libraries":{"scikit-learn":"1.9.1"},"rows":150},"version":"1.0.0"}]}"#;
     let answers = vec![ok("Every model.", json("ModelInfo", vec![example("iris", "One of the models", iris)]))];
-    let description = "Every model: version, labels, input, SHA-256, how well it did where it was evaluated, cut points, load time.";
+    let description =
+        "Every model: version, labels, input, SHA-256, how well it did where it was evaluated, cut points, load time.";
     Operation { answers, ..get(Handler::ModelInfo, "getModelInfo", "Which models are there?", description) }
 }
 
 /// `GET /status`
 pub fn status() -> Operation {
     let figures = r#"{"version":"0.1.0","phase":"ready","uptime_seconds":6.56,"cpu_path":"avx2","workers":2,"cpu_seconds":0.2,"resident_bytes":84107264,"requests":[{"method":"POST","handler":"/analyze","status":"200","count":2}],"in_progress":1,"active_users":1,"requests_shed":0,"errors":[]}"#;
-    let answers = vec![
-        Answer {
-            headers: &["Vary", "CacheControl"],
-            ..ok("The page, or its figures.", json("StatusFigures", vec![example("figures", "Some of the figures", figures)]))
-        },
-    ];
-    let description = "A page of what goes on now, to look at; the figures that it draws for `Accept: application/json`.";
+    let answers = vec![Answer {
+        headers: &["Vary", "CacheControl"],
+        ..ok(
+            "The page, or its figures.",
+            json("StatusFigures", vec![example("figures", "Some of the figures", figures)]),
+        )
+    }];
+    let description =
+        "A page of what goes on now, to look at; the figures that it draws for `Accept: application/json`.";
     Operation { answers, ..get(Handler::Status, "getStatus", "What goes on now", description) }
 }
 
 /// `GET /openapi.json`
 pub fn description() -> Operation {
-    let cut = concat!(r#"{"openapi":"3.1.1","info":{"title":"tamis","version":""#, env!("CARGO_PKG_VERSION"), r#""},"paths":{}}"#);
+    let cut = concat!(
+        r#"{"openapi":"3.1.1","info":{"title":"tamis","version":""#,
+        env!("CARGO_PKG_VERSION"),
+        r#""},"paths":{}}"#
+    );
     let answers = vec![ok("The document.", json("Description", vec![example("excerpt", "Some of its members", cut)]))];
     Operation { answers, ..get(Handler::OpenApi, "getOpenApi", "This document", "What you read here, as OpenAPI 3.1.") }
 }
 
 /// `GET /docs`
 pub fn docs() -> Operation {
-    get(Handler::Docs, "getDocs", "This document, to look at", "A page that shows this document and sends requests to try it.")
+    get(
+        Handler::Docs,
+        "getDocs",
+        "This document, to look at",
+        "A page that shows this document and sends requests to try it.",
+    )
 }
 
 /// `POST /token`
 pub fn token() -> Operation {
-    let form = example("password", "A user and a password", r#"{"username":"student","password":"correct horse battery staple"}"#);
+    let form = example(
+        "password",
+        "A user and a password",
+        r#"{"username":"student","password":"correct horse battery staple"}"#,
+    );
     let token = r#"{"access_token":"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJzdHVkZW50In0.c2lnbmF0dXJl","token_type":"bearer","expires_in":1800,"scope":"analyze predict"}"#;
     Operation {
         handler: Handler::Token,
@@ -186,7 +218,10 @@ const SCHEMAS: [(&str, &str); 8] = [
         r#"{"type":"object","required":["openapi","info","paths"],"properties":{
             "openapi":{"type":"string","pattern":"^3\\.1\\."},"info":{"type":"object"},"paths":{"type":"object"}}}"#,
     ),
-    ("ProbeAnswer", r#"{"type":"object","required":["status"],"properties":{"status":{"enum":["alive","started",%PHASES%]}}}"#),
+    (
+        "ProbeAnswer",
+        r#"{"type":"object","required":["status"],"properties":{"status":{"enum":["alive","started",%PHASES%]}}}"#,
+    ),
     (
         "ModelInfo",
         r#"{"type":"object","required":["models"],"properties":{"models":{"type":"array","items":{"type":"object",

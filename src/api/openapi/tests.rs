@@ -4,9 +4,11 @@ use serde_json::Value;
 
 use super::*;
 use crate::api::fault;
-use crate::metrics::labels::Method;
 use crate::api::route::{Action, Surface, route};
+use crate::metrics::labels::Method;
 use crate::metrics::series::REQUESTS;
+use crate::pages;
+use crate::text::Scratch;
 
 fn current() -> Value {
     serde_json::from_str(&document()).expect("JSON")
@@ -52,6 +54,9 @@ fn the_answers_of_an_operation_are_those_that_the_daemon_counts() {
         let mut statuses: BTreeSet<_> = counted.map(|(.., status)| status.code()).collect();
         statuses.extend(operation::OF_CONNECTIONS.map(|(problem, _)| problem.status()));
         statuses.extend((handler == Handler::Token).then_some(404));
+        if pages::at(handler).is_none() {
+            statuses.remove(&304);
+        }
         for operation in operations(handler) {
             let told = &document["paths"][operation.path][operation::method(handler)]["responses"];
             let told: BTreeSet<u16> =
@@ -81,6 +86,18 @@ fn every_problem_has_an_example_at_every_route_that_tells_of_it() {
     }
     shown.extend(operation::OF_CONNECTIONS.map(|(problem, _)| problem.error_type()));
     assert_eq!(shown, Problem::ALL.map(Problem::error_type).into());
+}
+
+#[test]
+fn the_pattern_of_a_text_refuses_none_that_can_be_scored() {
+    let mut scratch = Scratch::new(LIMITS.text);
+    for (first, last) in scoring::INVISIBLE {
+        for character in first..=last {
+            assert!(scratch.features(&character.to_string()).is_empty(), "{character:?}");
+        }
+    }
+    let text = current()["components"]["schemas"]["Text"]["pattern"].to_string();
+    assert!(text.starts_with(r#""[^\\s\\u0000-\\u001f\\u007f-\\u009f"#), "{text}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ const el = (name, attributes, ...children) => {
     else if (value === true) made.setAttribute(key, "");
     else if (value !== false && value !== undefined) made.setAttribute(key, value);
   }
-  made.append(...children.flat().filter((child) => child !== undefined && child !== ""));
+  made.append(...children.flat(Infinity).filter((child) => child !== undefined && child !== ""));
   return made;
 };
 

@@ -56,7 +56,7 @@ const trial = (method, path, operation) => {
   });
   const content = operation.requestBody?.content ?? {};
   const examples = Object.entries(content).flatMap(([media, { examples }]) => Object.entries(examples ?? {}).map(([name, one]) => ({ media, name, one })));
-  const choice = el("select", { "aria-label": "Example" }, examples.map(({ media, one, name }, index) => el("option", { value: String(index) }, `${one.summary || name} (${media})`)));
+  const choice = el("select", { "aria-label": "Example" }, examples.map(({ media, one, name }, index) => el("option", { value: String(index) }, `${(one.summary || name).replaceAll("`", "")} (${media})`)));
   const body = el("textarea", { spellcheck: "false", "aria-label": "Body" });
   const chosen = () => examples[Number(choice.value) || 0];
   const fill = () => { body.value = examples.length ? (chosen().media === "application/json" ? shown(chosen().one.value) : bodyOf(chosen().media, chosen().one.value)) : ""; };
