@@ -22,7 +22,8 @@ const request = (method, path, operation) => Object.entries(operation.requestBod
 const answers = (operation) => Object.entries(operation.responses).map(([status, response]) => {
   const [found] = resolve(response);
   const grade = status < 300 ? "good" : status < 400 ? "other" : "bad";
-  const headers = Object.keys(found.headers ?? {});
+  // That one comes back with every answer.
+  const headers = Object.keys(found.headers ?? {}).filter((name) => name !== "traceparent");
   return el("details", { class: "answer", open: status < 300 },
     el("summary", {}, el("span", { class: `status ${grade}` }, status), prose(found.description), headers.length ? el("span", { class: "quiet" }, ` with ${headers.join(", ")}`) : ""),
     Object.entries(found.content ?? {}).map(([media, { schema, examples }]) => el("div", {},
@@ -35,7 +36,7 @@ const parametersOf = (operation) => {
   if (!list.length) return "";
   return [el("h4", {}, "Parameters"), el("dl", { class: "members" }, list.map((one) => [
     el("dt", {}, el("span", { class: "mono" }, one.name), el("span", { class: "quiet" }, ` in ${one.in}${one.required ? "" : ", may be left out"}`)),
-    el("dd", {}, el("span", { class: "type" }, typeOf(one.schema)), " ", limits(one.schema), " ", prose(one.description))]))];
+    el("dd", {}, el("span", { class: "type" }, typeOf(one.schema)), " ", limits(one.schema), prose(one.description))]))];
 };
 
 /** Who may take it. */

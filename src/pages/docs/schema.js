@@ -49,9 +49,9 @@ const limits = (schema) => {
     else if (least !== undefined) told.push(`at least ${least}${unit}`);
     else if (most !== undefined) told.push(`at most ${most}${unit}`);
   }
-  if (found?.pattern) told.push(`matches ${found.pattern}`);
+  if (found?.pattern) told.push(found.pattern.length > 40 ? "matches a pattern" : `matches ${found.pattern}`);
   if (found && "default" in found) told.push(`${JSON.stringify(found.default)} if left out`);
-  return told.join(", ");
+  return told.length ? `${told.join(", ")}. ` : "";
 };
 
 /** What stands inside a schema, to be unfolded; nothing where nothing does. */
@@ -72,7 +72,7 @@ const inside = (schema) => {
 
 const member = (name, schema, required) => [
   el("dt", {}, el("span", { class: "mono" }, name), required ? "" : el("span", { class: "quiet" }, " may be left out")),
-  el("dd", {}, el("span", { class: "type" }, typeOf(schema)), " ", limits(schema), " ", prose(resolve(schema)[0]?.description), nested(schema)),
+  el("dd", {}, el("span", { class: "type" }, typeOf(schema)), " ", limits(schema), prose(resolve(schema)[0]?.description), nested(schema)),
 ];
 
 /** The inside of a member's schema, where that has one. */
