@@ -109,7 +109,7 @@ deny: ## Licences, duplicate versions and sources of the dependencies
 check-aarch64: ## Compile for aarch64 without linking; needs the Rust target and aarch64-linux-gnu-gcc
 	$(CARGO) check --locked --target aarch64-unknown-linux-gnu
 
-documents: ## Write the README's tables anew from the code
+documents: ## Write the README's tables and docs/openapi.json anew from the code
 	TAMIS_WRITE_DOCUMENTS=1 $(CARGO) test --locked --test documents
 
 dashboards: ## Write Grafana's dashboards anew from monitoring/grafana/boards/

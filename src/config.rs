@@ -70,6 +70,8 @@ pub enum Command {
     },
     /// List every flag as a Markdown table
     PrintConfig,
+    /// Describe the API: the OpenAPI document that is served at /openapi.json
+    PrintOpenapi,
     /// Ask a running daemon whether it is ready; exit 0 or 1
     Healthcheck,
     /// Hash a password, from the terminal or the first line of standard input, for the file of --users

@@ -148,6 +148,7 @@ fn cases() -> Vec<Case> {
             Some("model"),
         ),
         analyze("body too long", &[b' '; 1001], 413, "body_too_large", "1000 bytes", None),
+        analyze("text too large a number", br#"{"text":1e999}"#, 422, "number_out_of_range", "byte 8", None),
         predict("unclosed", br#"{"features":[1"#, 400, "malformed_json", "byte 14", None),
         predict("NaN", br#"{"features":[NaN,1,2,3]}"#, 400, "malformed_json", "byte 13", None),
         predict("no fields", b"{}", 422, "missing_field", "'features'", Some("features")),

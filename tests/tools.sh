@@ -2,11 +2,12 @@
 # Installs what the tests judge and load the daemon with, into .tools (or $TAMIS_TOOLS):
 #   venv/bin/python     Python with the packages of the requirements.txt in tests/judges, tests/browser, tests/clients,
 #                       tests/clients/open_inference, monitoring/test
+#   bin/python-with-openapi, bin/schemathesis   Python with the packages of tests/openapi/requirements.txt, and one of them
 #   bin/node-with-clients   this machine's Node.js with the packages of tests/clients/package-lock.json
 #   bin/promtool, bin/prometheus, bin/alertmanager, bin/amtool, bin/kustomize, bin/wrk,
 #   bin/valgrind, bin/chromium, bin/h2load, bin/curl
-# `tests/tools.sh STEP...` does some of it: python, clients, prometheus, alertmanager, kustomize, wrk, valgrind, chromium,
-# http2.
+# `tests/tools.sh STEP...` does some of it: python, openapi, clients, prometheus, alertmanager, kustomize, wrk, valgrind,
+# chromium, http2.
 # Nothing is installed on the machine itself: Debian packages are unpacked, not configured. Needs Python 3.11 or newer
 # with venv, and apt; for the JavaScript clients Node.js with npm. Does nothing where all is there; run it again after a failure.
 set -euo pipefail
@@ -32,6 +33,26 @@ install_python() {
     "$tools/venv/bin/pip" install --quiet --disable-pip-version-check "${requirements[@]/#/--requirement=}"
     "$tools/venv/bin/pip" install --quiet --disable-pip-version-check --no-deps "${alone[@]/#/--requirement=}"
     cat "${requirements[@]}" "${alone[@]}" >"$stamp"
+}
+
+# Apart from the others: it brings some forty packages, which are to agree with nothing but each other.
+install_openapi() {
+    local requirements=$root/tests/openapi/requirements.txt stamp=$tools/openapi/requirements.txt
+    if cmp -s "$requirements" "$stamp" && "$tools/bin/schemathesis" --version >/dev/null 2>&1; then
+        say "schemathesis is there"
+        return
+    fi
+    say "installing schemathesis into $tools/openapi"
+    python3 -m venv "$tools/openapi"
+    "$tools/openapi/bin/pip" install --quiet --disable-pip-version-check --requirement "$requirements"
+    rm -f "$tools/bin/python-with-openapi"
+    cat >"$tools/bin/python-with-openapi" <<WRAPPER
+#!/bin/sh
+exec "$tools/openapi/bin/python" "\$@"
+WRAPPER
+    chmod +x "$tools/bin/python-with-openapi"
+    ln -sfn "$tools/openapi/bin/schemathesis" "$tools/bin/schemathesis"
+    cp "$requirements" "$stamp"
 }
 
 # Where there is no Node.js or no npm, the test says what it leaves out.
@@ -296,7 +317,7 @@ WRAPPER
 }
 
 if (($# == 0)); then
-    set -- python clients prometheus alertmanager kustomize wrk valgrind chromium http2
+    set -- python openapi clients prometheus alertmanager kustomize wrk valgrind chromium http2
 fi
 for step in "$@"; do
     "install_$step"

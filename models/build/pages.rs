@@ -7,7 +7,7 @@ use flate2::{Compression, write::GzEncoder};
 use sha2::{Digest, Sha256};
 
 /// What [`compile`] reads, relative to the crate.
-pub const INPUTS: &[&str] = &["src/pages"];
+pub const INPUTS: &[&str] = &["src/pages", "docs/openapi.json"];
 
 /// One page.
 struct Page {
@@ -22,6 +22,8 @@ struct Page {
 enum Document {
     /// HTML in one piece: a head of ours, then the body with styles and scripts inside, which alone may run.
     Html { title: &'static str, styles: &'static [&'static str], body: &'static str, scripts: &'static [&'static str] },
+    /// A file as it is.
+    File { content_type: &'static str, path: &'static str },
 }
 
 /// Every page.
@@ -50,6 +52,21 @@ const PAGES: &[Page] = &[
             styles: &["status/page.css"],
             body: "status/page.html",
             scripts: &["status/numbers.js", "status/charts.js", "status/history.js", "status/page.js"],
+        },
+    },
+    Page {
+        handler: "OpenApi",
+        when: "Always",
+        document: Document::File { content_type: "application/json", path: "../../docs/openapi.json" },
+    },
+    Page {
+        handler: "Docs",
+        when: "Always",
+        document: Document::Html {
+            title: "tamis: API",
+            styles: &["docs/page.css"],
+            body: "docs/page.html",
+            scripts: &["docs/schema.js", "docs/try.js", "docs/page.js"],
         },
     },
 ];
@@ -97,6 +114,7 @@ impl Document {
                 );
                 Ok(("text/html; charset=utf-8", Some(policy(&style, &script)), html.into_bytes()))
             }
+            Self::File { content_type, path } => Ok((content_type, None, read(path)?.into_bytes())),
         }
     }
 }

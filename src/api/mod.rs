@@ -9,6 +9,7 @@ pub mod health;
 pub mod model_info;
 pub mod moderations;
 pub mod oip;
+pub mod openapi;
 pub mod perspective;
 pub mod predict;
 pub mod root;
@@ -349,6 +350,8 @@ impl Worker {
             Handler::Discovery => Ok(discovery::answer(request.origin, out)),
             // A batch has a way of its own: it is answered as it goes.
             Handler::AnalyzeBatch | Handler::None => Err(Fault::new(Problem::NotFound)),
+            // And pages are not written.
+            Handler::OpenApi | Handler::Docs => Err(Fault::new(Problem::NotFound)),
             Handler::InferenceServer
             | Handler::InferenceLive
             | Handler::InferenceReady

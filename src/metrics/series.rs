@@ -243,7 +243,7 @@ const fn counted_as((handler, method, status): Request) -> Request {
 
 /// Whether the route has a page, which clients may have already.
 const fn has_page(handler: Handler) -> bool {
-    matches!(handler, Handler::Root | Handler::Status)
+    matches!(handler, Handler::Root | Handler::Status | Handler::OpenApi | Handler::Docs)
 }
 
 const fn can_be_unavailable(handler: Handler) -> bool {
@@ -283,8 +283,7 @@ const fn can_fail(problem: Problem, handler: Handler) -> bool {
         }
         Handler::CommentsAnalyze | Handler::CommentsSuggest | Handler::Moderations => match problem {
             P::EmptyText | P::TextTooLong | P::UnsupportedInput => true,
-            P::UnknownAttribute => !matches!(handler, Handler::Moderations),
-            P::UnsupportedLanguage => matches!(handler, Handler::CommentsAnalyze),
+            P::UnknownAttribute | P::UnsupportedLanguage => matches!(handler, Handler::CommentsAnalyze),
             P::WrongLength | P::UnknownModel => matches!(handler, Handler::Moderations),
             P::ModelUnavailable | P::InferenceTimeout => !matches!(handler, Handler::CommentsSuggest),
             _ => is_of_json(problem),
@@ -332,7 +331,12 @@ const fn can_fail_guarded(problem: Problem, handler: Handler) -> bool {
                 | P::InvalidGrant
                 | P::InvalidScope
         ),
-        Handler::Root | Handler::InferenceServer | Handler::Discovery | Handler::None => false,
+        Handler::Root
+        | Handler::InferenceServer
+        | Handler::Discovery
+        | Handler::OpenApi
+        | Handler::Docs
+        | Handler::None => false,
         Handler::ModelInfo | Handler::InferenceModel => matches!(problem, P::Unauthorized),
         _ => matches!(problem, P::Unauthorized | P::Forbidden),
     }

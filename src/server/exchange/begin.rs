@@ -9,6 +9,7 @@ use hyper::body::{Body as _, Incoming};
 
 use super::tally::Tally;
 use super::{Connection, Exchange, OwnShard, Service, Stage};
+use crate::api::fault;
 use crate::api::oip::{self, Inference};
 use crate::api::route::{Action, Route, route};
 use crate::metrics::labels::{Handler, Shed};
@@ -115,7 +116,8 @@ impl Connection {
                 let is_gzip = match coding::is_gzip(headers) {
                     // Of a password no copy is left.
                     Ok(true) if route.action == Action::ReadForm => {
-                        let fault = Fault::new(Problem::UnsupportedMediaType).expected(FORM_ASKED, "");
+                        let fault = Fault::new(Problem::UnsupportedMediaType)
+                            .expected(fault::media_type_asked(route.handler), "");
                         return self.refusal(headers, incoming, fault);
                     }
                     Ok(is_gzip) => is_gzip,
@@ -127,16 +129,9 @@ impl Connection {
                 let limit = self.station.limits.body;
                 if incoming.size_hint().lower() > limit as u64 {
                     Stage::Refuse(Fault::new(Problem::BodyTooLarge).count(0, limit))
-                } else if route.action == Action::ReadJson && !is_json(headers) {
-                    let expected = if route.handler == Handler::AnalyzeBatch { TWO_TYPES } else { "" };
-                    let fault = Fault::new(Problem::UnsupportedMediaType).expected(expected, "");
-                    self.refusal(headers, incoming, fault)
-                } else if route.action == Action::ReadForm && !is_form(headers) {
-                    let fault = Fault::new(Problem::UnsupportedMediaType).expected(FORM_ASKED, "");
-                    self.refusal(headers, incoming, fault)
-                } else if route.action == Action::ReadTensors && !is_tensors(headers) {
-                    let fault = Fault::new(Problem::UnsupportedMediaType).expected(TENSORS_ASKED, "");
-                    self.refusal(headers, incoming, fault)
+                } else if !is_of_type(route.action, headers) {
+                    let fault = Fault::new(Problem::UnsupportedMediaType);
+                    self.refusal(headers, incoming, fault.expected(fault::media_type_asked(route.handler), ""))
                 } else if let Some(slot) = self.station.borrow_body() {
                     Stage::Read(incoming, Some(slot), None, is_gzip)
                 } else {
@@ -164,14 +159,14 @@ impl Connection {
     }
 }
 
-/// What is told of a form that is sent as something else.
-const FORM_ASKED: &str = "send the body with content-type: application/x-www-form-urlencoded, without content-encoding";
-
-/// What a body of tensors may be sent as.
-const TENSORS_ASKED: &str = "send the body as application/json or application/octet-stream";
-
-/// What a body of texts may be sent as.
-const TWO_TYPES: &str = "send the body with content-type: application/json, or lines with application/x-ndjson";
+/// Whether the body is of the type that is to be read.
+fn is_of_type(action: Action, headers: &HeaderMap) -> bool {
+    match action {
+        Action::ReadForm => is_form(headers),
+        Action::ReadTensors => is_tensors(headers),
+        _ => is_json(headers),
+    }
+}
 
 /// Whether an answer of this route may be worth compressing. Those of the hot path mostly are not, but batches of rows and
 /// explanations are.
