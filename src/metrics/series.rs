@@ -276,12 +276,12 @@ const fn can_fail(problem: Problem, handler: Handler) -> bool {
             | P::MissingField
             | P::UnknownField
             | P::DuplicateField
+            | P::NumberOutOfRange
             | P::Overloaded
             | P::ModelUnavailable => true,
             // Of a batch these are told of each text, not of the request.
             P::EmptyText | P::TextTooLong | P::InferenceTimeout => matches!(handler, Handler::Analyze),
             P::UnknownModel => !matches!(handler, Handler::Predict),
-            P::NumberOutOfRange => true,
             P::WrongLength => !matches!(handler, Handler::Analyze),
             _ => false,
         },
