@@ -115,7 +115,8 @@ documents: ## Write the README's tables and docs/openapi.json anew from the code
 dashboards: ## Write Grafana's dashboards anew from monitoring/grafana/boards/
 	python3 monitoring/grafana/build.py
 
-screenshots: build ## Take the pictures of the status page anew, of two minutes of traffic
+screenshots: build ## Take the pictures of the console and of the status page anew, the latter of two minutes of traffic
+	$(PYTHON) tests/browser/console.py $(RELEASE_BIN) $(TAMIS_TOOLS)/bin/chromium docs/images
 	$(PYTHON) tests/browser/status_page.py $(RELEASE_BIN) $(TAMIS_TOOLS)/bin/chromium monitoring/images
 
 k8s-monitoring-deploy: ## Prometheus, Alertmanager and Grafana into the cluster (DRY_RUN=1, SECRETS_DIR=, VARIANT=, NAMESPACE=)

@@ -182,6 +182,10 @@ pub struct Flags {
     #[arg(long, global = true, env = "TAMIS_COMPATIBLE_MODEL", default_value = "auto")]
     pub compatible_model: CompatibleModel,
 
+    /// Origins whose pages a browser lets use the daemon, each as <https://example.org>; '*' for all
+    #[arg(long, global = true, env = "TAMIS_CORS_ORIGINS", value_name = "ORIGIN,...")]
+    pub cors_origins: Option<Origins>,
+
     /// Most open connections per worker; more wait in the kernel's backlog
     #[arg(long, global = true, env = "TAMIS_MAX_CONNECTIONS", default_value = "1024", value_name = "COUNT", value_parser = within(1, 1 << 20))]
     pub max_connections: usize,
@@ -374,9 +378,11 @@ impl From<Engine> for EngineChoice {
 
 mod credentials;
 mod file;
+mod origins;
 mod table;
 
 pub use credentials::{AuthMode, Door};
+pub use origins::Origins;
 pub use table::markdown;
 
 /// Address space that one worker may reserve for bodies, in bytes. Pages are touched only when used.

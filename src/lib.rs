@@ -16,6 +16,7 @@ pub mod api;
 pub mod auth;
 pub mod cli;
 pub mod config;
+pub mod gzip;
 pub mod json;
 pub mod kernel;
 pub mod log;

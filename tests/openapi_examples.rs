@@ -131,6 +131,7 @@ fn provoking(path: &str, sent: Sent) -> Option<Request> {
         Sent::Texts(name, count) => post(serde_json::json!({name: vec!["a"; count]}).to_string().into()),
         Sent::Form(body) => Some(common::auth::form(body)),
         Sent::Untyped => Some(Request::post(path, "a").header("Content-Type", "text/plain")),
+        Sent::NoGzip => Some(Request::json(path, "{}").header("Content-Encoding", "gzip")),
         Sent::Path(path) if path.ends_with("/infer") => Some(Request::json(path, "{}")),
         Sent::Path(path) => Some(Request::get(path)),
         Sent::Elsewhere | Sent::Load => None,

@@ -4,15 +4,17 @@ mod common;
 
 use std::io::Read as _;
 
+use common::credentials::Credentials;
 use common::daemon::Daemon;
 use common::http::{Request, Response};
+use common::inference::json;
 use flate2::read::GzDecoder;
 
 /// What a browser sends.
 const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8";
 
 /// Where a browser gets a page.
-const PAGES: [&str; 2] = ["/status", "/docs"];
+const PAGES: [&str; 3] = ["/", "/status", "/docs"];
 
 /// Whether somebody else gets something else there.
 fn vary(path: &str) -> &'static str {
@@ -150,6 +152,47 @@ fn a_page_that_is_not_sent_again_is_counted_as_that() {
         let unforeseen = [("method", "other"), ("handler", "none"), ("status", "500")];
         assert_eq!(samples.value("http_requests_total", &unforeseen), 0.0);
     }
+}
+
+#[test]
+fn whoever_is_no_browser_gets_the_greeting_as_ever() {
+    let daemon = start();
+    let greeting = daemon.ask(&Request::get("/"));
+    assert_eq!((greeting.status, greeting.header("content-type")), (200, Some("application/json")));
+    let told = json(&greeting);
+    assert_eq!((&told["status"], &told["version"]), (&"operational".into(), &env!("CARGO_PKG_VERSION").into()));
+    for accept in ["*/*", "application/json", "application/json, text/html", "*/*, text/html;q=0.9", "image/png", ""] {
+        let request = Request::get("/").header("Accept", accept).header("Accept-Encoding", "gzip");
+        // Of a greeting nothing is known: it has no tag.
+        let answer = daemon.ask(&request.header("If-None-Match", "*"));
+        assert_eq!((answer.status, &answer.body), (200, &greeting.body), "{accept}");
+        for name in ["etag", "content-encoding", "content-security-policy"] {
+            assert_eq!(answer.header(name), None, "{name} for {accept}");
+        }
+        assert_eq!(answer.header("vary"), Some("Accept"), "a cache keeps it apart from the page");
+    }
+}
+
+#[test]
+fn the_console_is_at_both_listeners_and_open_to_everybody() {
+    let daemon = Daemon::start(&["--workers", "1", "--bert", "off", "--admin-listen", "127.0.0.1:0"]);
+    for address in [daemon.address(), daemon.admin()] {
+        let answer = page("/").send_to(address).expect("an answer");
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some("text/html; charset=utf-8")));
+    }
+    let credentials = Credentials::new("pages");
+    let flags =
+        [&["--workers", "1", "--bert", "off", "--auth-metrics", "closed"], credentials.flags().as_slice()].concat();
+    let guarded = Daemon::start(&flags);
+    assert_eq!(guarded.ask(&page("/")).status, 200, "it asks for the key itself");
+    assert_eq!(guarded.ask(&page("/status")).status, 401);
+    assert_eq!(guarded.ask(&page("/status").header("If-None-Match", "*")).status, 401);
+}
+
+#[test]
+fn the_console_is_small() {
+    let length = start().ask(&page("/")).body.len();
+    assert!(length < 40_000, "{length} bytes");
 }
 
 #[test]

@@ -5,8 +5,9 @@
 #   bin/python-with-openapi, bin/schemathesis   Python with the packages of tests/openapi/requirements.txt, and one of them
 #   bin/node-with-clients   this machine's Node.js with the packages of tests/clients/package-lock.json
 #   bin/promtool, bin/prometheus, bin/alertmanager, bin/amtool, bin/kustomize, bin/wrk,
-#   bin/valgrind, bin/chromium
-# `tests/tools.sh STEP...` does some of it: python, openapi, clients, prometheus, alertmanager, kustomize, wrk, valgrind, chromium.
+#   bin/valgrind, bin/chromium, bin/h2load, bin/curl
+# `tests/tools.sh STEP...` does some of it: python, openapi, clients, prometheus, alertmanager, kustomize, wrk, valgrind,
+# chromium, http2.
 # Nothing is installed on the machine itself: Debian packages are unpacked, not configured. Needs Python 3.11 or newer
 # with venv, and apt; for the JavaScript clients Node.js with npm. Does nothing where all is there; run it again after a failure.
 set -euo pipefail
@@ -233,6 +234,34 @@ WRAPPER
     wrk_runs
 }
 
+# A tool that runs here already is this machine's own; the others come with the libraries that this machine lacks.
+install_http2() {
+    local tool own missing=()
+    for tool in h2load curl; do
+        if "$tools/bin/$tool" --version >/dev/null 2>&1; then
+            say "$tool is there"
+        elif own=$(type -P "$tool"); then
+            say "$tool is this machine's own"
+            ln -sfn "$own" "$tools/bin/$tool"
+        else
+            missing+=("$tool")
+        fi
+    done
+    ((${#missing[@]})) || return 0
+    say "unpacking ${missing[*]}"
+    own_apt
+    unpack_whole "$tools/http2" "${missing[@]/h2load/nghttp2-client}"
+    for tool in "${missing[@]}"; do
+        rm -f "$tools/bin/$tool"
+        cat >"$tools/bin/$tool" <<WRAPPER
+#!/bin/sh
+LD_LIBRARY_PATH=\$(echo "$tools"/http2/usr/lib/*-linux-gnu) exec "$tools/http2/usr/bin/$tool" "\$@"
+WRAPPER
+        chmod +x "$tools/bin/$tool"
+        "$tools/bin/$tool" --version | sed -n '1s/^/tools: /p'
+    done
+}
+
 install_valgrind() {
     if "$tools/bin/valgrind" --version >/dev/null 2>&1; then
         say "valgrind is there"
@@ -288,7 +317,7 @@ WRAPPER
 }
 
 if (($# == 0)); then
-    set -- python openapi clients prometheus alertmanager kustomize wrk valgrind chromium
+    set -- python openapi clients prometheus alertmanager kustomize wrk valgrind chromium http2
 fi
 for step in "$@"; do
     "install_$step"

@@ -29,6 +29,22 @@ enum Document {
 /// Every page.
 const PAGES: &[Page] = &[
     Page {
+        handler: "Root",
+        when: "IfHtml",
+        document: Document::Html {
+            title: "tamis",
+            styles: &["console/page.css"],
+            body: "console/page.html",
+            scripts: &[
+                "console/words.js",
+                "console/ask.js",
+                "console/toxicity.js",
+                "console/iris.js",
+                "console/page.js",
+            ],
+        },
+    },
+    Page {
         handler: "Status",
         when: "UnlessJson",
         document: Document::Html {

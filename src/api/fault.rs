@@ -126,6 +126,9 @@ pub(super) fn detail(fault: &Fault, writer: &mut Writer<'_>) {
         Problem::MalformedJson => {
             write!(writer, "the body is not JSON: unexpected at byte {}", fault.offset.unwrap_or_default())
         }
+        Problem::MalformedGzip => {
+            write!(writer, "the body is not gzip, or not all of it, as its content-encoding says; compress it anew")
+        }
         Problem::InvalidUtf8 => {
             write!(writer, "the body is not UTF-8: invalid at byte {}", fault.offset.unwrap_or_default())
         }
@@ -181,10 +184,10 @@ pub const fn media_type_asked(handler: Handler) -> &'static str {
         Handler::AnalyzeBatch => {
             "send the body with content-type: application/json, or lines with application/x-ndjson"
         }
-        Handler::Token => "send the body with content-type: application/x-www-form-urlencoded",
-        Handler::InferIris | Handler::InferText => {
-            "send the body as application/json or application/octet-stream, without content-encoding"
+        Handler::Token => {
+            "send the body with content-type: application/x-www-form-urlencoded, without content-encoding"
         }
+        Handler::InferIris | Handler::InferText => "send the body as application/json or application/octet-stream",
         _ => "",
     }
 }

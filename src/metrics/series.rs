@@ -266,50 +266,41 @@ const fn can_fail(problem: Problem, handler: Handler) -> bool {
             P::MalformedRequest | P::NotFound | P::RequestTimeout | P::HeaderSectionTooLarge | P::Overloaded
         ),
         Handler::Analyze | Handler::Predict | Handler::AnalyzeBatch => match problem {
-            P::MethodNotAllowed
-            | P::MalformedJson
-            | P::InvalidUtf8
-            | P::RequestTimeout
-            | P::BodyTooLarge
-            | P::UnsupportedMediaType
-            | P::InvalidType
-            | P::MissingField
-            | P::UnknownField
-            | P::DuplicateField
-            | P::NumberOutOfRange
-            | P::Overloaded
-            | P::ModelUnavailable => true,
+            P::ModelUnavailable => true,
             // Of a batch these are told of each text, not of the request.
             P::EmptyText | P::TextTooLong | P::InferenceTimeout => matches!(handler, Handler::Analyze),
             P::UnknownModel => !matches!(handler, Handler::Predict),
             P::WrongLength => !matches!(handler, Handler::Analyze),
-            _ => false,
+            _ => is_of_json(problem),
         },
         Handler::InferIris | Handler::InferText => match problem {
-            P::MethodNotAllowed
-            | P::MalformedJson
-            | P::InvalidUtf8
-            | P::RequestTimeout
-            | P::BodyTooLarge
-            | P::UnsupportedMediaType
-            | P::InvalidType
-            | P::MissingField
-            | P::UnknownField
-            | P::DuplicateField
-            | P::WrongLength
-            | P::NumberOutOfRange
-            | P::UnknownModel
-            | P::Overloaded
-            | P::ModelUnavailable => true,
+            P::WrongLength | P::UnknownModel | P::ModelUnavailable => true,
             P::EmptyText | P::TextTooLong | P::InferenceTimeout => matches!(handler, Handler::InferText),
-            _ => false,
+            _ => is_of_json(problem),
         },
         Handler::InferenceModel | Handler::InferenceModelReady => {
             matches!(problem, P::MethodNotAllowed | P::UnknownModel | P::ModelUnavailable)
         }
         Handler::CommentsAnalyze | Handler::CommentsSuggest | Handler::Moderations => match problem {
-            P::MethodNotAllowed
+            P::EmptyText | P::TextTooLong | P::UnsupportedInput => true,
+            P::UnknownAttribute | P::UnsupportedLanguage => matches!(handler, Handler::CommentsAnalyze),
+            P::WrongLength | P::UnknownModel => matches!(handler, Handler::Moderations),
+            P::ModelUnavailable | P::InferenceTimeout => !matches!(handler, Handler::CommentsSuggest),
+            _ => is_of_json(problem),
+        },
+        Handler::Token => false,
+        _ => matches!(problem, P::MethodNotAllowed),
+    }
+}
+
+/// What occurs wherever a body of JSON is taken.
+const fn is_of_json(problem: Problem) -> bool {
+    use Problem as P;
+    matches!(
+        problem,
+        P::MethodNotAllowed
             | P::MalformedJson
+            | P::MalformedGzip
             | P::InvalidUtf8
             | P::RequestTimeout
             | P::BodyTooLarge
@@ -319,18 +310,8 @@ const fn can_fail(problem: Problem, handler: Handler) -> bool {
             | P::UnknownField
             | P::DuplicateField
             | P::NumberOutOfRange
-            | P::EmptyText
-            | P::TextTooLong
-            | P::UnsupportedInput
-            | P::Overloaded => true,
-            P::UnknownAttribute | P::UnsupportedLanguage => matches!(handler, Handler::CommentsAnalyze),
-            P::WrongLength | P::UnknownModel => matches!(handler, Handler::Moderations),
-            P::ModelUnavailable | P::InferenceTimeout => !matches!(handler, Handler::CommentsSuggest),
-            _ => false,
-        },
-        Handler::Token => false,
-        _ => matches!(problem, P::MethodNotAllowed),
-    }
+            | P::Overloaded
+    )
 }
 
 /// What occurs only where authentication is on.

@@ -2,7 +2,7 @@
 //! (`models/build/pages.rs` has the table), answered from where they lie in the binary.
 
 use crate::metrics::labels::Handler;
-use crate::metrics::negotiate::{closeness, elements, gzip, preferred};
+use crate::metrics::negotiate::{accepts_gzip, closeness, elements, preferred};
 
 include!(concat!(env!("OUT_DIR"), "/pages.rs"));
 
@@ -68,7 +68,7 @@ where
     K: Iterator<Item = &'a [u8]>,
 {
     let page = at(handler).filter(|page| page.when.holds(accept))?;
-    let found = Found { page, gzip: gzip(accept_encoding), known: false };
+    let found = Found { page, gzip: accepts_gzip(accept_encoding), known: false };
     Some(Found { known: matches(found.coded().etag, if_none_match()), ..found })
 }
 
@@ -92,13 +92,6 @@ impl Found {
     /// The body: none for who has it already.
     pub const fn body(&self) -> &'static [u8] {
         if self.known { &[] } else { self.coded().bytes }
-    }
-}
-
-impl Page {
-    /// `Vary` (RFC 9110, section 12.5.5) of the page.
-    pub const fn vary(&self) -> &'static str {
-        if let When::Always = self.when { "Accept-Encoding" } else { "Accept, Accept-Encoding" }
     }
 }
 

@@ -8,7 +8,9 @@
 
 mod admission;
 mod body;
+mod coding;
 pub mod connection;
+mod cors;
 pub mod exchange;
 mod headers;
 mod listen;

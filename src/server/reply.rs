@@ -47,6 +47,14 @@ pub enum Memory {
 }
 
 impl Memory {
+    /// The memory.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Slot(slot) => slot.bytes(),
+            Self::Heap(buffer) => buffer,
+        }
+    }
+
     /// The memory, to write into.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
         match self {
@@ -124,8 +132,7 @@ impl Buf for Bytes {
 
     fn chunk(&self) -> &[u8] {
         let bytes = match &self.source {
-            Source::Written(Memory::Slot(slot)) => slot.bytes(),
-            Source::Written(Memory::Heap(buffer)) => buffer,
+            Source::Written(memory) => memory.bytes(),
             Source::Constant(bytes) => bytes,
         };
         &bytes[self.start..self.end]

@@ -9,7 +9,7 @@ use crate::metrics::labels::{AskedModel, Handler};
 use crate::model::toxicity::LABELS;
 
 fn post(handler: Handler, id: &'static str, summary: &'static str, description: &'static str) -> Operation {
-    let parameters = &["Traceparent"];
+    let parameters = &["Traceparent", "RequestId"];
     Operation {
         handler,
         path: handler.as_str(),

@@ -93,11 +93,15 @@ const ERRORS: [(&str, &str); 7] = [
     ),
 ];
 
-const PARAMETERS: [(&str, &str); 7] = [
+const PARAMETERS: [(&str, &str); 8] = [
     (
         "Traceparent",
         r#"{"name":"traceparent","in":"header","schema":{"type":"string"},"example":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
             "description":"W3C Trace Context, version 00: comes back, stands in the log, and is the exemplar of the request's durations. Anything else is passed over."}"#,
+    ),
+    (
+        "RequestId",
+        r#"{"name":"X-Request-ID","in":"header","schema":{"type":"string"},"example":"7f3a","description":"Up to 128 visible characters come back and stand in the log. Anything else is passed over."}"#,
     ),
     (
         "Prefer",
@@ -132,11 +136,16 @@ const PARAMETERS: [(&str, &str); 7] = [
 ];
 
 /// Each header of answers: its component, its name, and what it says.
-const HEADERS: [(&str, &str, &str); 10] = [
+const HEADERS: [(&str, &str, &str); 11] = [
     (
         "Traceparent",
         "traceparent",
         r#"{"schema":{"type":"string"},"description":"That of the request, if that had one."}"#,
+    ),
+    (
+        "RequestId",
+        "X-Request-ID",
+        r#"{"schema":{"type":"string","maxLength":128},"description":"That of the request, if that had one."}"#,
     ),
     (
         "RetryAfter",
@@ -159,8 +168,8 @@ const HEADERS: [(&str, &str, &str); 10] = [
         "Preference-Applied",
         r#"{"schema":{"const":"server-timing"},"description":"The preference that was met."}"#,
     ),
-    ("Vary", "Vary", r#"{"required":true,"schema":{"type":"string"}}"#),
-    ("CacheControl", "Cache-Control", r#"{"required":true,"schema":{"enum":["no-store","no-cache"]}}"#),
+    ("Vary", "Vary", r#"{"schema":{"type":"string"}}"#),
+    ("CacheControl", "Cache-Control", r#"{"schema":{"enum":["no-store","no-cache"]}}"#),
     (
         "ETag",
         "ETag",

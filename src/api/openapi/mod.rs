@@ -105,7 +105,8 @@ const TAGS: [(&str, &str); 6] = [
 fn info() -> Node {
     let description = "Scores text for toxicity and classifies irises.\n\nErrors are problem documents (RFC 9457) with a stable \
         `error_type`; routes of other services have errors in their shape. Every route answers `OPTIONS`, and `HEAD` where it answers \
-        `GET`; another method gets 405 with `Allow`, another path 404. Limits are those of the defaults, credentials those of \
+        `GET`; another method gets 405 with `Allow`, another path 404. A body may come in gzip (`Content-Encoding: gzip`), but for a password; answers \
+        come so where `Accept-Encoding` takes it. Limits are those of the defaults, credentials those of \
         `--auth`, which is off unless it is set.";
     Node::object()
         .with_text("title", "tamis")

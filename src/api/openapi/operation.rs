@@ -271,7 +271,7 @@ impl Response {
         if let Some(component) = self.component {
             return Node::reference(&format!("responses/{component}"));
         }
-        let headers = self.headers.iter().chain(&["Traceparent"]).fold(Node::object(), |node, name| {
+        let headers = self.headers.iter().chain(&["Traceparent", "RequestId"]).fold(Node::object(), |node, name| {
             let (field, _) = components::header(name);
             node.with(field, Node::reference(&format!("headers/{name}")))
         });

@@ -3,18 +3,22 @@
 use std::time::Instant;
 
 use http::header::{
-    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, PRAGMA, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
+    ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, PRAGMA, RETRY_AFTER, VARY,
+    WWW_AUTHENTICATE,
 };
 use http::{HeaderValue, Response, StatusCode};
 
+use super::begin::may_be_compressed;
 use super::{Exchange, nanoseconds};
-use crate::api::route::allow;
+use crate::api::route::{Route, allow};
 use crate::api::{Content, Outcome};
 use crate::metrics::Representation;
-use crate::metrics::labels::Handler;
+use crate::metrics::labels::{Handler, Method};
+use crate::pages::{self, When};
+use crate::server::cors::{self, Cors};
 use crate::server::headers::{
-    INFERENCE_HEADER_CONTENT_LENGTH, TRACEPARENT, content_type, describe_beside_page, describe_page, json_bytes_header,
-    retry_after,
+    INFERENCE_HEADER_CONTENT_LENGTH, REQUEST_ID, TRACEPARENT, content_type, describe_beside_page, describe_page,
+    json_bytes_header, retry_after, vary,
 };
 use crate::server::reply::Reply;
 use crate::server::timing;
@@ -40,11 +44,21 @@ impl Exchange {
                 headers.insert(&timing::PREFERENCE_APPLIED, HeaderValue::from_static(timing::PREFERENCE));
             }
         }
-        if let Content::Metrics(Representation { gzip, .. }) = outcome.content {
-            headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
-            if gzip {
-                headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        if let Some(vary) = self.vary() {
+            headers.insert(VARY, HeaderValue::from_static(vary));
+        }
+        if let Some(request_id) = self.tally.request_id.take() {
+            headers.insert(&REQUEST_ID, request_id);
+        }
+        if let Some(allowed) = self.allowed_origin.take() {
+            cors::allow(&mut headers, allowed);
+            if outcome.status == 204 {
+                cors::allow_request(&mut headers, allow(self.tally.route.handler));
             }
+        }
+        let of_metrics = matches!(outcome.content, Content::Metrics(Representation { gzip: true, .. }));
+        if self.is_compressed || of_metrics {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
         if let Content::Tensors { json } = outcome.content
             && let Some(value) = json_bytes_header(json, &mut self.connection.timing.borrow_mut())
@@ -68,6 +82,10 @@ impl Exchange {
             204 | 405 => {
                 headers.insert(ALLOW, HeaderValue::from_static(allow(self.tally.route.handler)));
             }
+            415 => {
+                // RFC 9110, section 12.5.3: what a body may be encoded in.
+                headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+            }
             429 | 503 if outcome.problem.is_some() => {
                 headers.insert(RETRY_AFTER, retry_after(outcome.retry_after));
             }
@@ -82,5 +100,16 @@ impl Exchange {
         }
         *response.headers_mut() = headers;
         response
+    }
+
+    /// `Vary`: nothing keeps the answer to a POST (RFC 9110, section 9.3.3), and so only its readers are told.
+    fn vary(&self) -> Option<&'static str> {
+        let Route { handler, method, .. } = self.tally.route;
+        let is_kept = matches!(method, Method::Get | Method::Head);
+        let page = if is_kept { pages::at(handler) } else { None };
+        let is_scrape = handler == Handler::Metrics;
+        let accept = is_kept && (is_scrape || page.is_some_and(|page| page.when != When::Always));
+        let encoding = is_kept && (is_scrape || page.is_some() || may_be_compressed(handler));
+        vary(accept, encoding, self.connection.station.cors.as_ref().is_some_and(Cors::varies))
     }
 }
