@@ -9,7 +9,7 @@ use crate::metrics::labels::{AskedModel, Handler};
 use crate::model::toxicity::LABELS;
 
 fn post(handler: Handler, id: &'static str, summary: &'static str, description: &'static str) -> Operation {
-    let parameters = &["Traceparent"];
+    let parameters = &["Traceparent", "RequestId"];
     Operation {
         handler,
         path: handler.as_str(),
@@ -140,7 +140,7 @@ pub fn schemas() -> Vec<(&'static str, Node)> {
 
 /// `[eE][nN]`
 fn either_case(name: &str) -> String {
-    name.chars().map(|letter| format!("[{letter}{}]", letter.to_ascii_uppercase())).collect()
+    name.chars().flat_map(|letter| ['[', letter, letter.to_ascii_uppercase(), ']']).collect()
 }
 
 const SCHEMAS: [(&str, &str); 12] = [

@@ -3,11 +3,11 @@
 use super::node::Node;
 use super::operation::{Answer, Media, Operation, example, json, ok};
 use super::{LIMITS, names, schema};
-use crate::api::oip::{IRIS_OUTPUTS, MAX_ID_BYTES, NUMBERS, TEXT_OUTPUTS};
+use crate::api::oip::{Datatype, IRIS_OUTPUTS, MAX_ID_BYTES, NUMBERS, TEXT_OUTPUTS};
 use crate::metrics::labels::{AskedModel, Handler};
 
-const MODEL: &[&str] = &["ModelPath", "Traceparent"];
-const VERSION: &[&str] = &["ModelPath", "VersionPath", "Traceparent"];
+const MODEL: &[&str] = &["ModelPath", "Traceparent", "RequestId"];
+const VERSION: &[&str] = &["ModelPath", "VersionPath", "Traceparent", "RequestId"];
 
 /// `GET /v2`, `/v2/health/live` and `/v2/health/ready`
 pub fn server(handler: Handler) -> Operation {
@@ -46,7 +46,7 @@ pub fn server(handler: Handler) -> Operation {
             )],
         ),
     };
-    let parameters = &["Traceparent"];
+    let parameters = &["Traceparent", "RequestId"];
     Operation { handler, path: handler.as_str(), id, summary, description, parameters, bodies: Vec::new(), answers }
 }
 
@@ -121,13 +121,13 @@ pub fn irises() -> [Operation; 2] {
             "/v2/models/iris/infer",
             "inferIris",
             "Which irises are they?",
-            &["InferenceHeaderContentLength", "Traceparent"],
+            &["InferenceHeaderContentLength", "Traceparent", "RequestId"],
         ),
         of(
             "/v2/models/iris/versions/{version}/infer",
             "inferIrisVersion",
             "Which irises are they, by this version?",
-            &["VersionPath", "InferenceHeaderContentLength", "Traceparent"],
+            &["VersionPath", "InferenceHeaderContentLength", "Traceparent", "RequestId"],
         ),
     ]
 }
@@ -152,13 +152,13 @@ pub fn texts() -> [Operation; 2] {
             "/v2/models/{model}/infer",
             "inferText",
             "How toxic are these texts?",
-            &["TextModelPath", "InferenceHeaderContentLength", "Traceparent"],
+            &["TextModelPath", "InferenceHeaderContentLength", "Traceparent", "RequestId"],
         ),
         of(
             "/v2/models/{model}/versions/{version}/infer",
             "inferTextVersion",
             "How toxic are these texts, by this version?",
-            &["TextModelPath", "VersionPath", "InferenceHeaderContentLength", "Traceparent"],
+            &["TextModelPath", "VersionPath", "InferenceHeaderContentLength", "Traceparent", "RequestId"],
         ),
     ]
 }
@@ -181,7 +181,7 @@ pub fn text_models() -> String {
 
 /// What these contracts are made of.
 pub fn schemas() -> Vec<(&'static str, Node)> {
-    let numbers = NUMBERS.map(|datatype| datatype.as_str());
+    let numbers = NUMBERS.map(Datatype::as_str);
     let (whole, decimal): (Vec<_>, Vec<_>) = numbers.into_iter().partition(|name| name.contains("INT"));
     let outputs: Vec<_> = IRIS_OUTPUTS.iter().chain(&TEXT_OUTPUTS).collect();
     let filled = |text: &str| {

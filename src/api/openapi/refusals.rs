@@ -22,8 +22,6 @@ pub enum Sent {
     Json(&'static str),
     /// These bytes, as if they were JSON.
     Bytes(&'static [u8]),
-    /// These bytes, as if they were JSON in gzip.
-    Gzip(&'static [u8]),
     /// A body of JSON that is so many blanks.
     Blanks(usize),
     /// A body of JSON: what stands before a text, the bytes of that, and what stands after it.
@@ -34,6 +32,8 @@ pub enum Sent {
     Form(&'static str),
     /// A body of another type.
     Untyped,
+    /// A body of JSON that says to be gzip.
+    NoGzip,
     /// A request to another path.
     Path(&'static str),
     /// What is known without asking: the credentials or the header sections of [`crate::auth`] and of connections, tested there.
@@ -64,8 +64,8 @@ pub fn of(handler: Handler, problem: Problem) -> Option<Refusal> {
             Sent::Form("username=a&password=b"),
         ),
         Problem::MalformedJson => refusal(new.at(1), "the body is cut off", Sent::Json("{")),
-        Problem::MalformedGzip => refusal(new, "a body in another coding than it says", Sent::Gzip(b"{}")),
         Problem::InvalidUtf8 => refusal(new.at(1), "a byte that is not UTF-8", Sent::Bytes(b"\"\xff\"")),
+        Problem::MalformedGzip => refusal(new, "a body that is not gzip, with Content-Encoding: gzip", Sent::NoGzip),
         Problem::RequestTimeout => refusal(new, "the body does not arrive within --body-timeout", Sent::Elsewhere),
         Problem::BodyTooLarge => {
             refusal(new.count(0, LIMITS.body), "a body longer than --max-body-bytes", Sent::Blanks(LIMITS.body + 1))

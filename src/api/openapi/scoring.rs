@@ -8,7 +8,7 @@ use crate::metrics::labels::{AskedModel, Handler};
 use crate::model::iris::{CLASSES, FEATURE_NAMES};
 use crate::model::toxicity::{LABELS, Level};
 
-const TIMED: &[&str] = &["Traceparent", "Prefer"];
+const TIMED: &[&str] = &["Traceparent", "RequestId", "Prefer"];
 
 /// `POST /analyze`
 pub fn analyze() -> Operation {
@@ -61,7 +61,7 @@ pub fn batch() -> Operation {
             `application/ndjson` and `application/jsonl`): a line is a string, or an object as `POST /analyze` takes it but for \
             `explain`. Results come in the order of the texts and are sent as they come about; what is wrong with one text stands \
             in its place, and the others are scored.",
-        parameters: &["Traceparent"],
+        parameters: &["Traceparent", "RequestId"],
         bodies: vec![
             json(
                 "BatchRequest",
@@ -181,7 +181,7 @@ pub const INVISIBLE: [(char, char); 10] = [
 /// The ranges as they stand in a class, in a string of JSON.
 fn invisible() -> String {
     let unit = |character: char| format!("\\\\u{:04x}", u32::from(character));
-    INVISIBLE.iter().map(|(first, last)| format!("{}-{}", unit(*first), unit(*last))).collect()
+    INVISIBLE.map(|(first, last)| [unit(first), unit(last)].join("-")).concat()
 }
 
 const SCHEMAS: [(&str, &str); 13] = [

@@ -10,7 +10,7 @@ use crate::metrics::labels::{Handler, Phase};
 
 /// A GET without parameters.
 fn get(handler: Handler, id: &'static str, summary: &'static str, description: &'static str) -> Operation {
-    let parameters = &["Traceparent"];
+    let parameters = &["Traceparent", "RequestId"];
     Operation {
         handler,
         path: handler.as_str(),
@@ -173,7 +173,7 @@ pub fn token() -> Operation {
         summary: "A token for a password",
         description: "The resource owner password credentials grant (RFC 6749, section 4.3), as `--auth oauth2` offers it. \
             `grant_type` may be left out; `scope` asks for less than all that the user has.",
-        parameters: &["Traceparent"],
+        parameters: &["Traceparent", "RequestId"],
         bodies: vec![Media {
             name: "application/x-www-form-urlencoded".to_owned(),
             schema: Node::reference("schemas/TokenRequest"),

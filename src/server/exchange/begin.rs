@@ -116,8 +116,8 @@ impl Connection {
                 let is_gzip = match coding::is_gzip(headers) {
                     // Of a password no copy is left.
                     Ok(true) if route.action == Action::ReadForm => {
-                        let fault = Fault::new(Problem::UnsupportedMediaType)
-                            .expected(fault::media_type_asked(route.handler), "");
+                        let fault = Fault::new(Problem::UnsupportedMediaType);
+                        let fault = fault.expected(fault::media_type_asked(route.handler), "");
                         return self.refusal(headers, incoming, fault);
                     }
                     Ok(is_gzip) => is_gzip,
