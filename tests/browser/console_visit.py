@@ -1,6 +1,7 @@
 """A visit to the console, and what the daemon says to clients that are no browsers."""
 
 import json
+import urllib.error
 import urllib.request
 
 from axe_playwright_python.sync_playwright import Axe
@@ -47,11 +48,19 @@ class Console(Visit):
 
 
 def answer(daemon: Daemon, path: str, body: dict) -> dict:
-    """What the daemon says to a client that is no browser."""
+    """What the daemon says to a client that is no browser, once the model has room."""
     request = urllib.request.Request(f"http://127.0.0.1:{daemon.port}{path}", json.dumps(body).encode())
     request.add_header("content-type", "application/json")
-    with urllib.request.urlopen(request, timeout=60) as response:
-        return json.load(response)
+
+    def said():
+        try:
+            with urllib.request.urlopen(request, timeout=60) as response:
+                return json.load(response)
+        except urllib.error.HTTPError as error:
+            assert error.code == 503, error
+            return None
+
+    return until(f"an answer to {body}", said)
 
 
 def assert_accessible(console: Console):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 from server import IRISES, Daemon, Traffic, send
-from visit import CONTRAST, DESKTOP, PHONE, Visit, until
+from visit import CONTRAST, DESKTOP, PHONE, Visit, assert_policy, until
 
 
 class StatusPage(Visit):
@@ -137,16 +137,7 @@ def check_loss(browser: Browser, daemon: Daemon):
 def check_policy(browser: Browser, daemon: Daemon):
     """The policy is in force: a script that gets into the page can neither add code nor tell another host."""
     visit = StatusPage(browser, daemon)
-    told = visit.page.evaluate(
-        """async () => {
-            const told = new Promise((done) => addEventListener("securitypolicyviolation", (event) => done(event.violatedDirective)));
-            await fetch("http://127.0.0.2:9/").catch(() => {});
-            let code = "added";
-            try { document.body.appendChild(document.createElement("script")).textContent = "0"; } catch { code = "refused"; }
-            return [await told, code];
-        }"""
-    )
-    assert told == ["connect-src", "refused"], told
+    assert_policy(visit)
     visit.page.close()
 
 

@@ -47,6 +47,24 @@ class Visit:
         self.page.close()
 
 
+def assert_policy(visit: Visit):
+    """A script that gets into the page can neither tell another host nor add code."""
+    told = visit.page.evaluate(
+        """async () => {
+            const event = new Promise((done) => addEventListener("securitypolicyviolation", done));
+            await fetch("http://127.0.0.2:9/").catch(() => {});
+            let code = "added";
+            try {
+                document.body.appendChild(document.createElement("script")).textContent = "0";
+            } catch {
+                code = "refused";
+            }
+            return [(await event).violatedDirective, code];
+        }"""
+    )
+    assert told == ["connect-src", "refused"], told
+
+
 # The contrast of the text of an element with what is behind it (WCAG 2.2, contrast ratio), and the page's ground.
 CONTRAST = """element => {
     const parse = (colour) => colour.match(/[\\d.]+/g).map(Number);

@@ -29,7 +29,8 @@ function authorization() {
 async function ask(path, body, signal) {
   const began = performance.now();
   const headers = { Accept: "application/json", ...authorization() };
-  if (body) Object.assign(headers, { "Content-Type": "application/json", Prefer: "server-timing" });
+  if (body) headers["Content-Type"] = "application/json";
+  if (path === "predict") headers.Prefer = "server-timing";
   try {
     const answer = await fetch(path, { method: body ? "POST" : "GET", headers, body: body && JSON.stringify(body), signal, cache: "no-store", credentials: "omit" });
     const json = await answer.json().catch(() => ({}));
