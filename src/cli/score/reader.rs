@@ -84,7 +84,6 @@ impl Reader {
         // Without rows: it says that the file is open.
         self.send(chunk, &rows)?;
         loop {
-            let start = rows.place;
             let Some(mut whole) = rows.next(false)? else { return Ok(()) };
             let mut chunk = self.take()?;
             if let Some(ahead) = self.known(&rows, &whole) {
@@ -96,7 +95,7 @@ impl Reader {
                 }
                 chunk = self.take()?;
             }
-            chunk.start = if whole.bytes > 0 { rows.place } else { start };
+            chunk.start = if whole.bytes > 0 { rows.place } else { rows.begin };
             (chunk.unread, chunk.opened) = (whole.unread, Some(Arc::clone(&opened)));
             if whole.bytes > 0 {
                 rows.take(whole.bytes, whole.rows, &mut chunk.input);

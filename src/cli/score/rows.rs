@@ -19,6 +19,8 @@ pub struct Rows<'r> {
     has_ended: bool,
     /// Where the buffer begins.
     pub place: Place,
+    /// Where the rows begin that were found last.
+    pub begin: Place,
 }
 
 /// Whole rows at the beginning of what is not taken yet.
@@ -45,7 +47,17 @@ impl<'r> Rows<'r> {
         digest: &'r mut Digest,
     ) -> io::Result<Self> {
         let place = Place { file, ..Place::default() };
-        let mut rows = Self { input, buffer: Vec::new(), seen: 0, splitter, digest, max_row, has_ended: false, place };
+        let mut rows = Self {
+            input,
+            buffer: Vec::new(),
+            seen: 0,
+            splitter,
+            digest,
+            max_row,
+            has_ended: false,
+            place,
+            begin: place,
+        };
         // A text of one letter, typed, is not kept waiting for a second.
         while rows.buffer.len() < UTF8.len() && UTF8.starts_with(&rows.buffer) && !rows.has_ended {
             rows.fill()?;
@@ -67,6 +79,7 @@ impl<'r> Rows<'r> {
     /// # Errors
     /// What reading gives.
     pub fn next(&mut self, one: bool) -> io::Result<Option<Whole>> {
+        self.begin = self.place;
         loop {
             let split = self.splitter.read(&self.buffer[self.seen..], one);
             if split.rows > 0 {
@@ -76,9 +89,11 @@ impl<'r> Rows<'r> {
             }
             self.seen = self.buffer.len();
             if self.seen > self.max_row {
+                self.skip_blank();
                 return self.pass_over().map(Some);
             }
             if self.has_ended {
+                self.skip_blank();
                 let bytes = self.seen;
                 if bytes == 0 || self.splitter.is_between() {
                     self.take(bytes, 0, &mut Vec::new());
@@ -106,6 +121,15 @@ impl<'r> Rows<'r> {
     /// The digest of all that has been taken.
     pub fn digest(&self) -> String {
         self.digest.told()
+    }
+
+    /// Takes blank lines before columns, and the second byte of a line end: they are part of no row.
+    fn skip_blank(&mut self) {
+        if self.splitter != Splitter::Lines {
+            let blank = self.buffer.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+            self.take(blank, 0, &mut Vec::new());
+            self.begin = self.place;
+        }
     }
 
     /// Reads on to the end of a row that is too long, and keeps nothing of it.

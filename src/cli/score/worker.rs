@@ -107,8 +107,11 @@ impl<'p> Worker<'p> {
             Err(error) => {
                 let told = error.to_string();
                 let what = told.split(" at line ").next().unwrap_or_default();
-                let at = if error.column() > 0 { format!(" at column {}", error.column()) } else { String::new() };
-                let told = format!("line {number}: not JSON: {what}{at}");
+                if error.is_data() {
+                    let told = format!("line {number}: {what}");
+                    return row(Err(Wrong { problem: Problem::InvalidType, told }), Kept::Nothing);
+                }
+                let told = format!("line {number}: not JSON: {what} at column {}", error.column());
                 return row(Err(Wrong { problem: Problem::MalformedJson, told }), Kept::Nothing);
             }
         };
