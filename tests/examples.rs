@@ -56,8 +56,10 @@ fn each_program_has_texts_scored() {
 #[test]
 fn long_lists_are_sent_in_parts_and_what_is_wrong_stands_in_its_place() {
     let daemon = Daemon::start(&["--workers", "1", "--bert", "off"]);
+    let mut batches = 0.0;
     for (tool, name) in &PROGRAMS[1..] {
         let Some(mut command) = program(tool, name, daemon.address()) else { continue };
+        batches += 2.0;
         let mut texts: Vec<_> = (0..300).map(|number| format!("You are kind, {number}.")).collect();
         texts[290] = " ".to_owned();
         let (code, answer, complaints) = told(&command.args(&texts).output().expect("it runs"));
@@ -66,8 +68,10 @@ fn long_lists_are_sent_in_parts_and_what_is_wrong_stands_in_its_place() {
         assert_eq!((lines.len(), lines[290]), (300, "-\tempty_text\t "), "{name}");
         assert!(lines[299].ends_with("You are kind, 299."), "{name}: {}", lines[299]);
     }
-    let batches = daemon.scrape().value("http_requests_total", &[("handler", "/analyze/batch"), ("status", "200")]);
-    assert!([0.0, 2.0, 4.0].contains(&batches), "two requests each: {batches}");
+    if batches > 0.0 {
+        let labels = [("method", "POST"), ("handler", "/analyze/batch"), ("status", "200")];
+        assert_eq!(daemon.scrape().value("http_requests_total", &labels), batches);
+    }
 }
 
 #[test]
@@ -150,8 +154,7 @@ fn locust_counts_what_the_daemon_counts() {
     }
     let samples = daemon.scrape();
     for ((method, path), count) in counted {
-        let handler = path.replace("/iris/", "/{model}/");
-        let labels = [("method", method.as_str()), ("handler", handler.as_str()), ("status", "200")];
+        let labels = [("method", method.as_str()), ("handler", path.as_str()), ("status", "200")];
         assert_eq!(samples.value("http_requests_total", &labels), count, "{method} {path}");
     }
 }

@@ -25,7 +25,9 @@ fn printed(arguments: &[&str]) -> String {
 fn commands() -> Vec<String> {
     let help = printed(&["--help"]);
     let listed = help.split("Commands:\n").nth(1).and_then(|rest| rest.split("\n\n").next()).expect("a list");
-    let names = listed.lines().filter_map(|line| line.strip_prefix("  ")?.split_whitespace().next());
+    // What is said of a command goes on in lines that are set in further.
+    let lines = listed.lines().filter_map(|line| line.strip_prefix("  ")).filter(|line| !line.starts_with(' '));
+    let names = lines.filter_map(|line| line.split_whitespace().next());
     names.filter(|name| *name != "help").map(str::to_owned).collect()
 }
 

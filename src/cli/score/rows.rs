@@ -231,7 +231,8 @@ mod tests {
     #[test]
     fn utf_16_is_named() {
         for bytes in [&b"\xff\xfea\0"[..], b"\xfe\xff\0a"] {
-            let rows = Rows::new(Box::new(bytes), 0, Splitter::Lines, 16, &mut Digest::new(false));
+            let mut digest = Digest::new(false);
+            let rows = Rows::new(Box::new(bytes), 0, Splitter::Lines, 16, &mut digest);
             assert!(rows.err().expect("refused").to_string().contains("UTF-16"));
         }
     }
