@@ -8,6 +8,7 @@ use super::{at_least_one, available_cpus};
 
 /// What to read, how to score it and what to write.
 #[derive(Args, Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct ScoreFlags {
     /// Files to read, in order; '-', or none, is standard input
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]

@@ -1,5 +1,6 @@
 //! Rows on their way from the reader through a worker to the writer.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -108,9 +109,12 @@ impl Digest {
 
     /// Of all so far, in hexadecimal.
     pub fn told(&self) -> String {
-        self.0.as_ref().map_or_else(String::new, |digest| {
-            digest.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect()
-        })
+        let mut text = String::new();
+        for byte in self.0.iter().flat_map(|digest| digest.clone().finalize()) {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{byte:02x}");
+        }
+        text
     }
 }
 

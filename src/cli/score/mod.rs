@@ -55,9 +55,11 @@ pub enum Event {
 
 /// Scores what `score` asks for; answers the exit code.
 pub fn run(score: &ScoreFlags, flags: &Flags) -> ExitCode {
-    let ended = prepare(score, flags).and_then(|writer| writer.run());
+    let ended = prepare(score, flags).and_then(Writer::run);
     let Ended { code, told } = ended.unwrap_or_else(|Failed { code, told }| Ended { code, told: vec![told] });
-    told.iter().for_each(|line| say(line));
+    for line in told {
+        say(&line);
+    }
     ExitCode::from(code)
 }
 

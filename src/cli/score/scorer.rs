@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::config::Flags;
+use crate::model::custom::Custom;
 use crate::model::engine::EngineError;
 use crate::model::manifest::Band;
 use crate::model::toxicity::{Scores, Toxicity};
@@ -34,13 +35,14 @@ impl Scorer {
             "simple" | "auto" => models.toxicity,
             "bert" if has_bert => return Ok(Self { first: load_bert()?, second: None }),
             _ => {
-                let custom = models.custom.into_iter().map(|custom| custom.into_model());
+                let custom = models.custom.into_iter().map(Custom::into_model);
                 let (mut named, others): (Vec<_>, Vec<_>) =
                     custom.flatten().partition(|model| model.manifest().name == name);
                 let Some(model) = named.pop() else {
-                    let ours = if has_bert { "simple, bert, auto" } else { "simple, auto" };
-                    let others: String = others.iter().map(|model| format!(", {}", model.manifest().name)).collect();
-                    return Err(format!("--model: there is no {name:?}; there are {ours}{others}"));
+                    let mut names = vec!["simple", "auto"];
+                    names.extend(has_bert.then_some("bert"));
+                    names.extend(others.iter().map(|model| model.manifest().name.as_str()));
+                    return Err(format!("--model: there is no {name:?}; there are {}", names.join(", ")));
                 };
                 model
             }

@@ -61,12 +61,12 @@ impl Splitter {
     }
 
     /// Whether the input, if it ended now, would end within a quotation.
-    pub const fn is_open(&self) -> bool {
+    pub const fn is_open(self) -> bool {
         matches!(self, Self::Columns { state: State::Quoted, .. })
     }
 
     /// Whether the input, if it ended now, would end between rows.
-    pub const fn is_between(&self) -> bool {
+    pub const fn is_between(self) -> bool {
         matches!(self, Self::Columns { state: State::Row, .. })
     }
 }
@@ -78,11 +78,7 @@ fn read_columns(delimiter: u8, state: &mut State, bytes: &[u8], stops: bool) -> 
         let ends = matches!(byte, b'\n' | b'\r');
         let skipped = match *state {
             State::Row if ends => 1,
-            State::Row | State::Column if byte == b'"' => {
-                *state = State::Quoted;
-                1
-            }
-            State::Mark if byte == b'"' => {
+            State::Row | State::Column | State::Mark if byte == b'"' => {
                 *state = State::Quoted;
                 1
             }

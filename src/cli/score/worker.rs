@@ -74,9 +74,8 @@ impl<'p> Worker<'p> {
         output: &mut Output<'_>,
         read: for<'r> fn(&Plan, &'r [u8], u64) -> Option<Row<'r>>,
     ) {
-        let mut number = chunk.start.rows;
-        for line in input.strip_suffix(b"\n").unwrap_or(input).split(|&byte| byte == b'\n') {
-            number += 1;
+        let lines = input.strip_suffix(b"\n").unwrap_or(input).split(|&byte| byte == b'\n');
+        for (number, line) in (chunk.start.rows + 1..).zip(lines) {
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             let Some(row) = (!input.is_empty()).then(|| read(self.plan, line, number)).flatten() else { continue };
             if self.finish(row, chunk, output).is_break() {
