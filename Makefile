@@ -109,13 +109,14 @@ deny: ## Licences, duplicate versions and sources of the dependencies
 check-aarch64: ## Compile for aarch64 without linking; needs the Rust target and aarch64-linux-gnu-gcc
 	$(CARGO) check --locked --target aarch64-unknown-linux-gnu
 
-documents: ## Write the README's tables anew from the code
+documents: ## Write the README's tables and docs/openapi.json anew from the code
 	TAMIS_WRITE_DOCUMENTS=1 $(CARGO) test --locked --test documents
 
 dashboards: ## Write Grafana's dashboards anew from monitoring/grafana/boards/
 	python3 monitoring/grafana/build.py
 
-screenshots: build ## Take the pictures of the status page anew, of two minutes of traffic
+screenshots: build ## Take the pictures of the console and of the status page anew, the latter of two minutes of traffic
+	$(PYTHON) tests/browser/console.py $(RELEASE_BIN) $(TAMIS_TOOLS)/bin/chromium docs/images
 	$(PYTHON) tests/browser/status_page.py $(RELEASE_BIN) $(TAMIS_TOOLS)/bin/chromium monitoring/images
 
 k8s-monitoring-deploy: ## Prometheus, Alertmanager and Grafana into the cluster (DRY_RUN=1, SECRETS_DIR=, VARIANT=, NAMESPACE=)

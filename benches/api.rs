@@ -10,7 +10,6 @@ use tamis::api::oip::Inference;
 use tamis::api::perspective::discovery::Origin;
 use tamis::api::route::{Surface, route};
 use tamis::api::scrape::Scrape;
-use tamis::api::status::Form;
 use tamis::api::{Answered, Limits, Request, SMALL_REPLY, Worker, analyze, fault, predict};
 use tamis::json::read::Reader;
 use tamis::json::write::Writer;
@@ -65,7 +64,6 @@ fn answering(criterion: &mut Criterion) {
             client: 1,
             trace: None,
             representation: Representation::default(),
-            form: Form::Page,
             inference: Inference::default(),
             origin: Origin::default(),
         };

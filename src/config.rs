@@ -67,6 +67,8 @@ pub enum Command {
     },
     /// List every flag as a Markdown table
     PrintConfig,
+    /// Describe the API: the OpenAPI document that is served at /openapi.json
+    PrintOpenapi,
     /// Ask a running daemon whether it is ready; exit 0 or 1
     Healthcheck,
     /// Print a script that completes commands and flags in a shell
@@ -189,6 +191,10 @@ pub struct Flags {
     /// Model that answers requests in the shape of Perspective or OpenAI, unless they name one of ours
     #[arg(long, global = true, env = "TAMIS_COMPATIBLE_MODEL", default_value = "auto")]
     pub compatible_model: CompatibleModel,
+
+    /// Origins whose pages a browser lets use the daemon, each as <https://example.org>; '*' for all
+    #[arg(long, global = true, env = "TAMIS_CORS_ORIGINS", value_name = "ORIGIN,...")]
+    pub cors_origins: Option<Origins>,
 
     /// Most open connections per worker; more wait in the kernel's backlog
     #[arg(long, global = true, env = "TAMIS_MAX_CONNECTIONS", default_value = "1024", value_name = "COUNT", value_parser = within(1, 1 << 20))]
@@ -382,10 +388,12 @@ impl From<Engine> for EngineChoice {
 
 mod credentials;
 mod file;
+mod origins;
 mod score;
 mod table;
 
 pub use credentials::{AuthMode, Door};
+pub use origins::Origins;
 pub use score::{InputFormat, OutputFormat, ScoreFlags};
 pub use table::markdown;
 

@@ -10,6 +10,8 @@ pub enum Problem {
     MalformedRequest,
     /// The body is not JSON (RFC 8259); the answer carries the byte offset.
     MalformedJson,
+    /// The body is not gzip (RFC 1952), which its `Content-Encoding` says.
+    MalformedGzip,
     /// The body is not UTF-8; the answer carries the byte offset.
     InvalidUtf8,
     /// No such path.
@@ -73,9 +75,10 @@ pub enum Problem {
 
 impl Problem {
     /// Every problem, in the order of its discriminants.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::MalformedRequest,
         Self::MalformedJson,
+        Self::MalformedGzip,
         Self::InvalidUtf8,
         Self::NotFound,
         Self::MethodNotAllowed,
@@ -112,6 +115,7 @@ impl Problem {
         match self {
             Self::MalformedRequest
             | Self::MalformedJson
+            | Self::MalformedGzip
             | Self::InvalidUtf8
             | Self::InvalidRequest
             | Self::UnsupportedGrantType
@@ -147,6 +151,7 @@ impl Problem {
         match self {
             Self::MalformedRequest => "malformed_request",
             Self::MalformedJson => "malformed_json",
+            Self::MalformedGzip => "malformed_gzip",
             Self::InvalidUtf8 => "invalid_utf8",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",

@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use common::credentials::Credentials;
@@ -43,14 +44,18 @@ const PREFER: (f64, f64) = (1.0, 6.0);
 /// The same for "inference-header-content-length".
 const JSON_LENGTH_NAME: (f64, f64) = (1.0, 31.0);
 
+/// The same for "x-request-id".
+const REQUEST_ID: (f64, f64) = (1.0, 12.0);
+
+const PAGE: &str = "https://example.org";
 const OPENMETRICS: &str = "application/openmetrics-text;version=1.0.0";
 const PROTOBUF: &str = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited";
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 #[test]
 fn no_route_allocates_more_than_its_budget() {
-    let daemon = Daemon::start(&["--workers", "1", "--bert", "off"]);
-    let worst = over_budget(&daemon, routes(), |request| request);
+    let daemon = Daemon::start(&["--workers", "1", "--bert", "off", "--cors-origins", PAGE]);
+    let worst = over_budget(&daemon, [routes(), coded(), headed()].concat(), |request| request);
     assert!(worst.is_empty(), "{}", worst.join("\n"));
 }
 
@@ -316,6 +321,14 @@ fn routes() -> Vec<(&'static str, Request, u16, (f64, f64))> {
     let long = format!(r#"{{"text":"{}"}}"#, "The quick brown fox, naïve and \\n escaped. ".repeat(60));
     vec![
         ("GET /", Request::get("/"), 200, NOTHING),
+        ("GET /, the console", Request::get("/").header("Accept", "text/html"), 200, NOTHING),
+        (
+            "GET /, the console, gzip",
+            Request::get("/").header("Accept", "text/html").header("Accept-Encoding", "gzip"),
+            200,
+            NOTHING,
+        ),
+        ("304 of /", Request::get("/").header("Accept", "text/html").header("If-None-Match", "*"), 304, NOTHING),
         ("GET /health", Request::get("/health"), 200, NOTHING),
         ("GET /livez", Request::get("/livez"), 200, NOTHING),
         ("GET /readyz", Request::get("/readyz"), 200, NOTHING),
@@ -328,6 +341,12 @@ fn routes() -> Vec<(&'static str, Request, u16, (f64, f64))> {
         ("GET /metrics, protobuf", scrape(PROTOBUF, "identity"), 200, NOTHING),
         ("GET /metrics, protobuf, gzip", scrape(PROTOBUF, "gzip"), 200, NOTHING),
         ("GET /status, the page", Request::get("/status"), 200, NOTHING),
+        ("GET /status, the page, gzip", Request::get("/status").header("Accept-Encoding", "gzip"), 200, NOTHING),
+        ("HEAD /status, the page", Request::new("HEAD", "/status"), 200, NOTHING),
+        ("304 of /status", Request::get("/status").header("If-None-Match", "*"), 304, NOTHING),
+        ("GET /docs", Request::get("/docs"), 200, NOTHING),
+        ("GET /openapi.json, gzip", Request::get("/openapi.json").header("Accept-Encoding", "gzip"), 200, NOTHING),
+        ("304 of /openapi.json", Request::get("/openapi.json").header("If-None-Match", "*"), 304, NOTHING),
         ("GET /status, the figures", Request::get("/status").header("Accept", "application/json"), 200, NOTHING),
         ("GET /health, traced", Request::get("/health").header("traceparent", TRACE), 200, STRANGE_NAME),
         ("GET /health, strange", Request::get("/health").header("strangename", TRACE), 200, STRANGE_NAME),
@@ -433,5 +452,49 @@ fn routes() -> Vec<(&'static str, Request, u16, (f64, f64))> {
         ("400 of a tensor", infer("simple", r#""BYTES","shape":[1],"data":[1]"#), 400, BODY_CHANNEL),
         ("400 of a text", infer("simple", r#""BYTES","shape":[2],"data":["a",""]"#), 400, BODY_CHANNEL),
         ("503 model_unavailable", Request::json("/analyze", r#"{"text":"a","model":"bert"}"#), 503, BODY_CHANNEL),
+    ]
+}
+
+/// Requests and answers in gzip.
+fn coded() -> Vec<(&'static str, Request, u16, (f64, f64))> {
+    let rows = format!(r#"{{"features":[{}]}}"#, vec!["[6.1,2.8,4.7,1.2]"; 40].join(","));
+    let lines = "\"You are kind.\"\n{\"text\":\"Idiot.\"}\n7\n".repeat(60);
+    let zipped = |target: &str, content_type: &str, body: &str| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(body.as_bytes()).expect("memory");
+        let request = Request::post(target, encoder.finish().expect("memory")).header("Content-Type", content_type);
+        request.header("Content-Encoding", "gzip").header("Accept-Encoding", "gzip")
+    };
+    let json = "application/json";
+    vec![
+        ("POST /analyze, gzip", zipped("/analyze", json, r#"{"text":"You are kind."}"#), 200, BODY_CHANNEL),
+        ("POST /predict, 40 rows in gzip", zipped("/predict", json, &rows), 200, BODY_CHANNEL),
+        ("POST /analyze/batch, gzip", zipped("/analyze/batch", json, &batch(200)), 200, BODY_CHANNEL),
+        (
+            "POST /analyze/batch, lines in gzip",
+            zipped("/analyze/batch", "application/x-ndjson", &lines),
+            200,
+            BODY_CHANNEL,
+        ),
+        ("400 malformed_gzip", Request::json("/predict", "{}").header("Content-Encoding", "gzip"), 400, BODY_CHANNEL),
+        ("GET /model-info, gzip", Request::get("/model-info").header("Accept-Encoding", "gzip"), 200, NOTHING),
+    ]
+}
+
+/// What goes back in headers.
+fn headed() -> Vec<(&'static str, Request, u16, (f64, f64))> {
+    let predict = || Request::json("/predict", r#"{"features":[5.1,3.5,1.4,0.2]}"#);
+    let asks = Request::new("OPTIONS", "/predict").header("Origin", PAGE);
+    vec![
+        ("GET /health, of a page", Request::get("/health").header("Origin", PAGE), 200, NOTHING),
+        ("POST /predict, of a page", predict().header("Origin", PAGE), 200, BODY_CHANNEL),
+        ("OPTIONS /predict, of a page", asks.header("Access-Control-Request-Method", "POST"), 204, NOTHING),
+        ("GET /health, with an id", Request::get("/health").header("x-request-id", TRACE), 200, REQUEST_ID),
+        (
+            "POST /predict, with an id and traced",
+            predict().header("x-request-id", TRACE).header("traceparent", TRACE),
+            200,
+            (BODY_CHANNEL.0 + REQUEST_ID.0 + STRANGE_NAME.0, BODY_CHANNEL.1 + REQUEST_ID.1 + STRANGE_NAME.1),
+        ),
     ]
 }

@@ -1,8 +1,34 @@
-//! The README's tables are the code's own.
+//! The README's tables and the description of the API are the code's own.
 
 use std::path::Path;
 
-use tamis::{config, metrics};
+use clap::Parser as _;
+use tamis::api::openapi;
+use tamis::config::CommandLine;
+use tamis::metrics::labels::Handler;
+use tamis::{config, metrics, pages};
+
+#[test]
+fn the_description_of_the_api_is_current() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/openapi.json");
+    let (written, current) = (std::fs::read_to_string(&path).expect("a document"), openapi::document());
+    if std::env::var_os("TAMIS_WRITE_DOCUMENTS").is_some() {
+        std::fs::write(&path, &current).expect("a writable document");
+    } else {
+        let served = pages::at(Handler::OpenApi).expect("a page").plain.bytes;
+        assert!(
+            served == written.as_bytes() && current == written,
+            "docs/openapi.json is not current: run `make documents` and commit the difference"
+        );
+    }
+}
+
+#[test]
+fn the_limits_in_the_description_are_the_defaults() {
+    let limits = CommandLine::parse_from(["tamis"]).flags.limits();
+    let told = openapi::LIMITS;
+    assert_eq!((limits.body, limits.text, limits.rows, limits.batch), (told.body, told.text, told.rows, told.batch));
+}
 
 #[test]
 fn the_tables_in_the_readme_are_current() {

@@ -98,6 +98,7 @@ fn cases() -> Vec<Case> {
         analyze("bad escape", br#"{"text":"\q"}"#, 400, "malformed_json", "byte 10", None),
         analyze("bad UTF-8", b"{\"text\":\"a\xff\"}", 400, "invalid_utf8", "byte 10", None),
         analyze("a list", b"[]", 422, "invalid_type", "must be an object, not a list", Some("body")),
+        analyze("a number beyond all", br#"{"text":1e999}"#, 422, "number_out_of_range", "byte 8", None),
         analyze("text a number", br#"{"text":1}"#, 422, "invalid_type", "must be a string, not a number", Some("text")),
         analyze("model a list", br#"{"text":"a","model":[]}"#, 422, "invalid_type", "not a list", Some("model")),
         analyze(
@@ -147,6 +148,7 @@ fn cases() -> Vec<Case> {
             Some("model"),
         ),
         analyze("body too long", &[b' '; 1001], 413, "body_too_large", "1000 bytes", None),
+        analyze("text too large a number", br#"{"text":1e999}"#, 422, "number_out_of_range", "byte 8", None),
         predict("unclosed", br#"{"features":[1"#, 400, "malformed_json", "byte 14", None),
         predict("NaN", br#"{"features":[NaN,1,2,3]}"#, 400, "malformed_json", "byte 13", None),
         predict("no fields", b"{}", 422, "missing_field", "'features'", Some("features")),

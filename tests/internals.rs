@@ -78,10 +78,11 @@ fn a_body_that_is_waited_for_is_the_time_of_reading() {
     let bytes = timed(Request::json("/analyze", TEXT)).to_bytes();
     let (head, body) = bytes.split_at(bytes.len() - TEXT.len());
     let mut connection = daemon.connect();
-    connection.send_segments(&[head, body], Duration::from_millis(60)).expect("sent");
+    // Whoever is late to read the head has less to wait for, but not all of it.
+    connection.send_segments(&[head, body], Duration::from_millis(400)).expect("sent");
     let told = timings(&connection.read_response().expect("an answer"));
-    assert!(told[0].0 == "read" && told[0].1 >= 55.0, "{told:?}");
-    assert!(told[1..5].iter().all(|(_, spent)| *spent < 50.0), "{told:?}");
+    assert!(told[0].0 == "read" && told[0].1 >= 200.0, "{told:?}");
+    assert!(told[1..5].iter().all(|(_, spent)| *spent < 200.0), "{told:?}");
 }
 
 #[test]

@@ -12,7 +12,6 @@ use tamis::api::health::SharedPhase;
 use tamis::api::oip::Inference;
 use tamis::api::perspective::discovery::Origin;
 use tamis::api::scrape::Scrape;
-use tamis::api::status::Form;
 use tamis::api::{Answered, CompatibleModel, Limits, Request, Worker};
 use tamis::metrics::labels::{Handler, Method};
 use tamis::metrics::{Representation, Shard};
@@ -40,7 +39,6 @@ fn ask(worker: &mut Worker, handler: Handler, body: &[u8]) -> (u16, Value) {
         client: 0,
         trace: None,
         representation: Representation::default(),
-        form: Form::Page,
         inference: Inference::default(),
         origin: Origin::default(),
     };

@@ -205,7 +205,17 @@ fn what_is_wrong_is_told_as_perspective_tells_it() {
         (with("clientToken", json!("a".repeat(1025))), "clientToken is longer than 1024 bytes", invalid.clone()),
         (
             with("languages", json!(["en", ""])),
-            "field 'languages' must be a list of names, not empty, longer or more names",
+            "field 'languages' must be a list of names, not empty, longer, other or more names",
+            invalid.clone(),
+        ),
+        (
+            with("languages", json!(["en\u{91}"])),
+            "field 'languages' must be a list of names, not empty, longer, other or more names",
+            invalid.clone(),
+        ),
+        (
+            with("dropUnsupportedAttributes", json!({})),
+            "field 'dropUnsupportedAttributes' must be a boolean, not an object",
             invalid.clone(),
         ),
         (with("languages", json!("en")), "field 'languages' must be a list of names, not a string", invalid.clone()),
@@ -239,7 +249,7 @@ fn what_is_wrong_is_told_as_perspective_tells_it() {
     let samples = daemon.scrape();
     assert_eq!(
         samples.value("http_requests_total", &[("method", "POST"), ("handler", ANALYZE), ("status", "400")]),
-        25.0
+        27.0
     );
     for (kind, count) in [("empty_text", 4.0), ("unknown_attribute", 2.0), ("unsupported_language", 2.0)] {
         assert_eq!(samples.value("api_errors_total", &[("error_type", kind), ("endpoint", ANALYZE)]), count, "{kind}");

@@ -26,7 +26,6 @@ fn ask(daemon: &Daemon, method: &str, accept: &str) -> Response {
     let request = Request::new(method, "/status");
     let response = daemon.ask(&if accept.is_empty() { request } else { request.header("Accept", accept) });
     assert_eq!(response.status, 200);
-    assert_eq!((response.header("vary"), response.header("cache-control")), (Some("Accept"), Some("no-store")));
     assert_eq!(response.header("x-content-type-options"), Some("nosniff"));
     response
 }
@@ -38,15 +37,15 @@ fn people_get_a_page_that_may_load_nothing_else_and_programs_get_figures() {
         let page = ask(&daemon, "GET", accept);
         assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"), "{accept}");
         assert!(page.text().starts_with("<!doctype html>\n") && page.text().ends_with("</html>\n"));
-        let policy = page.header("content-security-policy").expect("a policy");
-        assert!(policy.starts_with("default-src 'none'; style-src 'sha256-") && !policy.contains("unsafe"), "{policy}");
     }
     let answer = ask(&daemon, "GET", FIGURES);
+    assert_eq!(
+        (answer.header("vary"), answer.header("cache-control")),
+        (Some("Accept, Accept-Encoding"), Some("no-store"))
+    );
+    assert_eq!((answer.header("etag"), answer.header("content-encoding")), (None, None));
     assert_eq!((answer.header("content-type"), answer.header("content-security-policy")), (Some(FIGURES), None));
     assert_eq!(json(&answer)["phase"], "ready");
-    let head = ask(&daemon, "HEAD", "");
-    let length = ask(&daemon, "GET", "").body.len().to_string();
-    assert_eq!((head.body.len(), head.header("content-length")), (0, Some(&*length)));
 }
 
 #[test]

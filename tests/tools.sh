@@ -2,10 +2,12 @@
 # Installs what the tests judge and load the daemon with, into .tools (or $TAMIS_TOOLS):
 #   venv/bin/python     Python with the packages of the requirements.txt in tests/judges, tests/browser, tests/clients,
 #                       tests/clients/open_inference, docs/examples, monitoring/test
+#   bin/python-with-openapi, bin/schemathesis   Python with the packages of tests/openapi/requirements.txt, and one of them
 #   bin/node-with-clients   this machine's Node.js with the packages of tests/clients/package-lock.json
 #   bin/promtool, bin/prometheus, bin/alertmanager, bin/amtool, bin/kustomize, bin/wrk,
-#   bin/valgrind, bin/groff, bin/chromium
-# `tests/tools.sh STEP...` does some of it: python, clients, prometheus, alertmanager, kustomize, wrk, valgrind, groff, chromium.
+#   bin/valgrind, bin/groff, bin/chromium, bin/h2load, bin/curl
+# `tests/tools.sh STEP...` does some of it: python, openapi, clients, prometheus, alertmanager, kustomize, wrk, valgrind,
+# groff, chromium, http2.
 # Nothing is installed on the machine itself: Debian packages are unpacked, not configured. Needs Python 3.11 or newer
 # with venv, and apt; for the JavaScript clients Node.js with npm. Does nothing where all is there; run it again after a failure.
 set -euo pipefail
@@ -31,6 +33,26 @@ install_python() {
     "$tools/venv/bin/pip" install --quiet --disable-pip-version-check "${requirements[@]/#/--requirement=}"
     "$tools/venv/bin/pip" install --quiet --disable-pip-version-check --no-deps "${alone[@]/#/--requirement=}"
     cat "${requirements[@]}" "${alone[@]}" >"$stamp"
+}
+
+# Apart from the others: it brings some forty packages, which are to agree with nothing but each other.
+install_openapi() {
+    local requirements=$root/tests/openapi/requirements.txt stamp=$tools/openapi/requirements.txt
+    if cmp -s "$requirements" "$stamp" && "$tools/bin/schemathesis" --version >/dev/null 2>&1; then
+        say "schemathesis is there"
+        return
+    fi
+    say "installing schemathesis into $tools/openapi"
+    python3 -m venv "$tools/openapi"
+    "$tools/openapi/bin/pip" install --quiet --disable-pip-version-check --requirement "$requirements"
+    rm -f "$tools/bin/python-with-openapi"
+    cat >"$tools/bin/python-with-openapi" <<WRAPPER
+#!/bin/sh
+exec "$tools/openapi/bin/python" "\$@"
+WRAPPER
+    chmod +x "$tools/bin/python-with-openapi"
+    ln -sfn "$tools/openapi/bin/schemathesis" "$tools/bin/schemathesis"
+    cp "$requirements" "$stamp"
 }
 
 # Where there is no Node.js or no npm, the test says what it leaves out.
@@ -212,6 +234,34 @@ WRAPPER
     wrk_runs
 }
 
+# A tool that runs here already is this machine's own; the others come with the libraries that this machine lacks.
+install_http2() {
+    local tool own missing=()
+    for tool in h2load curl; do
+        if "$tools/bin/$tool" --version >/dev/null 2>&1; then
+            say "$tool is there"
+        elif own=$(type -P "$tool"); then
+            say "$tool is this machine's own"
+            ln -sfn "$own" "$tools/bin/$tool"
+        else
+            missing+=("$tool")
+        fi
+    done
+    ((${#missing[@]})) || return 0
+    say "unpacking ${missing[*]}"
+    own_apt
+    unpack_whole "$tools/http2" "${missing[@]/h2load/nghttp2-client}"
+    for tool in "${missing[@]}"; do
+        rm -f "$tools/bin/$tool"
+        cat >"$tools/bin/$tool" <<WRAPPER
+#!/bin/sh
+LD_LIBRARY_PATH=\$(echo "$tools"/http2/usr/lib/*-linux-gnu) exec "$tools/http2/usr/bin/$tool" "\$@"
+WRAPPER
+        chmod +x "$tools/bin/$tool"
+        "$tools/bin/$tool" --version | sed -n '1s/^/tools: /p'
+    done
+}
+
 install_valgrind() {
     if "$tools/bin/valgrind" --version >/dev/null 2>&1; then
         say "valgrind is there"
@@ -293,7 +343,7 @@ WRAPPER
 }
 
 if (($# == 0)); then
-    set -- python clients prometheus alertmanager kustomize wrk valgrind groff chromium
+    set -- python openapi clients prometheus alertmanager kustomize wrk valgrind groff chromium http2
 fi
 for step in "$@"; do
     "install_$step"

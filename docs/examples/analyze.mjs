@@ -3,9 +3,9 @@
 //   node analyze.mjs TEXT...
 //   import {Tamis} from './analyze.mjs';
 //
-// TAMIS_URL is the daemon's address, TAMIS_KEY a key where it wants one, TAMIS_MODEL who answers. The daemon sends no CORS
-// headers: to a browser it must be of the page's own origin, behind the server that sends the page; and a key in a page
-// is everybody's, so let that server add it.
+// TAMIS_URL is the daemon's address, TAMIS_KEY a key where it wants one, TAMIS_MODEL who answers. The daemon lets the pages
+// in that `--cors-origins` names, and those of its own origin. A key in a page is everybody's: let the server that sends
+// the page add it.
 
 // What a batch may hold: `--max-batch` of the daemon.
 const BATCH = 256;

@@ -10,15 +10,15 @@ use crate::{
     grid::{CLASSES, FEATURES, Grid, Rows},
 };
 
-/// What [`compile`] reads, relative to `models/`.
-pub const INPUTS: &[&str] = &["iris/forest.json", "iris/golden.json"];
+/// What [`compile`] reads, relative to the crate.
+pub const INPUTS: &[&str] = &["models/iris/forest.json", "models/iris/golden.json"];
 
 /// Writes `iris.rs`, to be included by `src/model/iris.rs`, and the two tables it embeds.
 ///
 /// # Errors
 /// If a file cannot be read or written, is malformed, or the golden rows belong to another forest.
-pub fn compile(models: &Path, out: &Path) -> Result<(), String> {
-    let [forest_path, golden_path] = [models.join(INPUTS[0]), models.join(INPUTS[1])];
+pub fn compile(root: &Path, out: &Path) -> Result<(), String> {
+    let [forest_path, golden_path] = [root.join(INPUTS[0]), root.join(INPUTS[1])];
     let within = |path: &Path, error: &str| format!("{}: {error}", path.display());
 
     let json = read(&forest_path)?;

@@ -16,7 +16,7 @@ pub fn answer(fault: &Fault, out: &mut [u8]) -> Outcome {
     let problem = fault.problem;
     let mut writer = Writer::new(out);
     writer.raw(b"{\"type\":\"about:blank\",\"title\":\"");
-    writer.raw(title(problem).as_bytes());
+    writer.raw(reason(problem.status()).as_bytes());
     writer.raw(b"\",\"status\":");
     writer.integer(u64::from(problem.status()));
     members(fault, &mut writer);
@@ -93,9 +93,10 @@ fn members(fault: &Fault, writer: &mut Writer<'_>) {
     writer.raw(b"}");
 }
 
-/// The reason phrase of the status, as RFC 9457 (section 4.2.1) wants it for `about:blank`.
-const fn title(problem: Problem) -> &'static str {
-    match problem.status() {
+/// The reason phrase of a status that a problem has (RFC 9110, section 15), which RFC 9457 (section 4.2.1) wants as the title for
+/// `about:blank`.
+pub const fn reason(status: u16) -> &'static str {
+    match status {
         400 => "Bad Request",
         401 => "Unauthorized",
         403 => "Forbidden",
@@ -124,6 +125,9 @@ pub(crate) fn detail(fault: &Fault, writer: &mut Writer<'_>) {
         Problem::MalformedRequest => write!(writer, "the bytes are not an HTTP request"),
         Problem::MalformedJson => {
             write!(writer, "the body is not JSON: unexpected at byte {}", fault.offset.unwrap_or_default())
+        }
+        Problem::MalformedGzip => {
+            write!(writer, "the body is not gzip, or not all of it, as its content-encoding says; compress it anew")
         }
         Problem::InvalidUtf8 => {
             write!(writer, "the body is not UTF-8: invalid at byte {}", fault.offset.unwrap_or_default())
@@ -172,6 +176,20 @@ pub(crate) fn detail(fault: &Fault, writer: &mut Writer<'_>) {
 /// What a body may be sent as: what is expected says where there is more than one way.
 const fn media_types(fault: &Fault) -> &'static str {
     if fault.expected.is_empty() { "send the body with content-type: application/json" } else { fault.expected }
+}
+
+/// What is told of a body of another type than the route of `handler` takes; nothing where that is JSON alone.
+pub const fn media_type_asked(handler: Handler) -> &'static str {
+    match handler {
+        Handler::AnalyzeBatch => {
+            "send the body with content-type: application/json, or lines with application/x-ndjson"
+        }
+        Handler::Token => {
+            "send the body with content-type: application/x-www-form-urlencoded, without content-encoding"
+        }
+        Handler::InferIris | Handler::InferText => "send the body as application/json or application/octet-stream",
+        _ => "",
+    }
 }
 
 /// The field's name with its place: `features[2][0]`.

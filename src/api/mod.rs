@@ -9,6 +9,7 @@ pub mod health;
 pub mod model_info;
 pub mod moderations;
 pub mod oip;
+pub mod openapi;
 pub mod perspective;
 pub mod predict;
 pub mod root;
@@ -32,6 +33,7 @@ use crate::model::Loaded;
 use crate::model::executor;
 use crate::model::iris::Prediction;
 use crate::model::manifest::MAX_NAMED_BYTES;
+use crate::pages;
 use crate::pool::{Lent, Pool};
 use crate::problem::{Fault, Problem};
 use crate::text::Scratch;
@@ -83,8 +85,6 @@ pub struct Worker {
     auth: Option<Arc<Auth>>,
     /// Of a request for the irises of a tensor.
     predictions: Vec<Prediction>,
-    /// Requests for the texts of tensors.
-    pending: Pool<oip::Pending>,
     rounds: Pool<Round>,
     /// The model that answers requests in the shape of another service.
     compatible: Choice,
@@ -107,8 +107,6 @@ pub struct Request<'a> {
     pub trace: Option<Trace>,
     /// How metrics are to be represented.
     pub representation: Representation,
-    /// How the status is to be represented.
-    pub form: status::Form,
     /// What a request of the Open Inference Protocol says outside its body.
     pub inference: oip::Inference,
     /// Where the client found the daemon, of a request for the discovery document.
@@ -124,8 +122,8 @@ pub enum Content {
     Problem,
     /// `application/x-ndjson`
     Lines,
-    /// `text/html`
-    Page,
+    /// That of a page, which is not written but sent from where it lies.
+    Page(pages::Found),
     /// `application/octet-stream`: JSON, and binary tensors behind it.
     Tensors {
         /// Bytes of the JSON.
@@ -166,8 +164,6 @@ pub enum Waiting {
     Model(analyze::Waiting),
     /// A password to be verified.
     Password(token::Waiting),
-    /// The texts of a tensor.
-    Texts(Lent<oip::Pending>),
     /// Several texts to be scored.
     Round(Lent<Round>),
 }
@@ -178,8 +174,6 @@ pub enum Found {
     Scores(executor::Found),
     /// Whether the password is the user's.
     Password(bool),
-    /// Nothing more: all texts of a tensor are scored, or one is at fault.
-    Texts(Result<(), Fault>),
     /// Whether all of the texts are scored.
     Round(Result<(), Fault>),
 }
@@ -193,7 +187,6 @@ impl Waiting {
     /// Whether others are to have their turn before [`Worker::poll`] goes on, for which nobody else wakes the task; asked once.
     pub fn takes_rest(&mut self) -> bool {
         match self {
-            Self::Texts(pending) => pending.takes_rest(),
             Self::Round(round) => round.takes_rest(),
             Self::Model(_) | Self::Password(_) => false,
         }
@@ -204,7 +197,6 @@ impl Waiting {
         match self {
             Self::Model(_) => Handler::Analyze,
             Self::Password(_) => Handler::Token,
-            Self::Texts(_) => Handler::InferText,
             Self::Round(round) => round::handler(round),
         }
     }
@@ -214,6 +206,12 @@ impl Outcome {
     /// An answer of JSON in which nothing went wrong.
     const fn good(status: u16, length: usize) -> Self {
         Self { status, content: Content::Json, length, problem: None, retry_after: 1 }
+    }
+
+    /// An answer that is a page, or that the client has it already.
+    pub const fn page(found: pages::Found) -> Self {
+        let status = if found.known { 304 } else { 200 };
+        Self { content: Content::Page(found), ..Self::good(status, found.body().len()) }
     }
 }
 
@@ -241,7 +239,6 @@ impl Worker {
             stages: Stages::UNWATCHED,
             auth: None,
             predictions: Vec::with_capacity(limits.rows),
-            pending: Pool::new(oip::PENDING, || oip::Pending::new(&limits)),
             rounds: Pool::new(ROUNDS, || Round::new(&limits)),
             compatible: Choice::Auto,
             ids: (RandomState::new(), 0),
@@ -337,7 +334,7 @@ impl Worker {
                 Err(fault) => Err(fault),
             },
             Handler::Metrics => return Answered::Now(scrape::answer(self, request.representation, out)),
-            Handler::Status => return Answered::Now(status::answer(self, request.form, out)),
+            Handler::Status => return Answered::Now(status::answer(self, out)),
             Handler::Root => Ok(root::answer(out)),
             Handler::Health => Ok(health::health(self, out)),
             Handler::Livez => Ok(health::livez(out)),
@@ -345,7 +342,7 @@ impl Worker {
             Handler::Startupz => Ok(health::startupz(self, out)),
             Handler::ModelInfo => model_info::answer(self, out),
             Handler::CommentsAnalyze | Handler::Moderations => match round::begin(self, request, out) {
-                Ok(round::Step::Answered(length)) => Ok((200, length)),
+                Ok(round::Step::Answered(outcome)) => return Answered::Now(outcome),
                 Ok(round::Step::Waiting(round)) => return Answered::Later(Waiting::Round(round)),
                 Err(fault) => Err(fault),
             },
@@ -353,6 +350,8 @@ impl Worker {
             Handler::Discovery => Ok(discovery::answer(request.origin, out)),
             // A batch has a way of its own: it is answered as it goes.
             Handler::AnalyzeBatch | Handler::None => Err(Fault::new(Problem::NotFound)),
+            // And pages are not written.
+            Handler::OpenApi | Handler::Docs => Err(Fault::new(Problem::NotFound)),
             Handler::InferenceServer
             | Handler::InferenceLive
             | Handler::InferenceReady
@@ -373,7 +372,6 @@ impl Worker {
         match waiting {
             Waiting::Model(waiting) => waiting.poll(context, &mut self.text).map(Found::Scores),
             Waiting::Password(waiting) => waiting.poll(context).map(Found::Password),
-            Waiting::Texts(pending) => oip::poll(self, pending, context).map(Found::Texts),
             Waiting::Round(round) => self.advance(round, Some(context)).map(Found::Round),
         }
     }
@@ -384,8 +382,8 @@ impl Worker {
         let answered = match (waiting, found) {
             (Waiting::Model(waiting), Found::Scores(found)) => analyze::resume(self, waiting, found, body, out),
             (Waiting::Password(waiting), Found::Password(matches)) => token::resume(self, waiting, matches, out),
-            (Waiting::Texts(pending), Found::Texts(scored)) => return oip::resume(self, pending, scored, out),
-            (Waiting::Round(round), Found::Round(done)) => done.map(|()| self.render(round, out)),
+            (Waiting::Round(round), Found::Round(Ok(()))) => return self.render(round, out),
+            (Waiting::Round(_), Found::Round(Err(fault))) => Err(fault),
             (_, _) => Err(Fault::new(Problem::ModelUnavailable).expected("it failed; see the log", "")),
         };
         match answered {

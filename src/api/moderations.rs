@@ -14,6 +14,7 @@ use crate::json::write::Writer;
 use crate::model::Loaded;
 use crate::model::manifest::MAX_NAME_BYTES;
 use asked::Inputs;
+pub(super) use asked::THEIRS;
 
 /// OpenAI's categories, in its order, each with the label of ours that means the same. A user's model may have a label that
 /// is called as the category is.
@@ -22,7 +23,7 @@ use asked::Inputs;
 /// target, `threat` (an intention to inflict pain, injury or violence against one) for that which also threatens it, and
 /// `identity_hate` for hate. That a text is both hate and a threat is not known from the two by themselves; a threat is no
 /// depiction of violence; and what is obscene in Jigsaw's sense are swear words, which need not be sexual.
-const CATEGORIES: [(&str, Option<&str>); 13] = [
+pub(super) const CATEGORIES: [(&str, Option<&str>); 13] = [
     ("harassment", Some("insult")),
     ("harassment/threatening", Some("threat")),
     ("sexual", None),

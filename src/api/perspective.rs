@@ -16,7 +16,9 @@ use crate::json::write::Writer;
 use crate::model::Loaded;
 use crate::model::manifest::{MAX_LABEL_BYTES, MAX_LABELS};
 use asked::Comment;
-pub use asked::MAX_TAIL;
+pub use asked::{MAX_TAIL, MAX_TOKEN};
+pub use attribute::ATTRIBUTES;
+pub use language::{LANGUAGES, MAX_NAME as MAX_LANGUAGE, MOST as MOST_LANGUAGES};
 pub use sentences::MOST_SENTENCES;
 
 /// Writes the answer for `comment`, whose texts are scored; answers its length.

@@ -14,5 +14,5 @@ const GREETING: &str = concat!(
     env!("CARGO_PKG_VERSION"),
     r#"","endpoints":["POST /analyze","POST /predict","GET /v2","GET /model-info","GET /health","GET /livez","#,
     r#""GET /readyz","GET /startupz","GET /metrics","GET /status","POST /v1alpha1/comments:analyze","#,
-    r#""POST /v1alpha1/comments:suggestscore","POST /v1/moderations"]}"#
+    r#""POST /v1alpha1/comments:suggestscore","POST /v1/moderations","GET /openapi.json","GET /docs"]}"#
 );

@@ -1,5 +1,5 @@
 //! Several texts of one request that is answered when all of them are scored: the sentences of a comment, the inputs of a
-//! moderation.
+//! moderation, the rows of a tensor.
 //!
 //! ```text
 //! a body ──read──► Round: texts ──take up──► Flow ──conclude, the oldest first──► scores ──render──► one answer
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use super::analyze;
 use super::analyze::asked::{Asked, Choice};
 use super::batch::{Flow, Scored, Scorer, Taken, model_of};
-use super::{Limits, Request, Worker, moderations, perspective};
+use super::{Limits, Outcome, Request, Worker, moderations, oip, perspective};
 use crate::metrics::labels::{Handler, Shed};
 use crate::model::Loaded;
 use crate::model::toxicity::Toxicity;
@@ -45,6 +45,7 @@ pub struct Round {
 pub(super) enum What {
     Comment(perspective::asked::Comment),
     Moderation(moderations::asked::Inputs),
+    Tensor(oip::Tensor),
 }
 
 /// One text: bytes of the round.
@@ -58,8 +59,8 @@ pub(super) struct Piece {
 
 /// How far a request has come.
 pub enum Step {
-    /// The answer is written; its length.
-    Answered(usize),
+    /// The answer is written.
+    Answered(Outcome),
     /// Some of its texts wait for a model, or for their turn.
     Waiting(Lent<Round>),
 }
@@ -104,6 +105,16 @@ impl Round {
     /// Each text with what was found in it, once all are scored.
     pub(super) fn each(&self) -> impl Iterator<Item = (Piece, Option<&Scored>)> + Clone {
         self.pieces.iter().copied().zip(self.scored.iter().map(Option::as_ref))
+    }
+
+    /// How many texts there are.
+    pub(super) fn len(&self) -> usize {
+        self.pieces.len()
+    }
+
+    /// What was found in the text at `index`.
+    pub(super) fn found(&self, index: usize) -> Option<&Scored> {
+        self.scored.get(index)?.as_ref()
     }
 
     /// Whether others are to have their turn before it goes on, for which nobody else wakes the task; asked once.
@@ -164,6 +175,7 @@ impl Round {
             (What::Moderation(inputs), Some(field)) if field.name() == "text" => {
                 fault.field("input").element(inputs.is_list().then_some(self.scored.len()), None)
             }
+            (What::Tensor(_), _) => oip::placed(fault, self.scored.len()),
             _ => fault,
         }
     }
@@ -187,7 +199,8 @@ impl Scored {
         self.scores.probabilities().get(at).copied()
     }
 
-    fn model<'l>(&self, loaded: &'l Loaded) -> Option<&'l Toxicity> {
+    /// The model that scored it.
+    pub(super) fn model<'l>(&self, loaded: &'l Loaded) -> Option<&'l Toxicity> {
         model_of(loaded, self.counted, self.place)
     }
 }
@@ -204,10 +217,13 @@ pub fn begin(worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Resu
     round.flow.begin(request.trace);
     round.choice = worker.compatible;
     let Worker { reader, loaded, limits, shard, started, .. } = worker;
-    let read = reader.read(request.body, |root| match request.handler {
-        Handler::Moderations => moderations::asked::read(root, &mut round, limits, loaded),
-        _ => perspective::asked::read(root, &mut round, limits, loaded),
-    });
+    let read = match request.handler {
+        Handler::InferText => oip::read(reader, request, &mut round, limits),
+        handler => reader.read(request.body, |root| match handler {
+            Handler::Moderations => moderations::asked::read(root, &mut round, limits, loaded),
+            _ => perspective::asked::read(root, &mut round, limits, loaded),
+        }),
+    };
     read.inspect_err(|fault| analyze::count_failure(shard, round.choice, fault))?;
     shard.client_seen(request.client, started.elapsed().as_secs());
     match worker.advance(&mut round, None) {
@@ -223,15 +239,17 @@ impl Worker {
         round.advance(&mut Scorer { loaded, scratch, shard, counts: true }, limits, context)
     }
 
-    /// Writes the answer of a round whose texts are all scored; answers its length.
-    pub(super) fn render(&mut self, round: &Round, out: &mut [u8]) -> usize {
-        match &round.asked {
+    /// Writes the answer of a round whose texts are all scored.
+    pub(super) fn render(&mut self, round: &Round, out: &mut [u8]) -> Outcome {
+        let length = match &round.asked {
+            What::Tensor(tensor) => return oip::render(round, tensor, &self.loaded, out),
             What::Comment(comment) => perspective::render(round, comment, &self.loaded, out),
             What::Moderation(inputs) => {
                 let id = self.next_id();
                 moderations::render(round, *inputs, &self.loaded, id, out)
             }
-        }
+        };
+        Outcome::good(200, length)
     }
 }
 
@@ -240,6 +258,7 @@ pub(super) const fn handler(round: &Round) -> Handler {
     match round.asked {
         What::Comment(_) => Handler::CommentsAnalyze,
         What::Moderation(_) => Handler::Moderations,
+        What::Tensor(_) => Handler::InferText,
     }
 }
 

@@ -62,7 +62,13 @@ pub enum Access {
 /// Who may take the route of `handler` where authentication is on.
 pub const fn access(handler: Handler) -> Access {
     match handler {
-        Handler::Root | Handler::Token | Handler::Discovery | Handler::InferenceServer | Handler::None => Access::Open,
+        Handler::Root
+        | Handler::Token
+        | Handler::Discovery
+        | Handler::OpenApi
+        | Handler::Docs
+        | Handler::InferenceServer
+        | Handler::None => Access::Open,
         Handler::ModelInfo | Handler::InferenceModel => Access::Credential,
         Handler::Analyze
         | Handler::AnalyzeBatch
@@ -116,6 +122,8 @@ pub fn route(surface: Surface, method: &str, path: &str) -> Route {
         "/v1alpha1/comments:suggestscore" => Handler::CommentsSuggest,
         "/$discovery/rest" | "/discovery/v1/apis/commentanalyzer/v1alpha1/rest" => Handler::Discovery,
         "/v1/moderations" => Handler::Moderations,
+        "/openapi.json" => Handler::OpenApi,
+        "/docs" => Handler::Docs,
         // The server as a whole.
         "*" if label == Method::Options => {
             return Route { handler: Handler::None, method: label, action: Action::Options };
@@ -159,7 +167,8 @@ const fn takes_json(handler: Handler) -> bool {
 }
 
 const fn serves(surface: Surface, handler: Handler) -> bool {
-    let of_models = takes_json(handler) || matches!(handler, Handler::Token | Handler::Discovery);
+    let of_models = takes_json(handler)
+        || matches!(handler, Handler::Token | Handler::Discovery | Handler::OpenApi | Handler::Docs);
     let of_both = matches!(handler, Handler::Root | Handler::ModelInfo | Handler::None);
     if handler.is_of_open_inference() {
         // Its clients ask for health where they ask for models.

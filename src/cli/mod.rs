@@ -17,9 +17,11 @@ use std::time::{Duration, Instant};
 
 use crate::config::{self, Command, Flags, ListFormat};
 use crate::metrics;
+use crate::metrics::labels::Handler;
 use crate::model::engine::EngineError;
 use crate::model::toxicity::{BERT, EngineChoice, SIMPLE, Toxicity};
 use crate::model::{Models, bert};
+use crate::pages;
 use crate::text::Scratch;
 
 /// Runs `command` and answers its exit code.
@@ -43,6 +45,9 @@ pub fn run(command: &Command, flags: &Flags) -> Result<ExitCode> {
         Command::PrintMetrics { format: ListFormat::Markdown } => metrics::write_markdown(&mut stdout().lock())?,
         Command::PrintMetrics { format: ListFormat::Json } => metrics::write_json(&mut stdout().lock())?,
         Command::PrintConfig => print!("{}", config::markdown()),
+        Command::PrintOpenapi => {
+            stdout().lock().write_all(pages::at(Handler::OpenApi).map_or(&[], |page| page.plain.bytes))?;
+        }
         Command::HashPassword => println!("{}", credentials::hash_password()?),
         Command::NewKey { name, scopes } => print!("{}", credentials::new_key(name, scopes)?),
         Command::Healthcheck => return Ok(healthcheck::run(flags)),

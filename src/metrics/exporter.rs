@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::facts::StaticFacts;
-use super::gzip::{self, Gzip};
 use super::layout::{BufferFull, Template};
 use super::negotiate::{Format, Representation};
 use super::openmetrics::OpenMetrics;
@@ -14,6 +13,8 @@ use super::protobuf::Encoder;
 use super::shard::Shard;
 use super::snapshot::{LiveFacts, Snapshot};
 use super::text::Text;
+use crate::gzip::Compressor;
+use crate::gzip::compress::max_len;
 
 /// Renders `/metrics`, with all the memory it needs allocated at start, but for what only gzip needs.
 #[derive(Debug)]
@@ -30,7 +31,7 @@ pub struct Exporter {
 /// What only gzip needs: allocated by the first scrape that asks for it, as most workers never see one.
 #[derive(Debug)]
 struct Compressed {
-    gzip: Gzip,
+    compressor: Compressor,
     plain: Vec<u8>,
 }
 
@@ -53,7 +54,7 @@ impl Exporter {
     /// The length of the slice that [`Self::render`] asks for, whatever the representation: the constant part and the
     /// longest number in each place.
     pub fn max_len(&self) -> usize {
-        gzip::max_len(self.max_plain_len())
+        max_len(self.max_plain_len())
     }
 
     /// Writes the whole body into `out` and returns its length. No allocation, but by the first that is compressed; a few
@@ -69,12 +70,12 @@ impl Exporter {
         if !wanted.gzip {
             return self.render_plain(live, wanted.format, out);
         }
-        let mut compressed = self
-            .gzip
-            .take()
-            .unwrap_or_else(|| Box::new(Compressed { gzip: Gzip::new(), plain: vec![0; self.max_plain_len()] }));
+        let mut compressed = self.gzip.take().unwrap_or_else(|| {
+            Box::new(Compressed { compressor: Compressor::new(), plain: vec![0; self.max_plain_len()] })
+        });
         let plain = self.render_plain(live, wanted.format, &mut compressed.plain);
-        let written = plain.map(|len| compressed.gzip.write(&compressed.plain[..len], out));
+        compressed.compressor.begin();
+        let written = plain.map(|len| compressed.compressor.write(&compressed.plain[..len], true, out));
         self.gzip = Some(compressed);
         written?.ok_or(BufferFull { needed })
     }

@@ -29,12 +29,14 @@ pub enum Handler {
     CommentsSuggest,
     Discovery,
     Moderations,
+    OpenApi,
+    Docs,
     None,
 }
 
 impl Handler {
     /// Every handler, in the order of its discriminants.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
         Self::Root,
         Self::Health,
         Self::Livez,
@@ -58,6 +60,8 @@ impl Handler {
         Self::CommentsSuggest,
         Self::Discovery,
         Self::Moderations,
+        Self::OpenApi,
+        Self::Docs,
         Self::None,
     ];
 
@@ -87,6 +91,8 @@ impl Handler {
             Self::CommentsSuggest => "/v1alpha1/comments:suggestscore",
             Self::Discovery => "/$discovery/rest",
             Self::Moderations => "/v1/moderations",
+            Self::OpenApi => "/openapi.json",
+            Self::Docs => "/docs",
             Self::None => "none",
         }
     }
@@ -107,7 +113,9 @@ impl Handler {
             | Self::InferenceReady
             | Self::InferenceModel
             | Self::InferenceModelReady
-            | Self::Discovery => Method::Get,
+            | Self::Discovery
+            | Self::OpenApi
+            | Self::Docs => Method::Get,
             Self::Analyze
             | Self::Predict
             | Self::AnalyzeBatch
@@ -127,6 +135,7 @@ impl Handler {
         matches!(self, Self::AnalyzeBatch)
             || self.is_of_open_inference()
             || matches!(self, Self::CommentsAnalyze | Self::CommentsSuggest | Self::Discovery | Self::Moderations)
+            || matches!(self, Self::OpenApi | Self::Docs)
     }
 
     /// Whether the route is one of the Open Inference Protocol, which has errors of its own.
@@ -181,7 +190,7 @@ pub struct Status(u8);
 
 impl Status {
     /// Every code, ascending; a [`Status`] is an index into this.
-    pub const ALL: [u16; 15] = [200, 204, 400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 431, 500, 503];
+    pub const ALL: [u16; 16] = [200, 204, 304, 400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 431, 500, 503];
 
     /// The label for `code`; a code outside the closed set counts as 500, which no handler sends.
     pub const fn from_code(code: u16) -> Self {
@@ -210,8 +219,9 @@ impl Status {
         Self::NAMES[self.0 as usize]
     }
 
-    const NAMES: [&'static str; Self::ALL.len()] =
-        ["200", "204", "400", "401", "403", "404", "405", "408", "413", "415", "422", "429", "431", "500", "503"];
+    const NAMES: [&'static str; Self::ALL.len()] = [
+        "200", "204", "304", "400", "401", "403", "404", "405", "408", "413", "415", "422", "429", "431", "500", "503",
+    ];
 }
 
 /// `scheme` and `result` of `tamis_auth_total`: what became of a credential.

@@ -24,7 +24,6 @@ pub mod exemplar;
 mod exporter;
 mod facts;
 pub mod family;
-mod gzip;
 pub mod histogram;
 pub mod labels;
 mod layout;
@@ -46,7 +45,6 @@ mod wire;
 
 pub use exporter::Exporter;
 pub use facts::{LoadedModel, StaticFacts};
-pub use gzip::Gzip;
 pub use layout::{BufferFull, Dialect, Template};
 pub use listing::{write_json, write_markdown};
 pub use negotiate::{Format, Representation};

@@ -76,7 +76,7 @@ where
     A: Iterator<Item = &'a [u8]>,
     E: Iterator<Item = &'a [u8]>,
 {
-    Representation { format: format(accept), gzip: gzip(accept_encoding) }
+    Representation { format: format(accept), gzip: accepts_gzip(accept_encoding) }
 }
 
 fn format<'a, A: Iterator<Item = &'a [u8]>>(accept: impl Fn() -> A) -> Format {
@@ -125,8 +125,8 @@ pub fn closeness(range: &[u8], own: &str) -> Option<u8> {
     essence.eq_ignore_ascii_case(own.as_bytes()).then_some(2)
 }
 
-/// Whether gzip is acceptable and nothing says that the plain body is liked better.
-fn gzip<'a, E: Iterator<Item = &'a [u8]>>(accept_encoding: impl Fn() -> E) -> bool {
+/// Whether gzip is acceptable by the values of all `Accept-Encoding` headers and nothing says that the plain body is liked better.
+pub fn accepts_gzip<'a, E: Iterator<Item = &'a [u8]>>(accept_encoding: impl Fn() -> E) -> bool {
     let weight = |names: &[&str]| {
         elements(accept_encoding()).find_map(|element| {
             let coding = Parts { rest: Some(element), separator: b';' }.next().unwrap_or_default();
@@ -138,7 +138,8 @@ fn gzip<'a, E: Iterator<Item = &'a [u8]>>(accept_encoding: impl Fn() -> E) -> bo
     gzip > 0 && gzip >= weight(&["identity"]).unwrap_or(0)
 }
 
-fn elements<'a>(values: impl Iterator<Item = &'a [u8]>) -> impl Iterator<Item = &'a [u8]> {
+/// The elements of a list (RFC 9110, section 5.6.1) that stands in one header or in several.
+pub fn elements<'a>(values: impl Iterator<Item = &'a [u8]>) -> impl Iterator<Item = &'a [u8]> {
     values.flat_map(|value| Parts { rest: Some(value), separator: b',' }).filter(|element| !element.is_empty())
 }
 
@@ -208,7 +209,7 @@ mod tests {
     }
 
     fn gzip_of(accept_encoding: &str) -> bool {
-        gzip(|| std::iter::once(accept_encoding.as_bytes()))
+        accepts_gzip(|| std::iter::once(accept_encoding.as_bytes()))
     }
 
     #[test]
@@ -320,7 +321,7 @@ mod tests {
         {
             assert!(!gzip_of(refused), "{refused}");
         }
-        assert!(!gzip(std::iter::empty));
+        assert!(!accepts_gzip(std::iter::empty));
     }
 
     proptest! {

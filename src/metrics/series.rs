@@ -200,7 +200,9 @@ const fn can_answer((handler, method, status): Request) -> bool {
             Get | Head | Other => code == 405,
         },
         _ => match method {
-            Get | Head => code == 200 || (code == 503 && can_be_unavailable(handler)),
+            Get | Head => {
+                code == 200 || (code == 304 && has_page(handler)) || (code == 503 && can_be_unavailable(handler))
+            }
             Options => code == 204,
             Other => code == 405,
             Post => false,
@@ -239,6 +241,11 @@ const fn counted_as((handler, method, status): Request) -> Request {
     (handler, if refused { Method::Other } else { method }, status)
 }
 
+/// Whether the route has a page, which clients may have already.
+const fn has_page(handler: Handler) -> bool {
+    matches!(handler, Handler::Root | Handler::Status | Handler::OpenApi | Handler::Docs)
+}
+
 const fn can_be_unavailable(handler: Handler) -> bool {
     matches!(
         handler,
@@ -259,49 +266,41 @@ const fn can_fail(problem: Problem, handler: Handler) -> bool {
             P::MalformedRequest | P::NotFound | P::RequestTimeout | P::HeaderSectionTooLarge | P::Overloaded
         ),
         Handler::Analyze | Handler::Predict | Handler::AnalyzeBatch => match problem {
-            P::MethodNotAllowed
-            | P::MalformedJson
-            | P::InvalidUtf8
-            | P::RequestTimeout
-            | P::BodyTooLarge
-            | P::UnsupportedMediaType
-            | P::InvalidType
-            | P::MissingField
-            | P::UnknownField
-            | P::DuplicateField
-            | P::Overloaded
-            | P::ModelUnavailable => true,
+            P::ModelUnavailable => true,
             // Of a batch these are told of each text, not of the request.
             P::EmptyText | P::TextTooLong | P::InferenceTimeout => matches!(handler, Handler::Analyze),
             P::UnknownModel => !matches!(handler, Handler::Predict),
-            P::WrongLength | P::NumberOutOfRange => !matches!(handler, Handler::Analyze),
-            _ => false,
+            P::WrongLength => !matches!(handler, Handler::Analyze),
+            _ => is_of_json(problem),
         },
         Handler::InferIris | Handler::InferText => match problem {
-            P::MethodNotAllowed
-            | P::MalformedJson
-            | P::InvalidUtf8
-            | P::RequestTimeout
-            | P::BodyTooLarge
-            | P::UnsupportedMediaType
-            | P::InvalidType
-            | P::MissingField
-            | P::UnknownField
-            | P::DuplicateField
-            | P::WrongLength
-            | P::NumberOutOfRange
-            | P::UnknownModel
-            | P::Overloaded
-            | P::ModelUnavailable => true,
+            P::WrongLength | P::UnknownModel | P::ModelUnavailable => true,
             P::EmptyText | P::TextTooLong | P::InferenceTimeout => matches!(handler, Handler::InferText),
-            _ => false,
+            _ => is_of_json(problem),
         },
         Handler::InferenceModel | Handler::InferenceModelReady => {
             matches!(problem, P::MethodNotAllowed | P::UnknownModel | P::ModelUnavailable)
         }
         Handler::CommentsAnalyze | Handler::CommentsSuggest | Handler::Moderations => match problem {
-            P::MethodNotAllowed
+            P::EmptyText | P::TextTooLong | P::UnsupportedInput => true,
+            P::UnknownAttribute | P::UnsupportedLanguage => matches!(handler, Handler::CommentsAnalyze),
+            P::WrongLength | P::UnknownModel => matches!(handler, Handler::Moderations),
+            P::ModelUnavailable | P::InferenceTimeout => !matches!(handler, Handler::CommentsSuggest),
+            _ => is_of_json(problem),
+        },
+        Handler::Token => false,
+        _ => matches!(problem, P::MethodNotAllowed),
+    }
+}
+
+/// What occurs wherever a body of JSON is taken.
+const fn is_of_json(problem: Problem) -> bool {
+    use Problem as P;
+    matches!(
+        problem,
+        P::MethodNotAllowed
             | P::MalformedJson
+            | P::MalformedGzip
             | P::InvalidUtf8
             | P::RequestTimeout
             | P::BodyTooLarge
@@ -311,19 +310,8 @@ const fn can_fail(problem: Problem, handler: Handler) -> bool {
             | P::UnknownField
             | P::DuplicateField
             | P::NumberOutOfRange
-            | P::EmptyText
-            | P::TextTooLong
-            | P::UnsupportedInput
-            | P::Overloaded => true,
-            P::UnknownAttribute => !matches!(handler, Handler::Moderations),
-            P::UnsupportedLanguage => matches!(handler, Handler::CommentsAnalyze),
-            P::WrongLength | P::UnknownModel => matches!(handler, Handler::Moderations),
-            P::ModelUnavailable | P::InferenceTimeout => !matches!(handler, Handler::CommentsSuggest),
-            _ => false,
-        },
-        Handler::Token => false,
-        _ => matches!(problem, P::MethodNotAllowed),
-    }
+            | P::Overloaded
+    )
 }
 
 /// What occurs only where authentication is on.
@@ -343,7 +331,12 @@ const fn can_fail_guarded(problem: Problem, handler: Handler) -> bool {
                 | P::InvalidGrant
                 | P::InvalidScope
         ),
-        Handler::Root | Handler::InferenceServer | Handler::Discovery | Handler::None => false,
+        Handler::Root
+        | Handler::InferenceServer
+        | Handler::Discovery
+        | Handler::OpenApi
+        | Handler::Docs
+        | Handler::None => false,
         Handler::ModelInfo | Handler::InferenceModel => matches!(problem, P::Unauthorized),
         _ => matches!(problem, P::Unauthorized | P::Forbidden),
     }

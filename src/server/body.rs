@@ -1,13 +1,36 @@
-//! A request's body as it arrives: into a slot, up to the limit.
+//! A request's body: as it arrives, into a slot, up to the limit; and when it is there.
 
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use hyper::body::{Body, Incoming};
+use hyper::body::{Body as _, Incoming};
 
 use super::slots::Slot;
 use crate::problem::{Fault, Problem};
+
+/// A body that is there in full.
+pub struct Body {
+    slot: Slot,
+    length: usize,
+}
+
+impl Body {
+    /// The first `length` bytes of `slot`.
+    pub const fn new(slot: Slot, length: usize) -> Self {
+        Self { slot, length }
+    }
+
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.slot.bytes()[..self.length]
+    }
+
+    /// Leaves nothing of it in memory.
+    pub fn wipe(&mut self) {
+        self.slot.bytes_mut()[..self.length].fill(0);
+    }
+}
 
 /// The client went before its request was complete: there is nobody to answer and nothing to count.
 #[derive(Debug)]

@@ -1,5 +1,6 @@
 //! One request and its answer: from hyper's head to hyper's response, through a slot and a handler.
 
+mod begin;
 mod head;
 pub mod tally;
 
@@ -9,27 +10,24 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
-use http::header::EXPECT;
-use http::{HeaderMap, HeaderValue, Request, Response};
-use hyper::body::{Body, Incoming};
+use bytes::{Buf as _, BytesMut};
+use http::{HeaderMap, HeaderValue, Response};
+use hyper::body::Incoming;
 
-use super::admission::{self, Refusal};
-use super::body::{self, ClientGone};
+use super::body::{self, Body, ClientGone};
+use super::coding;
 use super::connection::wire::Wire;
-use super::headers::{Traceparent, form, is_form, is_json, is_lines, is_tensors, json_bytes, origin, representation};
-use super::reply::Reply;
+use super::reply::{Memory, Reply};
 use super::slots::Slot;
 use super::station::Station;
 use super::stream::{Begun, make_way};
-use super::timing;
 use crate::api::oip::{self, Inference};
 use crate::api::perspective::discovery::Origin;
-use crate::api::route::{Action, Route, Surface, route};
-use crate::api::status::Form;
+use crate::api::route::{Action, Surface};
 use crate::api::{self, Answered, Content, Outcome, fault};
-use crate::metrics::labels::{self, Handler, Shed};
-use crate::metrics::{InProgress, Representation, Shard, Stages};
+use crate::metrics::labels::{self, Handler};
+use crate::metrics::{Representation, Shard, Stages};
+use crate::pages;
 use crate::problem::{Fault, Problem};
 use tally::Tally;
 
@@ -54,132 +52,6 @@ pub struct Connection {
     pub timing: RefCell<BytesMut>,
 }
 
-impl hyper::service::Service<Request<Incoming>> for Service {
-    type Response = Response<Reply>;
-    type Error = ClientGone;
-    type Future = Exchange;
-
-    fn call(&self, request: Request<Incoming>) -> Exchange {
-        let started = Instant::now();
-        let connection = &self.0;
-        connection.wire.request_begins(started);
-        let (head, incoming) = request.into_parts();
-        let mut route = route(connection.surface, head.method.as_str(), head.uri.path());
-        if route.handler == Handler::Token && !connection.station.issues_tokens() {
-            route = route.unknown();
-        }
-        let in_progress = InProgress::start(OwnShard(Rc::clone(connection)), route.handler, route.method);
-        let mut headers = head.headers;
-        let traceparent = Traceparent::of(&headers);
-        let scrape = route.handler == Handler::Metrics;
-        let representation = if scrape { representation(&headers) } else { Representation::default() };
-        let for_model =
-            route.action == Action::ReadJson && matches!(route.handler, Handler::Analyze | Handler::Predict);
-        let tells_timing = for_model && timing::is_preferred(&headers);
-        // The first of the two counts the request whatever the other says.
-        let watched = for_model && (connection.station.watches_next() | tells_timing);
-        let inference = connection.inference(route, head.uri.path(), &headers);
-        let form = if route.handler == Handler::Status { form(&headers) } else { Form::Page };
-        let origin = (route.handler == Handler::Discovery).then(|| origin(&head.uri, &headers));
-        let (stage, client, challenge) = match connection.admit(route, &headers, head.uri.query()) {
-            Ok(client) => {
-                let stage = match &inference {
-                    Ok(_) => connection.stage(route, &headers, incoming),
-                    Err(fault) => connection.refusal(&headers, incoming, fault.clone()),
-                };
-                (stage, client, None)
-            }
-            Err(Refusal { fault, challenge }) => {
-                (connection.refusal(&headers, incoming, fault), connection.client, Some(challenge))
-            }
-        };
-        // hyper hands the map's memory to the next request, so a response in it costs no allocation; what the
-        // request's values point to must go before hyper reads again.
-        headers.clear();
-        Exchange {
-            connection: Rc::clone(connection),
-            tally: Tally { in_progress: Some(in_progress), route, traceparent, started, received_bytes: 0 },
-            representation,
-            form,
-            inference: inference.unwrap_or(Inference { is_spoken: true, ..Inference::default() }),
-            origin,
-            client,
-            challenge,
-            headers,
-            stage,
-            stages: if watched { Stages::watched(started) } else { Stages::UNWATCHED },
-            tells_timing,
-        }
-    }
-}
-
-impl Connection {
-    /// What a request says of inference outside its body.
-    fn inference(&self, route: Route, path: &str, headers: &HeaderMap) -> Result<Inference, Fault> {
-        if !oip::path::is_of_protocol(path) {
-            return Ok(Inference::default());
-        }
-        let asks = matches!(route.action, Action::Answer | Action::ReadTensors);
-        let target = if asks { self.station.api.borrow().inference_target(route.handler, path)? } else { None };
-        let json_bytes = if route.action == Action::ReadTensors { json_bytes(headers)? } else { None };
-        Ok(Inference { is_spoken: true, target, json_bytes })
-    }
-
-    /// Lets a request in, or not; answers what tells who asks from other clients.
-    #[inline]
-    fn admit(&self, route: Route, headers: &HeaderMap, query: Option<&str>) -> Result<u64, Refusal> {
-        let Some(gate) = &self.station.gate else { return Ok(self.client) };
-        let subject = admission::admit(&mut gate.borrow_mut(), route, headers, query, &self.station.shard)?;
-        Ok(subject.unwrap_or(self.client))
-    }
-
-    fn stage(&self, route: Route, headers: &HeaderMap, incoming: Incoming) -> Stage {
-        match route.action {
-            Action::Answer => Stage::Answer(None),
-            Action::Options => Stage::Options,
-            Action::Refuse(problem) => self.refusal(headers, incoming, Fault::new(problem)),
-            Action::ReadJson if route.handler == Handler::AnalyzeBatch && is_lines(headers) => Stage::Lines(incoming),
-            Action::ReadJson | Action::ReadForm | Action::ReadTensors => {
-                let limit = self.station.limits.body;
-                if incoming.size_hint().lower() > limit as u64 {
-                    Stage::Refuse(Fault::new(Problem::BodyTooLarge).count(0, limit))
-                } else if route.action == Action::ReadJson && !is_json(headers) {
-                    let expected = if route.handler == Handler::AnalyzeBatch { TWO_TYPES } else { "" };
-                    let fault = Fault::new(Problem::UnsupportedMediaType).expected(expected, "");
-                    self.refusal(headers, incoming, fault)
-                } else if route.action == Action::ReadForm && !is_form(headers) {
-                    let fault = Fault::new(Problem::UnsupportedMediaType).expected(FORM_ASKED, "");
-                    self.refusal(headers, incoming, fault)
-                } else if route.action == Action::ReadTensors && !is_tensors(headers) {
-                    let fault = Fault::new(Problem::UnsupportedMediaType).expected(TENSORS_ASKED, "");
-                    self.refusal(headers, incoming, fault)
-                } else if let Some(slot) = self.station.borrow_body() {
-                    Stage::Read(incoming, Some(slot), None)
-                } else {
-                    Stage::Refuse(self.no_slot())
-                }
-            }
-        }
-    }
-
-    /// The refusal of a request for which there is no slot.
-    pub(super) fn no_slot(&self) -> Fault {
-        self.station.shard.shed(Shed::Slot);
-        Fault::new(Problem::Overloaded)
-    }
-
-    /// A refusal that leaves the connection fit for the next request: the body that comes with it is read and
-    /// dropped, unless the client waits to be told to send it or announces too much of it.
-    fn refusal(&self, headers: &HeaderMap, incoming: Incoming, fault: Fault) -> Stage {
-        let waits = headers.contains_key(EXPECT);
-        if incoming.is_end_stream() || waits || incoming.size_hint().lower() > self.station.limits.body as u64 {
-            Stage::Refuse(fault)
-        } else {
-            Stage::Read(incoming, None, Some(fault))
-        }
-    }
-}
-
 /// The worker's shard, reached through the connection.
 pub struct OwnShard(Rc<Connection>);
 
@@ -196,7 +68,8 @@ pub struct Exchange {
     connection: Rc<Connection>,
     tally: Tally,
     representation: Representation,
-    form: Form,
+    /// The page that is the answer, if one is.
+    page: Option<pages::Found>,
     inference: Inference,
     /// Of a request for the discovery document, as [`origin`] has it.
     origin: Option<(HeaderValue, bool)>,
@@ -205,20 +78,26 @@ pub struct Exchange {
     /// What the answer asks for, if the request was not let in.
     challenge: Option<&'static str>,
     headers: HeaderMap,
+    /// What the pages of the client's origin are told, if they may read the answer.
+    allowed_origin: Option<HeaderValue>,
+    /// Whether the client takes an answer in gzip, where it may be one.
+    takes_gzip: bool,
+    /// Whether the answer is in gzip.
+    is_compressed: bool,
     stage: Stage,
     stages: Stages,
     tells_timing: bool,
 }
 
 enum Stage {
-    /// The body is arriving: into the slot, or to be dropped before the fault is told.
-    Read(Incoming, Option<Slot>, Option<Fault>),
+    /// The body is arriving: into the slot, in gzip or as it is, or to be dropped before the fault is told.
+    Read(Incoming, Option<Slot>, Option<Fault>, bool),
     /// The body, if there is one, is here.
-    Answer(Option<Slot>),
+    Answer(Option<Body>),
     /// Something that takes its time is asked; the body's slot is given back unless the answer needs it.
-    Wait(api::Waiting, Option<Slot>),
-    /// The body is to be read line by line while the answer is sent.
-    Lines(Incoming),
+    Wait(api::Waiting, Option<Body>),
+    /// The body, in gzip or as it is, is to be read line by line while the answer is sent.
+    Lines(Incoming, bool),
     Options,
     Refuse(Fault),
     Answered,
@@ -230,7 +109,7 @@ impl Future for Exchange {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let exchange = &mut *self;
         let mut received = exchange.tally.started;
-        if let Stage::Read(incoming, slot, _) = &mut exchange.stage {
+        if let Stage::Read(incoming, slot, ..) = &mut exchange.stage {
             let polled = body::poll(
                 incoming,
                 slot.as_mut(),
@@ -252,8 +131,8 @@ impl Future for Exchange {
                 received = Instant::now();
             }
             exchange.stage = match (read, std::mem::replace(&mut exchange.stage, Stage::Answered)) {
-                (Ok(()), Stage::Read(_, slot, None)) => Stage::Answer(slot),
-                (Ok(()), Stage::Read(_, _, Some(fault))) | (Err(Some(fault)), _) => Stage::Refuse(fault),
+                (Ok(()), Stage::Read(_, Some(slot), None, is_gzip)) => exchange.arrived(slot, is_gzip),
+                (Ok(()), Stage::Read(_, _, Some(fault), _)) | (Err(Some(fault)), _) => Stage::Refuse(fault),
                 (Err(None) | Ok(()), _) => {
                     exchange.connection.wire.request_ends(exchange.tally.started);
                     return Poll::Ready(Err(ClientGone));
@@ -265,6 +144,7 @@ impl Future for Exchange {
             exchange.stages.lap(labels::Stage::Read);
         }
         let (reply, outcome) = ready!(exchange.answer(received, context));
+        let reply = exchange.compressed(reply, &outcome);
         Poll::Ready(Ok(exchange.complete(reply, &outcome)))
     }
 }
@@ -273,15 +153,15 @@ impl Exchange {
     /// Brings the request, whose body has come, to its answer.
     fn answer(&mut self, received: Instant, context: &mut Context<'_>) -> Poll<(Reply, Outcome)> {
         let answered = match std::mem::replace(&mut self.stage, Stage::Answered) {
-            Stage::Answer(Some(slot)) if self.tally.route.handler == Handler::AnalyzeBatch => {
-                self.stream(Begun::Body(slot))
+            Stage::Answer(Some(body)) if self.tally.route.handler == Handler::AnalyzeBatch => {
+                self.stream(Begun::Body(body))
             }
-            Stage::Lines(incoming) => self.stream(Begun::Lines(incoming)),
-            Stage::Answer(mut slot) => match self.watched(|exchange| exchange.handle(slot.as_mut(), received)) {
+            Stage::Lines(incoming, is_gzip) => self.stream(Begun::Lines(incoming, is_gzip)),
+            Stage::Answer(mut body) => match self.watched(|exchange| exchange.handle(body.as_mut(), received)) {
                 (reply, Answered::Now(outcome)) => (reply, outcome),
                 (_, Answered::Later(waiting)) => {
                     self.connection.wire.model_awaited();
-                    let kept = slot.filter(|_| waiting.needs_body());
+                    let kept = body.filter(|_| waiting.needs_body());
                     self.stage = Stage::Wait(waiting, kept);
                     return self.answer(received, context);
                 }
@@ -296,7 +176,7 @@ impl Exchange {
                     return Poll::Pending;
                 };
                 self.connection.wire.model_answered(Instant::now());
-                let body = body.as_ref().map_or(&[][..], |slot| &slot.bytes()[..self.tally.received_bytes]);
+                let body = body.as_ref().map_or(&[][..], Body::bytes);
                 let written = self.watched(|exchange| {
                     exchange.write(body, |out| {
                         let outcome = exchange.connection.station.api.borrow_mut().resume(&waiting, found, body, out);
@@ -315,6 +195,33 @@ impl Exchange {
         Poll::Ready(answered)
     }
 
+    /// The body has arrived in `slot`, in gzip or as it is.
+    fn arrived(&self, slot: Slot, is_gzip: bool) -> Stage {
+        let station = &self.connection.station;
+        let length = self.tally.received_bytes;
+        if !is_gzip {
+            return Stage::Answer(Some(Body::new(slot, length)));
+        }
+        let Some(mut expanded) = station.borrow_body() else { return Stage::Refuse(self.connection.no_slot()) };
+        match station.codings.expand(&slot.bytes()[..length], expanded.bytes_mut()) {
+            Ok(length) => Stage::Answer(Some(Body::new(expanded, length))),
+            Err(fault) => Stage::Refuse(fault),
+        }
+    }
+
+    /// The reply in gzip where the client takes that, it is worth while and there is memory for it.
+    fn compressed(&mut self, reply: Reply, outcome: &Outcome) -> Reply {
+        let (Reply::Whole(bytes), true) = (&reply, self.takes_gzip) else { return reply };
+        if !coding::is_worth_it(outcome.content, outcome.length) {
+            return reply;
+        }
+        let station = &self.connection.station;
+        let Some(mut slot) = station.replies.borrow() else { return reply };
+        let Some(length) = station.codings.compress(bytes.chunk(), slot.bytes_mut()) else { return reply };
+        self.is_compressed = true;
+        Reply::Whole(Memory::Slot(slot).into_bytes(length))
+    }
+
     /// Has the handler that `answer` calls time its stages, if they are watched.
     fn watched<T>(&mut self, answer: impl FnOnce(&Self) -> T) -> T {
         if !self.stages.is_watched() {
@@ -331,8 +238,9 @@ impl Exchange {
         let Some(mut stream) = self.connection.station.streams.borrow() else {
             return self.refuse(&self.connection.no_slot());
         };
-        match stream.begin(&self.connection, self.client, &mut self.tally, begun) {
+        match stream.begin(&self.connection, self.client, &mut self.tally, begun, self.takes_gzip) {
             Ok(content) => {
+                self.is_compressed = self.takes_gzip;
                 (Reply::Stream(stream), Outcome { status: 200, content, length: 0, problem: None, retry_after: 1 })
             }
             Err(fault) => self.refuse(&fault),
@@ -350,17 +258,19 @@ impl Exchange {
         self.respond(reply, outcome, ended)
     }
 
-    fn handle(&self, mut body: Option<&mut Slot>, received: Instant) -> (Reply, Answered) {
+    fn handle(&self, mut body: Option<&mut Body>, received: Instant) -> (Reply, Answered) {
+        if let Some(found) = self.page {
+            return (Reply::constant(found.body()), Answered::Now(Outcome::page(found)));
+        }
         let station = &self.connection.station;
         let request = api::Request {
             handler: self.tally.route.handler,
             method: self.tally.route.method,
-            body: body.as_deref().map_or(&[], |slot| &slot.bytes()[..self.tally.received_bytes]),
+            body: body.as_deref().map_or(&[], Body::bytes),
             received,
             client: self.client,
             trace: self.tally.traceparent.map(|traceparent| traceparent.trace),
             representation: self.representation,
-            form: self.form,
             inference: self.inference,
             origin: self
                 .origin
@@ -376,10 +286,10 @@ impl Exchange {
             (reply, Answered::Now(outcome))
         });
         if self.tally.route.action == Action::ReadForm
-            && let Some(slot) = &mut body
+            && let Some(body) = &mut body
         {
             // It held a password.
-            slot.bytes_mut()[..self.tally.received_bytes].fill(0);
+            body.wipe();
         }
         answered
     }
@@ -416,15 +326,6 @@ impl Drop for Exchange {
         }
     }
 }
-
-/// What is told of a form that is sent as something else.
-const FORM_ASKED: &str = "send the body with content-type: application/x-www-form-urlencoded";
-
-/// What a body of tensors may be sent as.
-const TENSORS_ASKED: &str = "send the body as application/json or application/octet-stream, without content-encoding";
-
-/// What a body of texts may be sent as.
-const TWO_TYPES: &str = "send the body with content-type: application/json, or lines with application/x-ndjson";
 
 fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)

@@ -2,16 +2,17 @@
 
 use bytes::BytesMut;
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, VARY,
-    X_CONTENT_TYPE_OPTIONS,
+    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HOST,
+    IF_NONE_MATCH, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
 use crate::api::Content;
-use crate::api::status::{self, Form, page};
 use crate::json::write::Writer;
+use crate::metrics::labels::Handler;
 use crate::metrics::negotiate::negotiate;
 use crate::metrics::{Representation, Trace};
+use crate::pages::{self, Found};
 use crate::problem::{Fault, Problem};
 
 /// `application/json`, or a type with the `+json` suffix (RFC 6839), whatever its parameters.
@@ -28,12 +29,10 @@ pub fn is_lines(headers: &HeaderMap) -> bool {
 }
 
 /// What a body of tensors may be sent as: JSON, `application/octet-stream` where binary tensors stand behind it, or anything
-/// without a type, as Triton's clients send it; and never encoded.
+/// without a type, as Triton's clients send it.
 pub fn is_tensors(headers: &HeaderMap) -> bool {
-    let plain = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
     let typed = headers.contains_key(CONTENT_TYPE);
-    headers.get(CONTENT_ENCODING).is_none_or(plain)
-        && (!typed || is_json(headers) || is_of_type(headers, "application/octet-stream"))
+    !typed || is_json(headers) || is_of_type(headers, "application/octet-stream")
 }
 
 /// How many bytes of a body are JSON, where binary tensors stand behind it.
@@ -75,13 +74,27 @@ fn is_of_type(headers: &HeaderMap, name: &str) -> bool {
 /// One JSON text a line: the name of the format's own site, and those without the prefix.
 const LINES: [&str; 3] = ["application/x-ndjson", "application/ndjson", "application/jsonl"];
 
+/// What of a request decides about the answer beside its URL (RFC 9110, section 12.5.5), if anything does.
+pub const fn vary(accept: bool, encoding: bool, origin: bool) -> Option<&'static str> {
+    Some(match (accept, encoding, origin) {
+        (false, false, false) => return None,
+        (true, false, false) => "Accept",
+        (false, true, false) => "Accept-Encoding",
+        (true, true, false) => "Accept, Accept-Encoding",
+        (false, false, true) => "Origin",
+        (true, false, true) => "Accept, Origin",
+        (false, true, true) => "Accept-Encoding, Origin",
+        (true, true, true) => "Accept, Accept-Encoding, Origin",
+    })
+}
+
 pub fn content_type(content: Content) -> HeaderValue {
     HeaderValue::from_static(match content {
         Content::Json => "application/json",
         Content::Lines => LINES[0],
         Content::Problem => "application/problem+json",
         Content::Tensors { .. } => "application/octet-stream",
-        Content::Page => "text/html; charset=utf-8",
+        Content::Page(found) => found.page.content_type,
         Content::Metrics(representation) => representation.format.content_type(),
     })
 }
@@ -100,21 +113,62 @@ pub fn representation(headers: &HeaderMap) -> Representation {
     negotiate(|| values(ACCEPT), || values(ACCEPT_ENCODING))
 }
 
-/// What a request for the status with these headers is to be answered with.
-pub fn form(headers: &HeaderMap) -> Form {
-    status::negotiate(|| headers.get_all(ACCEPT).iter().map(HeaderValue::as_bytes))
+/// The page that a request with these headers is to be answered with at the route of `handler`, if it is.
+pub fn page(handler: Handler, headers: &HeaderMap) -> Option<Found> {
+    let values = |name| headers.get_all(name).iter().map(HeaderValue::as_bytes);
+    pages::find(handler, || values(ACCEPT), || values(ACCEPT_ENCODING), || values(IF_NONE_MATCH))
 }
 
-/// Adds what an answer about the status says beside its type: it is of this moment and for this `Accept`, and the page may
-/// do no more than it must.
-pub fn describe_status(headers: &mut HeaderMap, content: Content) {
-    headers.insert(VARY, HeaderValue::from_static("Accept"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+/// Adds what an answer says that is a page: how it is coded and for whom, that it is to be asked for again, and that it may do no
+/// more than it must. Who has it already is told what may have changed (RFC 9110, section 15.4.5).
+pub fn describe_page(headers: &mut HeaderMap, found: &Found) {
+    headers.insert(ETAG, HeaderValue::from_static(found.coded().etag));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    if found.known {
+        return;
+    }
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if content == Content::Page {
-        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(page::policy()));
+    if found.gzip {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    if let Some(policy) = found.page.policy {
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
     }
 }
+
+/// Adds what JSON says at a route that has a page for others.
+pub fn describe_beside_page(headers: &mut HeaderMap, handler: Handler) {
+    if handler == Handler::Status {
+        // It is of this moment.
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    }
+}
+
+/// The header by which clients and proxies tell requests apart.
+pub static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The request's id, to be sent back as it came, in the memory of `buffer`, which is used anew once the header before it is
+/// gone; none that is longer than [`REQUEST_ID_BYTES`] or has more than visible characters.
+pub fn request_id(headers: &HeaderMap, buffer: &mut BytesMut) -> Option<HeaderValue> {
+    let id = headers.get(&REQUEST_ID)?.as_bytes();
+    if id.is_empty() || id.len() > REQUEST_ID_BYTES || !id.iter().all(u8::is_ascii_graphic) {
+        return None;
+    }
+    // Room for a trace too: while this one is there, no memory can be used anew.
+    buffer.reserve(id.len() + TRACEPARENT_BYTES);
+    copied(id, buffer)
+}
+
+/// `value` in the memory of `buffer`, which is used anew once the values before it are gone.
+fn copied(value: &[u8], buffer: &mut BytesMut) -> Option<HeaderValue> {
+    buffer.reserve(value.len());
+    buffer.extend_from_slice(value);
+    HeaderValue::from_maybe_shared(buffer.split().freeze()).ok()
+}
+
+/// The longest id that goes back.
+const REQUEST_ID_BYTES: usize = 128;
 
 /// The header of W3C Trace Context that names a trace.
 pub static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -154,9 +208,7 @@ impl Traceparent {
 
     /// The header again, in the memory of `buffer`, which is used anew once the header before it is gone.
     pub fn header(&self, buffer: &mut BytesMut) -> Option<HeaderValue> {
-        buffer.reserve(self.value.len());
-        buffer.extend_from_slice(&self.value);
-        HeaderValue::from_maybe_shared(buffer.split().freeze()).ok()
+        copied(&self.value, buffer)
     }
 }
 
@@ -200,13 +252,27 @@ mod tests {
     #[test]
     fn a_trace_goes_back_as_it_came_in_the_memory_of_the_one_before() {
         let found = traced(1).expect("a trace");
-        let mut buffer = BytesMut::with_capacity(64);
-        let places = [0; 3].map(|_| {
+        let mut buffer = BytesMut::new();
+        let places = [0; 10].map(|_| {
             let value = found.header(&mut buffer).expect("a value");
             assert_eq!(value, VALUE);
-            value.as_bytes().as_ptr()
+            value.as_bytes().as_ptr().addr()
         });
-        assert!(places.iter().all(|place| *place == places[0]));
+        assert!(places.iter().all(|place| (places[0]..places[0] + 256).contains(place)), "{places:?}");
+    }
+
+    #[test]
+    fn an_id_goes_back_if_it_is_one() {
+        let told = |id: &[u8]| {
+            let headers = HeaderMap::from_iter([(REQUEST_ID.clone(), HeaderValue::from_bytes(id).expect("a value"))]);
+            request_id(&headers, &mut BytesMut::new()).map(|value| value.as_bytes().to_vec())
+        };
+        for id in [&b"1"[..], b"01993d52-7a3c-7e90-8f6a-2f1b6c0d9e11", &[b'~'; 128]] {
+            assert_eq!(told(id).as_deref(), Some(id));
+        }
+        for wrong in [&b""[..], b"two words", &[b'a'; 129], b"\xc3\xa9", b"a\tb"] {
+            assert_eq!(told(wrong), None, "{wrong:?}");
+        }
     }
 
     #[test]

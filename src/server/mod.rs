@@ -8,7 +8,9 @@
 
 mod admission;
 mod body;
+mod coding;
 pub mod connection;
+mod cors;
 pub mod exchange;
 mod headers;
 mod listen;
@@ -114,7 +116,7 @@ impl Server {
         let mut server = Self { addresses, phase, loaded, orders, workers, running, auth };
         let shards: Arc<[Arc<Shard>]> = (0..count).map(|_| Arc::from(Shard::new())).collect();
         let started = Instant::now();
-        let (prepared, all_prepared) = mpsc::channel();
+        let (prepared, all_prepared) = mpsc::sync_channel(count);
         for (index, listeners) in listeners.into_iter().enumerate() {
             let worker = server.spawn(index, listeners, &shards, flags.clone(), started, prepared.clone())?;
             server.workers.push(worker);
@@ -133,7 +135,7 @@ impl Server {
         shards: &Arc<[Arc<Shard>]>,
         flags: Flags,
         started: Instant,
-        prepared: mpsc::Sender<()>,
+        prepared: mpsc::SyncSender<()>,
     ) -> Result<JoinHandle<()>> {
         let (orders, running) = (self.orders.subscribe(), Arc::clone(&self.running));
         let (loaded, phase, shards) = (Arc::clone(&self.loaded), self.phase.clone(), Arc::clone(shards));

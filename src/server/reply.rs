@@ -25,12 +25,20 @@ pub enum Reply {
 
 /// A cursor over the reply's bytes, as hyper copies them into its write buffer.
 pub struct Bytes {
-    memory: Memory,
+    source: Source,
     start: usize,
     end: usize,
 }
 
-/// Where bytes of an answer lie.
+/// Where bytes of an answer come from.
+enum Source {
+    /// They were written for it.
+    Written(Memory),
+    /// They are the same for everybody.
+    Constant(&'static [u8]),
+}
+
+/// Where bytes of an answer are written.
 pub enum Memory {
     /// In a worker's arena.
     Slot(Slot),
@@ -39,6 +47,14 @@ pub enum Memory {
 }
 
 impl Memory {
+    /// The memory.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Slot(slot) => slot.bytes(),
+            Self::Heap(buffer) => buffer,
+        }
+    }
+
     /// The memory, to write into.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
         match self {
@@ -49,7 +65,7 @@ impl Memory {
 
     /// Its first `end` bytes as a part of an answer.
     pub const fn into_bytes(self, end: usize) -> Bytes {
-        Bytes { memory: self, start: 0, end }
+        Bytes { source: Source::Written(self), start: 0, end }
     }
 }
 
@@ -65,6 +81,14 @@ impl Reply {
         let mut buffer = vec![0; SMALL_REPLY].into_boxed_slice();
         let (end, told) = write(&mut buffer);
         (Self::of(Memory::Heap(buffer), end), told)
+    }
+
+    /// A reply that lies in the binary.
+    pub const fn constant(bytes: &'static [u8]) -> Self {
+        if bytes.is_empty() {
+            return Self::Empty;
+        }
+        Self::Whole(Bytes { source: Source::Constant(bytes), start: 0, end: bytes.len() })
     }
 
     /// Bytes still to be sent, where that is known.
@@ -107,10 +131,11 @@ impl Buf for Bytes {
     }
 
     fn chunk(&self) -> &[u8] {
-        match &self.memory {
-            Memory::Slot(slot) => &slot.bytes()[self.start..self.end],
-            Memory::Heap(buffer) => &buffer[self.start..self.end],
-        }
+        let bytes = match &self.source {
+            Source::Written(memory) => memory.bytes(),
+            Source::Constant(bytes) => bytes,
+        };
+        &bytes[self.start..self.end]
     }
 
     fn advance(&mut self, count: usize) {
@@ -138,6 +163,10 @@ mod tests {
             assert_eq!(bytes.chunk(), b"ello");
         }
         assert_eq!(slots.lent(), 0, "given back");
+        let Reply::Whole(mut bytes) = Reply::constant(b"hello") else { panic!("no body") };
+        bytes.advance(1);
+        assert_eq!(bytes.chunk(), b"ello");
+        assert!(Reply::constant(b"").is_end_stream(), "nothing to send");
         assert!(Reply::on_heap(|_| (0, ())).0.is_end_stream(), "nothing was written");
         assert!(size_of::<Reply>() <= 96, "{} bytes to move", size_of::<Reply>());
     }

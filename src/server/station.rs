@@ -7,8 +7,10 @@ use std::time::Instant;
 
 use tokio::sync::Notify;
 
+use super::coding::Codings;
 use super::connection::outbox;
 use super::connection::wire::Timeouts;
+use super::cors::Cors;
 use super::reply::{Memory as Part, Reply};
 use super::slots::{Slot, Slots};
 use super::stream::{FRAME, Stream};
@@ -39,6 +41,8 @@ pub struct Station {
     pub streams: Pool<Stream>,
     /// Where the parts of such answers are written.
     frames: Slots,
+    /// What it takes to read and write gzip.
+    pub codings: Codings,
     /// Where answers wait for the socket.
     pub outgoing: Slots,
     /// What a request may ask for.
@@ -55,6 +59,8 @@ pub struct Station {
     pub closed: Notify,
     /// What requests have to pass, if authentication is on.
     pub gate: Option<RefCell<Gate>>,
+    /// Whose pages may read the answers.
+    pub cors: Option<Cors>,
     asked_of_models: Cell<u32>,
     connections: Cell<usize>,
     max_connections: usize,
@@ -78,7 +84,9 @@ impl Station {
             replies: Slots::new(LARGE_REPLIES, api.max_reply()),
             small_replies: Slots::new(max_connections + ADMIN_CONNECTIONS, SMALL_REPLY),
             streams: Pool::new(STREAMS, || Stream::new(&limits)),
-            frames: Slots::new(STREAMS * (FRAMES_OF_A_STREAM + 1), FRAME),
+            // One more of each stream to expand into, and one to compress from.
+            frames: Slots::new(STREAMS * (FRAMES_OF_A_STREAM + 2) + 1, FRAME),
+            codings: Codings::default(),
             outgoing: Slots::new(OUTBOXES, outbox::CAPACITY),
             api: RefCell::new(api),
             limits,
@@ -93,6 +101,7 @@ impl Station {
             drain: Notify::new(),
             closed: Notify::new(),
             gate: auth.map(|auth| RefCell::new(Gate::new(auth))),
+            cors: flags.cors_origins.as_ref().map(Cors::new),
             asked_of_models: Cell::new(0),
             connections: Cell::new(0),
             max_connections,
@@ -154,7 +163,7 @@ impl Station {
         Reply::on_heap(write)
     }
 
-    /// Where a part of an answer is written. There is one for each stream, and those that HTTP/2 may keep until the client takes
+    /// Where a part of an answer is written, or of a body. There are two for each stream, and those that HTTP/2 may keep until the client takes
     /// them; those beyond are served from the heap.
     pub fn frame(&self) -> Part {
         if let Some(slot) = self.frames.borrow() {

@@ -11,6 +11,7 @@
 //! After half a millisecond of work the thread goes on with other connections first.
 
 mod lines;
+mod pieces;
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -20,22 +21,28 @@ use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
 
-use super::body::ClientGone;
+use super::body::{Body, ClientGone};
 use super::exchange::Connection;
 use super::exchange::tally::Tally;
 use super::reply::{Bytes, Memory};
-use super::slots::Slot;
 use crate::api::batch::{Flow, MAX_RESULT, Settled, Taken, Texts};
 use crate::api::{Content, Limits, Outcome};
+use crate::gzip::compress::max_len;
+use crate::gzip::{Compressor, Expander};
 use crate::metrics::Stages;
 use crate::pool::Reusable;
 use crate::problem::{Fault, Problem};
 use lines::{Line, Lines};
+use pieces::{Coding, Pieces};
 
 /// One answer under way, in memory that is used again by the next.
 pub struct Stream {
     flow: Flow,
     texts: Texts,
+    /// Made by the first body that is compressed, and lent to each like it.
+    expander: Option<Box<Expander>>,
+    /// The same of answers.
+    compressor: Option<Box<Compressor>>,
     now: Option<Now>,
 }
 
@@ -50,6 +57,8 @@ struct Now {
     /// Results written.
     results: usize,
     sent_bytes: usize,
+    /// What compresses the answer, if it is to be.
+    compressor: Option<Box<Compressor>>,
     /// Since when the thread works on this without a pause.
     working_since: Option<Instant>,
     /// Whether others are to have their turn.
@@ -60,14 +69,14 @@ struct Now {
 /// How a request comes.
 pub enum Begun {
     /// With all of its body.
-    Body(Slot),
-    /// Line by line.
-    Lines(Incoming),
+    Body(Body),
+    /// Line by line; whether in gzip.
+    Lines(Incoming, bool),
 }
 
 /// What there is to be taken up.
 enum Next {
-    /// Something was.
+    /// Something was, or some of it has come.
     Taken,
     /// What there is has no room yet.
     Full,
@@ -82,16 +91,18 @@ impl Reusable for Stream {
         if let Some(mut now) = self.now.take() {
             now.await_model(false);
             now.connection.wire.request_ends(Instant::now());
+            self.take_back(now);
         }
     }
 }
 
 impl Stream {
     pub(super) fn new(limits: &Limits) -> Self {
-        Self { flow: Flow::new(), texts: Texts::new(limits), now: None }
+        Self { flow: Flow::new(), texts: Texts::new(limits), expander: None, compressor: None, now: None }
     }
 
-    /// Begins the answer to the request that `tally` tells of, for the client of this hash; answers its media type.
+    /// Begins the answer, compressed or not, to the request that `tally` tells of, for the client of this hash; answers its
+    /// media type.
     ///
     /// # Errors
     /// What is wrong with a body; [`Problem::Overloaded`] where there is no memory for lines.
@@ -101,22 +112,27 @@ impl Stream {
         client: u64,
         tally: &mut Tally,
         begun: Begun,
+        is_compressed: bool,
     ) -> Result<Content, Fault> {
         let station = &connection.station;
         self.flow.begin(tally.traceparent.map(|traceparent| traceparent.trace));
         let (lines, content) = match begun {
-            Begun::Body(slot) => {
-                let body = &slot.bytes()[..tally.received_bytes];
+            Begun::Body(body) => {
                 let mut api = station.api.borrow_mut();
-                api.begin_batch(body, client, &mut self.flow, &mut self.texts)?;
+                api.begin_batch(body.bytes(), client, &mut self.flow, &mut self.texts)?;
                 (None, Content::Json)
             }
-            Begun::Lines(incoming) => {
+            Begun::Lines(incoming, is_gzip) => {
                 let slot = station.borrow_body().ok_or_else(|| connection.no_slot())?;
                 station.api.borrow().batch_begins(client);
-                (Some(Lines::new(incoming, slot)), Content::Lines)
+                let coding = is_gzip.then(|| Coding::new(self.expander.take().unwrap_or_default(), station.frame()));
+                (Some(Lines::new(Pieces::new(incoming, coding), slot)), Content::Lines)
             }
         };
+        let mut compressor = is_compressed.then(|| self.compressor.take().unwrap_or_default());
+        if let Some(compressor) = &mut compressor {
+            compressor.begin();
+        }
         self.now = Some(Now {
             connection: Rc::clone(connection),
             tally: tally.handed_on(),
@@ -124,6 +140,7 @@ impl Stream {
             is_read: false,
             results: 0,
             sent_bytes: 0,
+            compressor,
             working_since: None,
             rests: false,
             model_awaited: false,
@@ -133,7 +150,7 @@ impl Stream {
 
     /// The next part of the answer; `None` after the last.
     pub fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, ClientGone>>> {
-        let Self { flow, texts, now: Some(now) } = self else { return Poll::Ready(None) };
+        let Self { flow, texts, now: Some(now), .. } = self else { return Poll::Ready(None) };
         if std::mem::take(&mut now.rests) {
             now.working_since = None;
             make_way(context);
@@ -144,7 +161,7 @@ impl Stream {
         let mut frame = station.frame();
         let mut length = 0;
         loop {
-            if FRAME - length < MAX_RESULT + AROUND {
+            if FRAME - length < MAX_RESULT + AROUND + AROUND_COMPRESSED {
                 return now.send(frame, length);
             }
             if now.sent_bytes == 0 && length == 0 && now.lines.is_none() {
@@ -175,10 +192,12 @@ impl Stream {
                 if now.lines.is_none() {
                     length = append(&mut frame, length, b"]}");
                 }
-                now.sent_bytes += length;
+                let last = now.frame(frame, length, true);
                 now.end();
-                self.now = None;
-                return Poll::Ready((length > 0).then(|| Ok(frame.into_bytes(length))));
+                if let Some(now) = self.now.take() {
+                    self.take_back(now);
+                }
+                return Poll::Ready(last.map(Ok));
             }
             now.rests = advanced && since.elapsed() >= BURST;
             if !advanced || now.rests {
@@ -195,6 +214,18 @@ impl Stream {
     }
 }
 
+impl Stream {
+    /// Takes back what was lent to an answer that is over.
+    fn take_back(&mut self, now: Now) {
+        if let Some(expander) = now.lines.and_then(|lines| lines.into_pieces().into_expander()) {
+            self.expander = Some(expander);
+        }
+        if let Some(compressor) = now.compressor {
+            self.compressor = Some(compressor);
+        }
+    }
+}
+
 impl Now {
     /// What stands before the next result.
     const fn mark(&self) -> &'static [u8] {
@@ -202,8 +233,22 @@ impl Now {
     }
 
     fn send(&mut self, frame: Memory, length: usize) -> Poll<Option<Result<Bytes, ClientGone>>> {
+        Poll::Ready(self.frame(frame, length, false).map(Ok))
+    }
+
+    /// The part of the answer that begins `plain`, compressed if it is to be; nothing if it is empty.
+    fn frame(&mut self, plain: Memory, length: usize, is_last: bool) -> Option<Bytes> {
+        let (frame, length) = match &mut self.compressor {
+            None => (plain, length),
+            Some(compressor) => {
+                let mut frame = self.connection.station.frame();
+                // There is always room: of a frame so much is left.
+                let written = compressor.write(&plain.bytes()[..length], is_last, frame.bytes_mut());
+                (frame, written.unwrap_or_default())
+            }
+        };
         self.sent_bytes += length;
-        Poll::Ready(Some(Ok(frame.into_bytes(length))))
+        (length > 0).then(|| frame.into_bytes(length))
     }
 
     /// Takes up the next text, if there is one.
@@ -235,6 +280,7 @@ impl Now {
                 station.api.borrow_mut().take_up_fault(flow, fault);
                 Taken::Up
             }
+            Line::Part => return Ok(Next::Taken),
             Line::End => {
                 self.is_read = true;
                 return Ok(Next::Nothing);
@@ -302,7 +348,10 @@ pub const FRAME: usize = 8 * 1024;
 /// Bytes around a result: what begins and ends the list, a comma or the end of a line.
 const AROUND: usize = 16;
 
+/// Bytes by which a part that cannot be compressed grows at most.
+const AROUND_COMPRESSED: usize = max_len(FRAME) - FRAME;
+
 /// How long the thread works on one answer before it goes on with others. One text may take longer.
 const BURST: Duration = Duration::from_micros(500);
 
-const _: () = assert!(FRAME >= 2 * (MAX_RESULT + AROUND), "a part holds more than one result");
+const _: () = assert!(FRAME >= 2 * (MAX_RESULT + AROUND) + AROUND_COMPRESSED, "a part holds more than one result");

@@ -23,22 +23,11 @@ impl Texts {
         Self { bytes, next: 0, place: 0, choice: Choice::Simple }
     }
 
-    /// No text: those that are added are for the model of this `choice`.
-    pub(in crate::api) fn begin(&mut self, choice: Choice) {
-        self.bytes.clear();
-        (self.next, self.place) = (0, 0);
-        self.choice = choice;
-    }
-
-    /// Adds a text; `None` where there is no room for it, which there is for those of any body within the limits.
-    pub(in crate::api) fn add(&mut self, text: &str) -> Option<()> {
-        self.push(text.len() as u32, text.as_bytes())
-    }
-
     /// Reads `{"texts": [string, ...], "model"?: "simple" | "bert" | "auto" | a user's model | null}`. What is in the place of
     /// a text is told when its turn comes.
     pub(super) fn read(&mut self, root: Value<'_>, limits: &Limits, models: Option<&Models>) -> Result<(), Fault> {
-        self.begin(Choice::Simple);
+        self.bytes.clear();
+        (self.next, self.place, self.choice) = (0, 0, Choice::Simple);
         let not_an_object = Fault::new(Problem::InvalidType).field("body").expected("an object", root.type_name());
         let (mut texts, mut choice) = (None, None);
         for (key, value) in root.as_object().ok_or(not_an_object)? {
@@ -74,7 +63,7 @@ impl Texts {
     }
 
     /// The text whose turn it is, or what is wrong with it; `None` after the last.
-    pub(in crate::api) fn next(&self, max_text: usize) -> Option<Result<Asked<'_>, Fault>> {
+    pub(super) fn next(&self, max_text: usize) -> Option<Result<Asked<'_>, Fault>> {
         let (length, rest) = self.bytes.get(self.next..)?.split_first_chunk()?;
         let length = u32::from_le_bytes(*length);
         if let Some(other) = length.checked_sub(OTHER) {
@@ -96,7 +85,7 @@ impl Texts {
     }
 
     /// The turn passes to the next text.
-    pub(in crate::api) fn advance(&mut self) {
+    pub(super) fn advance(&mut self) {
         let Some((length, _)) = self.bytes[self.next..].split_first_chunk() else { return };
         let length = u32::from_le_bytes(*length);
         self.next += LENGTH + if length < OTHER { length as usize } else { 0 };

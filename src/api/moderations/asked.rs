@@ -32,7 +32,7 @@ impl Inputs {
 }
 
 /// Models of OpenAI's, in whose place the one of `--compatible-model` answers.
-const THEIRS: [&str; 4] =
+pub const THEIRS: [&str; 4] =
     ["omni-moderation-latest", "omni-moderation-2024-09-26", "text-moderation-latest", "text-moderation-stable"];
 
 /// Reads `{"input": string | [string, ...] | [{"type":"text","text":string}, ...], "model"?: string | null}` into `round`.

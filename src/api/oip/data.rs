@@ -6,7 +6,7 @@ use crate::problem::{Fault, Problem};
 
 /// The type of the elements (`inference_rest.md`, "Tensor Data Types"), of those that a model of ours takes or answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Datatype {
+pub(in crate::api) enum Datatype {
     Int8,
     Int16,
     Int32,
@@ -19,6 +19,12 @@ pub(super) enum Datatype {
     Fp64,
     Bytes,
 }
+
+/// Those of numbers.
+pub(in crate::api) const NUMBERS: [Datatype; 10] = {
+    let [numbers @ .., _] = Datatype::ALL;
+    numbers
+};
 
 /// Where the elements are.
 #[derive(Clone, Copy)]
@@ -45,7 +51,7 @@ impl Datatype {
     ];
 
     /// Its name in the protocol.
-    pub(super) const fn as_str(self) -> &'static str {
+    pub(in crate::api) const fn as_str(self) -> &'static str {
         match self {
             Self::Int8 => "INT8",
             Self::Int16 => "INT16",

@@ -23,19 +23,19 @@ mod response;
 mod target;
 mod texts;
 
-use std::task::{Context, Poll};
-
+use super::round::{self, Round, Step};
 use super::{Answered, Content, Limits, Outcome, Request, Waiting, Worker};
 use crate::metrics::labels::Handler;
+use crate::model::Loaded;
 use crate::model::manifest::MAX_NAMED_BYTES;
-use crate::pool::Lent;
 use crate::problem::{Fault, Problem};
+pub(super) use data::NUMBERS;
 use outputs::Wanted;
-use request::MAX_ID_BYTES;
+pub(super) use outputs::{IRIS as IRIS_OUTPUTS, TEXT as TEXT_OUTPUTS};
+pub(super) use request::MAX_ID_BYTES;
 use response::Written;
-use target::Model;
 pub use target::Target;
-pub use texts::Pending;
+pub use texts::{Tensor, placed, read};
 
 /// What a request of the protocol says outside its body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,9 +55,6 @@ pub const fn max_len(limits: &Limits) -> usize {
     metadata::MAX_LEN + response::FRAME + MAX_ID_BYTES * 6 + MAX_NAMED_BYTES + rows
 }
 
-/// Requests for texts that a worker may have under way at once; each takes about 10 KiB that is touched at start.
-pub const PENDING: usize = 16;
-
 /// Whether the answer of `handler` may take more than [`SMALL_REPLY`](super::SMALL_REPLY).
 pub const fn is_large(handler: Handler) -> bool {
     handler.infers() || matches!(handler, Handler::InferenceModel)
@@ -76,8 +73,9 @@ pub fn answer(worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Ans
             let written = iris::answer(worker, request, out);
             return Answered::Now(told(written, handler, out));
         }
-        (Handler::InferText, Some(Target(Model::Text(choice)))) => match texts::begin(worker, request, choice) {
-            Ok(pending) => return Answered::Later(Waiting::Texts(pending)),
+        (Handler::InferText, Some(_)) => match round::begin(worker, request, out) {
+            Ok(Step::Answered(outcome)) => return Answered::Now(outcome),
+            Ok(Step::Waiting(round)) => return Answered::Later(Waiting::Round(round)),
             Err(fault) => Err(fault),
         },
         _ => Err(Fault::new(Problem::NotFound)),
@@ -88,15 +86,9 @@ pub fn answer(worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Ans
     })
 }
 
-/// Goes on with the texts of a request.
-pub fn poll(worker: &mut Worker, pending: &mut Lent<Pending>, context: &mut Context<'_>) -> Poll<Result<(), Fault>> {
-    texts::poll(worker, pending, context)
-}
-
-/// Answers a request for texts, of which all are scored, or one is at fault.
-pub fn resume(worker: &Worker, pending: &Lent<Pending>, scored: Result<(), Fault>, out: &mut [u8]) -> Outcome {
-    let written = scored.and_then(|()| texts::resume(worker, pending, out));
-    told(written, Handler::InferText, out)
+/// Answers the request for a `tensor` of texts, all of which are scored.
+pub fn render(round: &Round, tensor: &Tensor, loaded: &Loaded, out: &mut [u8]) -> Outcome {
+    told(texts::write(round, tensor, loaded, out), Handler::InferText, out)
 }
 
 /// What is said of `written`.

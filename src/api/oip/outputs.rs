@@ -7,8 +7,8 @@ use crate::problem::{Fault, Problem};
 
 /// One tensor of an answer: a row for each row of the input.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Output {
-    pub(super) name: &'static str,
+pub(in crate::api) struct Output {
+    pub(in crate::api) name: &'static str,
     pub(super) datatype: Datatype,
     /// Whether there is a column for each label; else there is one.
     pub(super) per_label: bool,
@@ -19,14 +19,14 @@ const fn output(name: &'static str, datatype: Datatype) -> Output {
 }
 
 /// What `iris` answers, by the names that MLServer gives the answers of scikit-learn's classifiers.
-pub(super) const IRIS: [Output; 3] = [
+pub(in crate::api) const IRIS: [Output; 3] = [
     output("predict", Datatype::Int64),
     Output { per_label: true, ..output("predict_proba", Datatype::Fp32) },
     output("label", Datatype::Bytes),
 ];
 
 /// What the models of texts answer.
-pub(super) const TEXT: [Output; 4] = [
+pub(in crate::api) const TEXT: [Output; 4] = [
     output("score", Datatype::Int64),
     Output { per_label: true, ..output("probabilities", Datatype::Fp32) },
     output("toxicity_level", Datatype::Bytes),

@@ -6,7 +6,7 @@ use crate::json::read::Value;
 use crate::problem::{Fault, Problem};
 
 /// The most bytes of an `id`.
-pub(super) const MAX_ID_BYTES: usize = 256;
+pub(in crate::api) const MAX_ID_BYTES: usize = 256;
 
 /// What a request asks.
 pub(super) struct Asked<'x> {

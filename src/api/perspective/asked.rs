@@ -64,6 +64,7 @@ pub fn read(root: Value<'_>, round: &mut Round, limits: &Limits, loaded: &Loaded
     fields::context(context)?;
     // Nothing is ever stored, and no model here knows of sessions and communities.
     fields::boolean(store, "doNotStore")?;
+    let drops = fields::boolean(drops, "dropUnsupportedAttributes")?;
     fields::string(session, "sessionId")?;
     fields::string(community, "communityId")?;
     let mut attributes = read_attributes(attributes, round, loaded)?;
@@ -73,7 +74,7 @@ pub fn read(root: Value<'_>, round: &mut Round, limits: &Limits, loaded: &Loaded
     let unsupported = language::read(languages, &mut writer)?;
     let any = loaded.models().is_some_and(|models| models.is_replaced);
     if let Some(unsupported) = unsupported.filter(|_| !any) {
-        if !fields::boolean(drops, "dropUnsupportedAttributes")? {
+        if !drops {
             let name = attributes.first().map_or("", |requested| requested.attribute.name_of_ours());
             return Err(Fault::new(Problem::UnsupportedLanguage).field(unsupported.names()).expected(name, ""));
         }

@@ -8,10 +8,10 @@ use crate::problem::{Fault, Problem};
 pub const LANGUAGES: [&str; 2] = ["en", "fr"];
 
 /// The most languages that a request may name.
-const MOST: usize = 16;
+pub const MOST: usize = 16;
 
 /// The longest name of a language, in bytes: RFC 5646, section 4.4.1, says that 35 are enough for any.
-const MAX_NAME: usize = 35;
+pub const MAX_NAME: usize = 35;
 
 /// Writes the `languages` of a request to `echo` as a list of JSON, and answers those that our models do not read, `", "`
 /// between them; `None` if there is no such. Where none is named the text is taken for English: nothing here tells languages
@@ -33,8 +33,8 @@ pub fn read(value: Option<Value<'_>>, echo: &mut Writer<'_>) -> Result<Option<Un
     echo.raw(b"[");
     for (at, language) in languages.enumerate() {
         let name = language.as_str().ok_or(wrong(language.type_name()))?;
-        if name.is_empty() || name.len() > MAX_NAME || at == MOST {
-            return Err(wrong("empty, longer or more names"));
+        if name.is_empty() || name.len() > MAX_NAME || at == MOST || !name.bytes().all(is_of_names) {
+            return Err(wrong("empty, longer, other or more names"));
         }
         echo.raw(if at == 0 { b"" } else { b"," });
         echo.string(name);
@@ -45,6 +45,11 @@ pub fn read(value: Option<Value<'_>>, echo: &mut Writer<'_>) -> Result<Option<Un
     }
     echo.raw(b"]");
     Ok((unsupported.length > 0).then_some(unsupported))
+}
+
+/// Whether a name may have this (RFC 5646, section 2.1), with `_` for who writes it so.
+const fn is_of_names(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
 }
 
 /// Names of languages, as many as have room where an error tells them.

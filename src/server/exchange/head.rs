@@ -3,17 +3,22 @@
 use std::time::Instant;
 
 use http::header::{
-    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, PRAGMA, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
+    ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, PRAGMA, RETRY_AFTER, VARY,
+    WWW_AUTHENTICATE,
 };
 use http::{HeaderValue, Response, StatusCode};
 
+use super::begin::may_be_compressed;
 use super::{Exchange, nanoseconds};
-use crate::api::route::allow;
+use crate::api::route::{Route, allow};
 use crate::api::{Content, Outcome};
 use crate::metrics::Representation;
-use crate::metrics::labels::Handler;
+use crate::metrics::labels::{Handler, Method};
+use crate::pages::{self, When};
+use crate::server::cors::{self, Cors};
 use crate::server::headers::{
-    INFERENCE_HEADER_CONTENT_LENGTH, TRACEPARENT, content_type, describe_status, json_bytes_header, retry_after,
+    INFERENCE_HEADER_CONTENT_LENGTH, REQUEST_ID, TRACEPARENT, content_type, describe_beside_page, describe_page,
+    json_bytes_header, retry_after, vary,
 };
 use crate::server::reply::Reply;
 use crate::server::timing;
@@ -24,7 +29,7 @@ impl Exchange {
         let mut response = Response::new(reply);
         *response.status_mut() = StatusCode::from_u16(outcome.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut headers = std::mem::take(&mut self.headers);
-        if outcome.status != 204 {
+        if !matches!(outcome.status, 204 | 304) {
             headers.insert(CONTENT_TYPE, content_type(outcome.content));
         }
         if let Some(traceparent) = &self.tally.traceparent
@@ -39,19 +44,31 @@ impl Exchange {
                 headers.insert(&timing::PREFERENCE_APPLIED, HeaderValue::from_static(timing::PREFERENCE));
             }
         }
-        if let Content::Metrics(Representation { gzip, .. }) = outcome.content {
-            headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
-            if gzip {
-                headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        if let Some(vary) = self.vary() {
+            headers.insert(VARY, HeaderValue::from_static(vary));
+        }
+        if let Some(request_id) = self.tally.request_id.take() {
+            headers.insert(&REQUEST_ID, request_id);
+        }
+        if let Some(allowed) = self.allowed_origin.take() {
+            cors::allow(&mut headers, allowed);
+            if outcome.status == 204 {
+                cors::allow_request(&mut headers, allow(self.tally.route.handler));
             }
+        }
+        let of_metrics = matches!(outcome.content, Content::Metrics(Representation { gzip: true, .. }));
+        if self.is_compressed || of_metrics {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
         if let Content::Tensors { json } = outcome.content
             && let Some(value) = json_bytes_header(json, &mut self.connection.timing.borrow_mut())
         {
             headers.insert(&INFERENCE_HEADER_CONTENT_LENGTH, value);
         }
-        if self.tally.route.handler == Handler::Status && outcome.status == 200 {
-            describe_status(&mut headers, outcome.content);
+        if let Content::Page(found) = &outcome.content {
+            describe_page(&mut headers, found);
+        } else if outcome.content == Content::Json && outcome.status == 200 {
+            describe_beside_page(&mut headers, self.tally.route.handler);
         }
         if self.tally.route.handler == Handler::Token {
             // RFC 6749, section 5.1.
@@ -64,6 +81,10 @@ impl Exchange {
         match outcome.status {
             204 | 405 => {
                 headers.insert(ALLOW, HeaderValue::from_static(allow(self.tally.route.handler)));
+            }
+            415 => {
+                // RFC 9110, section 12.5.3: what a body may be encoded in.
+                headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
             }
             429 | 503 if outcome.problem.is_some() => {
                 headers.insert(RETRY_AFTER, retry_after(outcome.retry_after));
@@ -79,5 +100,16 @@ impl Exchange {
         }
         *response.headers_mut() = headers;
         response
+    }
+
+    /// `Vary`: nothing keeps the answer to a POST (RFC 9110, section 9.3.3), and so only its readers are told.
+    fn vary(&self) -> Option<&'static str> {
+        let Route { handler, method, .. } = self.tally.route;
+        let is_kept = matches!(method, Method::Get | Method::Head);
+        let page = if is_kept { pages::at(handler) } else { None };
+        let is_scrape = handler == Handler::Metrics;
+        let accept = is_kept && (is_scrape || page.is_some_and(|page| page.when != When::Always));
+        let encoding = is_kept && (is_scrape || page.is_some() || may_be_compressed(handler));
+        vary(accept, encoding, self.connection.station.cors.as_ref().is_some_and(Cors::varies))
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use http::HeaderValue;
+
 use super::{OwnShard, nanoseconds};
 use crate::api::Outcome;
 use crate::api::route::Route;
@@ -19,6 +21,8 @@ pub struct Tally {
     pub route: Route,
     /// The trace that it belongs to.
     pub traceparent: Option<Traceparent>,
+    /// What the client, or a proxy in front, calls it.
+    pub request_id: Option<HeaderValue>,
     /// When its head was there.
     pub started: Instant,
     /// Bytes of body that have come.
@@ -29,7 +33,7 @@ impl Tally {
     /// The same request, for whoever goes on with it; this one counts it no more.
     #[must_use]
     pub fn handed_on(&mut self) -> Self {
-        Self { in_progress: self.in_progress.take(), ..*self }
+        Self { in_progress: self.in_progress.take(), request_id: self.request_id.clone(), ..*self }
     }
 
     /// Counts the answer, whose body has `length` bytes, in every family, and logs it if it is to be.
@@ -68,6 +72,7 @@ impl Tally {
                 httpRequest.latency = %format_args!("{:.9}s", nanoseconds as f64 / 1e9),
                 error_type = outcome.problem.map(Problem::error_type),
                 trace = self.traceparent.as_ref().map(Traceparent::trace_id),
+                requestId = self.request_id.as_ref().and_then(|id| id.to_str().ok()),
                 spanId = self.traceparent.as_ref().map(Traceparent::span_id),
                 "request"
             );

@@ -1,22 +1,18 @@
 //! A body as lines, while it arrives.
 
-use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use bytes::Buf as _;
-use hyper::body::{Body as _, Bytes, Incoming};
-
+use super::pieces::{Piece, Pieces};
 use crate::problem::{Fault, Problem};
-use crate::server::body::{ClientGone, is_bad_framing};
+use crate::server::body::ClientGone;
 use crate::server::connection::wire::Wire;
 use crate::server::slots::Slot;
 
 /// The lines of a body. A line may be as long as a body.
 pub struct Lines {
-    incoming: Incoming,
     /// What has arrived and is not in `slot` yet.
-    piece: Bytes,
+    pieces: Pieces,
     slot: Slot,
     /// Bytes of the line so far, those that the slot has no room for included.
     length: usize,
@@ -31,14 +27,16 @@ pub enum Line<'l> {
     Whole(&'l [u8]),
     /// What stands in the place of a line.
     Wrong(Fault),
+    /// A piece has gone by in which no line ends; there may be another.
+    Part,
     /// Nothing more.
     End,
 }
 
 impl Lines {
-    /// The lines of `incoming`, each collected in `slot`.
-    pub fn new(incoming: Incoming, slot: Slot) -> Self {
-        Self { incoming, piece: Bytes::new(), slot, length: 0, is_whole: false, has_ended: false }
+    /// The lines of `pieces`, each collected in `slot`.
+    pub fn new(pieces: Pieces, slot: Slot) -> Self {
+        Self { pieces, slot, length: 0, is_whole: false, has_ended: false }
     }
 
     /// The line that is next, again and again until [`Self::advance`]. `received` counts the bytes of the body.
@@ -51,47 +49,34 @@ impl Lines {
         received: &mut usize,
         context: &mut Context<'_>,
     ) -> Result<Poll<Line<'_>>, ClientGone> {
-        while !self.is_whole {
-            if self.piece.is_empty() && !self.has_ended {
-                // Given back first: hyper reads into the same memory again.
-                self.piece = Bytes::new();
-                match Pin::new(&mut self.incoming).poll_frame(context) {
-                    Poll::Pending => {
-                        wire.body_pending();
-                        return Ok(Poll::Pending);
-                    }
-                    Poll::Ready(None) => self.has_ended = true,
-                    Poll::Ready(Some(Err(error))) if is_bad_framing(&error) => {
-                        (self.has_ended, self.length) = (true, 0);
-                        return Ok(Poll::Ready(Line::Wrong(Fault::new(Problem::MalformedRequest))));
-                    }
-                    Poll::Ready(Some(Err(_))) => return Err(ClientGone),
-                    Poll::Ready(Some(Ok(frame))) => {
-                        // Trailers are read and dropped.
-                        self.piece = frame.into_data().unwrap_or_default();
-                        *received += self.piece.len();
-                        wire.body_goes_on(Instant::now());
-                    }
-                }
-                if !self.has_ended {
-                    continue;
+        if !self.is_whole && !self.has_ended {
+            let before = *received;
+            let Poll::Ready(piece) = self.pieces.poll(received, context)? else {
+                wire.body_pending();
+                return Ok(Poll::Pending);
+            };
+            if *received > before {
+                wire.body_goes_on(Instant::now());
+            }
+            match piece {
+                Piece::Some => self.collect_line(),
+                Piece::Empty => {}
+                Piece::End => self.has_ended = true,
+                Piece::Broken(fault) => {
+                    (self.has_ended, self.length) = (true, 0);
+                    return Ok(Poll::Ready(Line::Wrong(fault)));
                 }
             }
-            if self.has_ended && self.piece.is_empty() {
-                if self.is_blank() {
-                    return Ok(Poll::Ready(Line::End));
-                }
-                // The last line may do without its end.
-                self.is_whole = true;
-                break;
+        }
+        if self.has_ended && !self.is_whole {
+            if self.is_blank() {
+                return Ok(Poll::Ready(Line::End));
             }
-            let end = self.piece.iter().position(|&byte| byte == b'\n');
-            self.collect(end.unwrap_or(self.piece.len()));
-            if end.is_some() {
-                self.piece.advance(1);
-                self.is_whole = !self.is_blank();
-                self.length *= usize::from(self.is_whole);
-            }
+            // The last line may do without its end.
+            self.is_whole = true;
+        }
+        if !self.is_whole {
+            return Ok(Poll::Ready(Line::Part));
         }
         let room = self.slot.bytes().len();
         if self.length > room {
@@ -106,13 +91,31 @@ impl Lines {
         (self.is_whole, self.length) = (false, 0);
     }
 
+    /// Moves what is there behind the line, up to its end or that of the first that is not blank.
+    fn collect_line(&mut self) {
+        while !self.is_whole && !self.pieces.bytes().is_empty() {
+            let end = self.pieces.bytes().iter().position(|&byte| byte == b'\n');
+            self.collect(end.unwrap_or(self.pieces.bytes().len()));
+            if end.is_some() {
+                self.pieces.advance(1);
+                self.is_whole = !self.is_blank();
+                self.length *= usize::from(self.is_whole);
+            }
+        }
+    }
+
     /// Moves `count` bytes of the piece behind the line, as far as there is room.
     fn collect(&mut self, count: usize) {
         let room = self.slot.bytes_mut().get_mut(self.length..).unwrap_or_default();
         let kept = count.min(room.len());
-        room[..kept].copy_from_slice(&self.piece[..kept]);
+        room[..kept].copy_from_slice(&self.pieces.bytes()[..kept]);
         self.length = self.length.saturating_add(count);
-        self.piece.advance(count);
+        self.pieces.advance(count);
+    }
+
+    /// What reads the pieces.
+    pub fn into_pieces(self) -> Pieces {
+        self.pieces
     }
 
     fn is_blank(&self) -> bool {

@@ -96,6 +96,21 @@ def refused(call, status: int, words: str):
         raise AssertionError(f"not refused: {words}")
 
 
+def check_compression(client):
+    """Requests and answers in gzip are those that are not, binary tensors included."""
+    rows = numpy.array(ROWS * 40, "float32")
+    plain = client.infer("iris", [tensor("features", rows, True)]).as_numpy("predict_proba")
+    for binary in (True, False):
+        found = client.infer(
+            "iris",
+            [tensor("features", rows, binary)],
+            outputs=[InferRequestedOutput("predict_proba", binary_data=binary)],
+            request_compression_algorithm="gzip",
+            response_compression_algorithm="gzip",
+        )
+        assert numpy.array_equal(found.as_numpy("predict_proba"), plain)
+
+
 def check_errors(client):
     """What is wrong arrives as the client's own exception, with words that help."""
     rows, texts = numpy.array(ROWS, "float32"), numpy.array(["a", ""], "object")
@@ -109,7 +124,7 @@ def check_errors(client):
     refused(lambda: client.infer("iris", iris, outputs=[InferRequestedOutput("nope")]), 400, "outputs[0]")
     refused(lambda: client.infer("iris", iris, outputs=[InferRequestedOutput("label", class_count=2)]), 400, "classification")
     refused(lambda: client.infer("iris", iris, sequence_id=7), 400, "sequence")
-    refused(lambda: client.infer("iris", iris, request_compression_algorithm="gzip"), 415, "content-encoding")
+    refused(lambda: client.infer("iris", iris, request_compression_algorithm="deflate"), 415, "content-encoding")
     refused(lambda: client.infer("simple", [tensor("text", texts, True)]), 400, "inputs[0].data[1]")
     refused(lambda: client.infer("simple", iris), 400, "inputs[0].shape")
     shared = InferInput("features", [3, 4], "FP32")
@@ -133,7 +148,8 @@ def main(address: str):
         check_metadata(client)
         check_irises(client, address)
         check_texts(client, address)
-        check_errors(client)
+        check_compression(client)
+    check_errors(client)
     asyncio.run(check_asyncio(address))
 
 

@@ -1,0 +1,188 @@
+//! The beginning of a request: what its head says, and what is to become of its body.
+
+use std::rc::Rc;
+use std::time::Instant;
+
+use http::header::EXPECT;
+use http::{HeaderMap, Request, Response};
+use hyper::body::{Body as _, Incoming};
+
+use super::tally::Tally;
+use super::{Connection, Exchange, OwnShard, Service, Stage};
+use crate::api::fault;
+use crate::api::oip::{self, Inference};
+use crate::api::route::{Action, Route, route};
+use crate::metrics::labels::{Handler, Shed};
+use crate::metrics::{InProgress, Representation, Stages};
+use crate::problem::{Fault, Problem};
+use crate::server::admission::{self, Refusal};
+use crate::server::body::ClientGone;
+use crate::server::headers::{
+    Traceparent, is_form, is_json, is_lines, is_tensors, json_bytes, origin, page, representation, request_id,
+};
+use crate::server::reply::Reply;
+use crate::server::{coding, timing};
+impl hyper::service::Service<Request<Incoming>> for Service {
+    type Response = Response<Reply>;
+    type Error = ClientGone;
+    type Future = Exchange;
+
+    fn call(&self, request: Request<Incoming>) -> Exchange {
+        let started = Instant::now();
+        let connection = &self.0;
+        connection.wire.request_begins(started);
+        let (head, incoming) = request.into_parts();
+        let mut route = route(connection.surface, head.method.as_str(), head.uri.path());
+        if route.handler == Handler::Token && !connection.station.issues_tokens() {
+            route = route.unknown();
+        }
+        let in_progress = InProgress::start(OwnShard(Rc::clone(connection)), route.handler, route.method);
+        let mut headers = head.headers;
+        let traceparent = Traceparent::of(&headers);
+        let scrape = route.handler == Handler::Metrics;
+        let representation = if scrape { representation(&headers) } else { Representation::default() };
+        let for_model =
+            route.action == Action::ReadJson && matches!(route.handler, Handler::Analyze | Handler::Predict);
+        let tells_timing = for_model && timing::is_preferred(&headers);
+        // The first of the two counts the request whatever the other says.
+        let watched = for_model && (connection.station.watches_next() | tells_timing);
+        let inference = connection.inference(route, head.uri.path(), &headers);
+        let page = if route.action == Action::Answer { page(route.handler, &headers) } else { None };
+        let origin = (route.handler == Handler::Discovery).then(|| origin(&head.uri, &headers));
+        let allowed_origin = connection.station.cors.as_ref().and_then(|cors| cors.allowed(&headers));
+        let request_id = request_id(&headers, &mut connection.echo.borrow_mut());
+        let takes_gzip = may_be_compressed(route.handler) && coding::takes_gzip(&headers);
+        let (stage, client, challenge) = match connection.admit(route, &headers, head.uri.query()) {
+            Ok(client) => {
+                let stage = match &inference {
+                    Ok(_) => connection.stage(route, &headers, incoming),
+                    Err(fault) => connection.refusal(&headers, incoming, fault.clone()),
+                };
+                (stage, client, None)
+            }
+            Err(Refusal { fault, challenge }) => {
+                (connection.refusal(&headers, incoming, fault), connection.client, Some(challenge))
+            }
+        };
+        // hyper hands the map's memory to the next request, so a response in it costs no allocation; what the
+        // request's values point to must go before hyper reads again.
+        headers.clear();
+        Exchange {
+            connection: Rc::clone(connection),
+            tally: Tally { in_progress: Some(in_progress), route, traceparent, request_id, started, received_bytes: 0 },
+            representation,
+            page,
+            inference: inference.unwrap_or(Inference { is_spoken: true, ..Inference::default() }),
+            origin,
+            client,
+            challenge,
+            headers,
+            allowed_origin,
+            takes_gzip,
+            is_compressed: false,
+            stage,
+            stages: if watched { Stages::watched(started) } else { Stages::UNWATCHED },
+            tells_timing,
+        }
+    }
+}
+
+impl Connection {
+    /// What a request says of inference outside its body.
+    fn inference(&self, route: Route, path: &str, headers: &HeaderMap) -> Result<Inference, Fault> {
+        if !oip::path::is_of_protocol(path) {
+            return Ok(Inference::default());
+        }
+        let asks = matches!(route.action, Action::Answer | Action::ReadTensors);
+        let target = if asks { self.station.api.borrow().inference_target(route.handler, path)? } else { None };
+        let json_bytes = if route.action == Action::ReadTensors { json_bytes(headers)? } else { None };
+        Ok(Inference { is_spoken: true, target, json_bytes })
+    }
+
+    /// Lets a request in, or not; answers what tells who asks from other clients.
+    #[inline]
+    fn admit(&self, route: Route, headers: &HeaderMap, query: Option<&str>) -> Result<u64, Refusal> {
+        let Some(gate) = &self.station.gate else { return Ok(self.client) };
+        let subject = admission::admit(&mut gate.borrow_mut(), route, headers, query, &self.station.shard)?;
+        Ok(subject.unwrap_or(self.client))
+    }
+
+    fn stage(&self, route: Route, headers: &HeaderMap, incoming: Incoming) -> Stage {
+        match route.action {
+            Action::Answer => Stage::Answer(None),
+            Action::Options => Stage::Options,
+            Action::Refuse(problem) => self.refusal(headers, incoming, Fault::new(problem)),
+            Action::ReadJson | Action::ReadForm | Action::ReadTensors => {
+                let is_gzip = match coding::is_gzip(headers) {
+                    // Of a password no copy is left.
+                    Ok(true) if route.action == Action::ReadForm => {
+                        let fault = Fault::new(Problem::UnsupportedMediaType)
+                            .expected(fault::media_type_asked(route.handler), "");
+                        return self.refusal(headers, incoming, fault);
+                    }
+                    Ok(is_gzip) => is_gzip,
+                    Err(fault) => return self.refusal(headers, incoming, fault),
+                };
+                if route.handler == Handler::AnalyzeBatch && is_lines(headers) {
+                    return Stage::Lines(incoming, is_gzip);
+                }
+                let limit = self.station.limits.body;
+                if incoming.size_hint().lower() > limit as u64 {
+                    Stage::Refuse(Fault::new(Problem::BodyTooLarge).count(0, limit))
+                } else if !is_of_type(route.action, headers) {
+                    let fault = Fault::new(Problem::UnsupportedMediaType);
+                    self.refusal(headers, incoming, fault.expected(fault::media_type_asked(route.handler), ""))
+                } else if let Some(slot) = self.station.borrow_body() {
+                    Stage::Read(incoming, Some(slot), None, is_gzip)
+                } else {
+                    Stage::Refuse(self.no_slot())
+                }
+            }
+        }
+    }
+
+    /// The refusal of a request for which there is no slot.
+    pub(in crate::server) fn no_slot(&self) -> Fault {
+        self.station.shard.shed(Shed::Slot);
+        Fault::new(Problem::Overloaded)
+    }
+
+    /// A refusal that leaves the connection fit for the next request: the body that comes with it is read and
+    /// dropped, unless the client waits to be told to send it or announces too much of it.
+    fn refusal(&self, headers: &HeaderMap, incoming: Incoming, fault: Fault) -> Stage {
+        let waits = headers.contains_key(EXPECT);
+        if incoming.is_end_stream() || waits || incoming.size_hint().lower() > self.station.limits.body as u64 {
+            Stage::Refuse(fault)
+        } else {
+            Stage::Read(incoming, None, Some(fault), false)
+        }
+    }
+}
+
+/// Whether the body is of the type that is to be read.
+fn is_of_type(action: Action, headers: &HeaderMap) -> bool {
+    match action {
+        Action::ReadForm => is_form(headers),
+        Action::ReadTensors => is_tensors(headers),
+        _ => is_json(headers),
+    }
+}
+
+/// Whether an answer of this route may be worth compressing. Those of the hot path mostly are not, but batches of rows and
+/// explanations are.
+pub(super) const fn may_be_compressed(handler: Handler) -> bool {
+    !matches!(
+        handler,
+        Handler::Metrics
+            | Handler::Root
+            | Handler::Health
+            | Handler::Livez
+            | Handler::Readyz
+            | Handler::Startupz
+            | Handler::Token
+            | Handler::InferenceLive
+            | Handler::InferenceReady
+            | Handler::InferenceModelReady
+            | Handler::None
+    )
+}
