@@ -42,7 +42,7 @@ fn numbered(ran: &Ran) -> Vec<Value> {
 
 fn csv_line(fields: &[&str]) -> String {
     let quoted: Vec<_> = fields.iter().map(|field| format!("\"{}\"", field.replace('"', "\"\""))).collect();
-    format!("{}\r\n", quoted.join(","))
+    quoted.join(",") + "\r\n"
 }
 
 #[test]
@@ -50,13 +50,14 @@ fn scores_are_those_of_analyze_in_every_notation() {
     let mut daemon = Daemon::start(&["--bert-timeout", "60s"]);
     let has_bert = cfg!(feature = "bert");
     if has_bert {
-        daemon.wait_for("bert loaded", std::time::Duration::from_secs(60));
+        daemon.wait_for("bert loaded", std::time::Duration::from_mins(1));
     }
     let mut spoke = Vec::new();
     for model in ["simple", "auto", "bert"].into_iter().filter(|model| has_bert || *model != "bert") {
         let expected = analyzed(&daemon, model);
         let text = TEXTS.join("\n");
-        let lines: String = TEXTS.iter().map(|text| format!("{}\n", json!({"id": 1, "text": text}))).collect();
+        let lines: Vec<_> = TEXTS.iter().map(|text| json!({"id": 1, "text": text}).to_string()).collect();
+        let lines = lines.join("\n");
         let columns: String = TEXTS.iter().map(|text| csv_line(&["1", text])).collect();
         let columns = format!("id,text\r\n{columns}");
         for (format, input) in [("text", &text), ("jsonl", &lines), ("csv", &columns)] {
@@ -88,6 +89,9 @@ fn columns_say_what_lines_say() {
     assert_eq!(rows.next(), None);
 }
 
+/// What is said of a text of nothing.
+const EMPTY: &str = "holds nothing to score; send at least one letter, digit or sign";
+
 #[test]
 fn what_is_at_fault_is_told_in_its_place_and_the_rest_is_scored() {
     let long = "a".repeat(101);
@@ -100,7 +104,6 @@ fn what_is_at_fault_is_told_in_its_place_and_the_rest_is_scored() {
         assert!(ran.complaints.contains(&format!("{} of {} rows", bad.len(), bad.len() + good.len())), "{ran:?}");
         (good.iter().map(|line| line["row"].as_u64().expect("a number")).collect::<Vec<_>>(), bad)
     };
-    const EMPTY: &str = "holds nothing to score; send at least one letter, digit or sign";
     let long_one = "is 101 bytes long; the limit is 100";
 
     let text = [b"a\n\n\xff\n", long.as_bytes(), b"\nb"].concat();

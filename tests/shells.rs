@@ -36,7 +36,7 @@ fn completed(script: &str, words: &[&str]) -> Vec<String> {
     let program = format!(
         "{script}\nCOMP_WORDS=({})\nCOMP_CWORD={}\n_tamis tamis \"${{COMP_WORDS[COMP_CWORD]}}\" \"${{COMP_WORDS[COMP_CWORD-1]}}\"\n\
          printf '%s\\n' \"${{COMPREPLY[@]}}\"",
-        words.iter().map(|word| format!("'{word}' ")).collect::<String>(),
+        words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(" "),
         words.len() - 1
     );
     let output = Command::new("bash").args(["-euc", &program]).output().expect("bash runs");

@@ -11,7 +11,7 @@ pub mod normalize;
 pub mod pieces;
 mod score;
 
-use std::io::{Result, stdin, stdout};
+use std::io::{Result, Write as _, stdin, stdout};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
