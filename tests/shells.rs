@@ -102,7 +102,7 @@ fn every_command_has_a_page_that_groff_reads_without_a_warning() {
         assert!(output.status.success() && output.stderr.is_empty(), "{name}: {output:?}");
     }
     let page = printed(&["man", "score"]);
-    for said in ["\\-\\-resume", "\\-\\-column", "Exit codes"] {
+    for said in ["\\-\\-resume", "\\-\\-column", "EXIT STATUS"] {
         assert!(page.contains(said), "{said}: {page}");
     }
     assert_eq!(run(&["man", "nothing"]).status.code(), Some(1));

@@ -20,7 +20,9 @@ pub fn completions(shell: Shell) {
 pub fn page(command: Option<&str>) -> Result<()> {
     let mut text = Vec::new();
     render(command, &mut text)?;
-    stdout().write_all(&text)
+    // What stands behind the help of a command is how it ends.
+    let text = String::from_utf8_lossy(&text).replace(".SH EXTRA\n", ".SH \"EXIT STATUS\"\n");
+    stdout().write_all(text.as_bytes())
 }
 
 fn render(command: Option<&str>, text: &mut Vec<u8>) -> Result<()> {

@@ -18,7 +18,7 @@ pub struct ScoreFlags {
     #[arg(short, long, value_name = "FORMAT")]
     pub input_format: Option<InputFormat>,
 
-    /// Where a row's text is: a column's name or number from 1; a member of a JSON object, as 'a.b' or '/a/b' [default: text]
+    /// Where a row's text is (--column is the same): a column's name or number from 1; a member of a JSON object, as 'a.b' or '/a/b' [default: text]
     #[arg(short = 'c', long = "field", visible_alias = "column", value_name = "NAME")]
     pub field: Option<String>,
 
