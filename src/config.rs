@@ -37,12 +37,9 @@ pub enum Command {
     Serve,
     /// Load every model, compare it with its golden answers, and exit
     Check,
-    /// Score lines of text from standard input
-    Score {
-        /// The model: 'simple', 'bert' or one of --model-dir
-        #[arg(long, default_value = "simple", value_name = "NAME")]
-        model: String,
-    },
+    /// Score texts from files or standard input: lines, CSV or JSON lines
+    #[command(after_help = SCORE_CODES)]
+    Score(ScoreFlags),
     /// Score JSON strings, one a line, and name the parts that carried the verdict
     Explain {
         /// The model: 'simple', 'bert' or one of --model-dir
@@ -74,6 +71,18 @@ pub enum Command {
     PrintOpenapi,
     /// Ask a running daemon whether it is ready; exit 0 or 1
     Healthcheck,
+    /// Print a script that completes commands and flags in a shell
+    Completions {
+        /// Whose script
+        #[arg(value_name = "SHELL")]
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, in roff, of 'tamis' or of a command
+    Man {
+        /// The command
+        #[arg(value_name = "COMMAND")]
+        command: Option<String>,
+    },
     /// Hash a password, from the terminal or the first line of standard input, for the file of --users
     HashPassword,
     /// Make an API key: print it, once, and its line for the file of --api-keys
@@ -89,6 +98,7 @@ pub enum Command {
 
 /// The daemon's settings.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Settings")]
 pub struct Flags {
     /// Address and port to serve on
     #[arg(long, global = true, env = "TAMIS_LISTEN", default_value = "0.0.0.0:8000", value_name = "ADDRESS")]
@@ -379,11 +389,18 @@ impl From<Engine> for EngineChoice {
 mod credentials;
 mod file;
 mod origins;
+mod score;
 mod table;
 
 pub use credentials::{AuthMode, Door};
 pub use origins::Origins;
+pub use score::{InputFormat, OutputFormat, ScoreFlags};
 pub use table::markdown;
+
+/// What `tamis score` ends with.
+const SCORE_CODES: &str = "\
+Exit codes: 0 every row is scored; 1 it cannot go on; 2 the command cannot be followed; 3 rows are at fault, as their
+'error' says; 130 or 143 it was told to stop, and has written whole rows.";
 
 /// Address space that one worker may reserve for bodies, in bytes. Pages are touched only when used.
 const MAX_BODIES: usize = 4 << 30;

@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
 # Installs what the tests judge and load the daemon with, into .tools (or $TAMIS_TOOLS):
 #   venv/bin/python     Python with the packages of the requirements.txt in tests/judges, tests/browser, tests/clients,
-#                       tests/clients/open_inference, monitoring/test
+#                       tests/clients/open_inference, docs/examples, monitoring/test
 #   bin/python-with-openapi, bin/schemathesis   Python with the packages of tests/openapi/requirements.txt, and one of them
 #   bin/node-with-clients   this machine's Node.js with the packages of tests/clients/package-lock.json
 #   bin/promtool, bin/prometheus, bin/alertmanager, bin/amtool, bin/kustomize, bin/wrk,
-#   bin/valgrind, bin/chromium, bin/h2load, bin/curl
+#   bin/valgrind, bin/groff, bin/chromium, bin/h2load, bin/curl
 # `tests/tools.sh STEP...` does some of it: python, openapi, clients, prometheus, alertmanager, kustomize, wrk, valgrind,
-# chromium, http2.
+# groff, chromium, http2.
 # Nothing is installed on the machine itself: Debian packages are unpacked, not configured. Needs Python 3.11 or newer
 # with venv, and apt; for the JavaScript clients Node.js with npm. Does nothing where all is there; run it again after a failure.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 tools=${TAMIS_TOOLS:-$root/.tools}
-requirements=("$root"/{tests/judges,tests/browser,tests/clients,tests/clients/open_inference,monitoring/test}/requirements.txt)
+requirements=("$root"/{tests/judges,tests/browser,tests/clients,tests/clients/open_inference,docs/examples,monitoring/test}/requirements.txt)
 # Packages of which the tests need a part that needs nothing of what the whole needs.
 alone=("$root"/tests/clients/open_inference/requirements-alone.txt)
 mkdir -p "$tools/bin"
@@ -287,6 +287,32 @@ WRAPPER
     "$tools/bin/valgrind" --version | sed 's/^/tools: /'
 }
 
+# What reads manual pages. Its own files are looked for where they would be installed.
+install_groff() {
+    if "$tools/bin/groff" --version >/dev/null 2>&1; then
+        say "groff is there"
+        return
+    fi
+    local own
+    if own=$(type -P groff); then
+        say "groff is this machine's own"
+        ln -sfn "$own" "$tools/bin/groff"
+        return
+    fi
+    say "unpacking groff"
+    own_apt
+    unpack "$tools/groff" groff-base libuchardet0
+    rm -f "$tools/bin/groff"
+    cat >"$tools/bin/groff" <<WRAPPER
+#!/bin/sh
+export LD_LIBRARY_PATH=\$(echo "$tools"/groff/usr/lib/*-linux-gnu) GROFF_BIN_PATH="$tools/groff/usr/bin"
+export GROFF_TMAC_PATH="$tools/groff/usr/share/groff/current/tmac" GROFF_FONT_PATH="$tools/groff/usr/share/groff/current/font"
+exec "$tools/groff/usr/bin/groff" "\$@"
+WRAPPER
+    chmod +x "$tools/bin/groff"
+    "$tools/bin/groff" --version | sed -n '1s/^/tools: /p'
+}
+
 # The browser with the libraries that this machine lacks, and a font that every machine then has.
 install_chromium() {
     if "$tools/bin/chromium" --version >/dev/null 2>&1; then
@@ -317,7 +343,7 @@ WRAPPER
 }
 
 if (($# == 0)); then
-    set -- python openapi clients prometheus alertmanager kustomize wrk valgrind chromium http2
+    set -- python openapi clients prometheus alertmanager kustomize wrk valgrind groff chromium http2
 fi
 for step in "$@"; do
     "install_$step"

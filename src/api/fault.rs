@@ -113,7 +113,7 @@ pub const fn reason(status: u16) -> &'static str {
 }
 
 /// One sentence that names what is wrong and how to mend it.
-pub(super) fn detail(fault: &Fault, writer: &mut Writer<'_>) {
+pub(crate) fn detail(fault: &Fault, writer: &mut Writer<'_>) {
     let (found, allowed) = fault.count.unwrap_or_default();
     if let Some(field) = &fault.field {
         writer.raw(b"field '");

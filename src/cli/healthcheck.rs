@@ -1,26 +1,27 @@
 //! `tamis healthcheck`: for images without a shell, let alone a client.
 
-use std::io::{Read as _, Result, Write as _};
+use std::io::{ErrorKind, Read as _, Result, Write as _};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::config::Flags;
 
-/// Exit code 0 if the daemon that these settings describe answers `/readyz` with 200.
+/// Exit code 0 if the daemon that these settings describe answers `/readyz` with 200 within [`PATIENCE`], else 1.
 pub fn run(flags: &Flags) -> ExitCode {
-    match status(reachable(flags.admin_listen.unwrap_or(flags.listen))) {
+    let address = reachable(flags.admin_listen.unwrap_or(flags.listen));
+    match status(address) {
         Ok(200) => ExitCode::SUCCESS,
         Ok(401) => {
             tracing::warn!(status = 401, "the probes are closed: 'healthcheck' needs --auth-probes open");
             ExitCode::FAILURE
         }
         Ok(status) => {
-            tracing::warn!(status, "not ready");
+            tracing::warn!(status, %address, "not ready");
             ExitCode::FAILURE
         }
         Err(error) => {
-            tracing::warn!(%error, "no answer");
+            tracing::warn!(%error, %address, "no answer");
             ExitCode::FAILURE
         }
     }
@@ -36,13 +37,29 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
+/// The status of the answer.
 fn status(address: SocketAddr) -> Result<u16> {
-    const PATIENCE: Duration = Duration::from_secs(2);
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    write!(stream, "GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
+    let deadline = Instant::now() + PATIENCE;
+    // A timeout of nothing means none.
+    let left = || deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+    let mut stream = TcpStream::connect_timeout(&address, left())?;
+    stream.set_write_timeout(Some(left()))?;
+    stream.write_all(format!("GET /readyz HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").as_bytes())?;
     let mut head = [0; 12];
-    stream.read_exact(&mut head)?;
-    let code = std::str::from_utf8(&head[9..]).ok().and_then(|code| code.parse().ok());
-    code.ok_or(std::io::ErrorKind::InvalidData.into())
+    let mut read = 0;
+    while read < head.len() {
+        if Instant::now() >= deadline {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        stream.set_read_timeout(Some(left()))?;
+        match stream.read(&mut head[read..])? {
+            0 => return Err(ErrorKind::UnexpectedEof.into()),
+            count => read += count,
+        }
+    }
+    let code = head.strip_prefix(b"HTTP/1.1 ").and_then(|code| std::str::from_utf8(code).ok()?.parse().ok());
+    code.ok_or(ErrorKind::InvalidData.into())
 }
+
+/// How long it may take in all.
+const PATIENCE: Duration = Duration::from_secs(2);

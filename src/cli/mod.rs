@@ -6,10 +6,12 @@ pub mod explain;
 pub mod features;
 mod healthcheck;
 mod lines;
+mod manual;
 pub mod normalize;
 pub mod pieces;
+mod score;
 
-use std::io::{BufRead as _, Result, Write as _, stdin, stdout};
+use std::io::{Result, Write as _, stdin, stdout};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -31,7 +33,7 @@ pub fn run(command: &Command, flags: &Flags) -> Result<ExitCode> {
         // `main` serves by itself.
         Command::Serve => {}
         Command::Check => check(flags)?,
-        Command::Score { model } => with_model(flags, model, |model| score(model, flags))?,
+        Command::Score(score) => return Ok(score::run(score, flags)),
         Command::Explain { model } => {
             with_model(flags, model, |model| explain::run(model, stdin().lock(), stdout().lock()))?;
         }
@@ -49,6 +51,8 @@ pub fn run(command: &Command, flags: &Flags) -> Result<ExitCode> {
         Command::HashPassword => println!("{}", credentials::hash_password()?),
         Command::NewKey { name, scopes } => print!("{}", credentials::new_key(name, scopes)?),
         Command::Healthcheck => return Ok(healthcheck::run(flags)),
+        Command::Completions { shell } => manual::completions(*shell),
+        Command::Man { command } => manual::page(command.as_deref())?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -114,22 +118,4 @@ fn with_model(flags: &Flags, name: &str, work: impl FnOnce(&Toxicity) -> Result<
     let names: Vec<_> = models.toxicity_models().map(|model| model.manifest().name.as_str()).collect();
     let bert = if bert::EMBEDDED { " and bert" } else { "" };
     Err(std::io::Error::other(format!("--model: there is no {name:?}; there are {}{bert}", names.join(", "))))
-}
-
-/// Score, level and text, a line for every line of standard input.
-fn score(model: &Toxicity, flags: &Flags) -> Result<()> {
-    let mut scratch = Scratch::new(flags.max_text_bytes);
-    let mut output = stdout().lock();
-    for line in stdin().lock().lines() {
-        let line = line?;
-        let text = &line[..line.floor_char_boundary(flags.max_text_bytes)];
-        match model.score(text, &mut scratch).map_err(std::io::Error::other)? {
-            Some(scores) => {
-                let level = model.level(scores.score()).as_str();
-                writeln!(output, "{}\t{level}\t{line}", scores.score())?;
-            }
-            None => writeln!(output, "-\tempty\t{line}")?,
-        }
-    }
-    Ok(())
 }

@@ -26,6 +26,11 @@ impl Custom {
         &self.model
     }
 
+    /// The model alone, if no thread has it yet.
+    pub fn into_model(self) -> Option<Toxicity> {
+        Arc::into_inner(self.model)
+    }
+
     /// Starts the threads that the model needs, if it needs any.
     ///
     /// # Errors

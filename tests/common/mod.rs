@@ -12,6 +12,7 @@ pub mod inference;
 pub mod metrics;
 pub mod onnx;
 pub mod recording;
+pub mod score;
 pub mod tensors;
 pub mod tools;
 pub mod user_model;
