@@ -348,10 +348,10 @@ impl Worker {
             },
             Handler::CommentsSuggest => perspective::suggest::answer(self, request, out).map(|length| (200, length)),
             Handler::Discovery => Ok(discovery::answer(request.origin, out)),
-            // A batch has a way of its own: it is answered as it goes.
-            Handler::AnalyzeBatch | Handler::None => Err(Fault::new(Problem::NotFound)),
-            // And pages are not written.
-            Handler::OpenApi | Handler::Docs => Err(Fault::new(Problem::NotFound)),
+            // A batch has a way of its own: it is answered as it goes. And pages are not written.
+            Handler::AnalyzeBatch | Handler::OpenApi | Handler::Docs | Handler::None => {
+                Err(Fault::new(Problem::NotFound))
+            }
             Handler::InferenceServer
             | Handler::InferenceLive
             | Handler::InferenceReady

@@ -203,6 +203,9 @@ mod tests {
         assert!(!found(Surface::Admin, "/predict") && !found(Surface::Admin, "/analyze"));
         assert!(found(Surface::Admin, "/metrics") && found(Surface::Admin, "/status"));
         assert!(found(Surface::Public, "/predict") && found(Surface::Public, "/"));
+        for path in ["/openapi.json", "/docs"] {
+            assert!(found(Surface::Public, path) && !found(Surface::Admin, path));
+        }
     }
 
     #[test]

@@ -143,7 +143,7 @@ fn explain(body: &[u8], error: &simd_json::Error) -> Fault {
     if let Some(offset) = locate::first_error(body) {
         return Fault::new(Problem::MalformedJson).at(offset);
     }
-    // Well-formed, and still refused: a lone surrogate, or a number that no double holds.
+    // Well-formed, and still refused: a number that no double holds.
     match error.error() {
         ErrorType::InvalidNumber | ErrorType::Overflow => Fault::new(Problem::NumberOutOfRange).at(error.index()),
         _ => Fault::new(Problem::MalformedJson).at(error.index()),
@@ -185,7 +185,7 @@ mod tests {
         assert_eq!(problem_of(b"{\"text\":\"\\n\xff\"}"), Some((Problem::InvalidUtf8, Some(11))));
         assert_eq!(problem_of(b""), Some((Problem::MalformedJson, Some(0))));
         assert_eq!(problem_of(b"[1e999]").map(|(problem, _)| problem), Some(Problem::NumberOutOfRange));
-        assert_eq!(problem_of(b"\"\\ud800\"").map(|(problem, _)| problem), Some(Problem::MalformedJson));
+        assert_eq!(problem_of(b"[\"a\\ud800\"]"), Some((Problem::MalformedJson, Some(3))), "half a character");
         assert_eq!(problem_of(&[b' '; 5000]), Some((Problem::BodyTooLarge, None)));
         assert_eq!(problem_of(b"[123456789012345678901234567890]"), None);
     }

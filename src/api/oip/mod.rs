@@ -29,7 +29,7 @@ use crate::metrics::labels::Handler;
 use crate::model::Loaded;
 use crate::model::manifest::MAX_NAMED_BYTES;
 use crate::problem::{Fault, Problem};
-pub(super) use data::NUMBERS;
+pub(super) use data::{Datatype, NUMBERS};
 use outputs::Wanted;
 pub(super) use outputs::{IRIS as IRIS_OUTPUTS, TEXT as TEXT_OUTPUTS};
 pub(super) use request::MAX_ID_BYTES;

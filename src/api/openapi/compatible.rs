@@ -140,7 +140,7 @@ pub fn schemas() -> Vec<(&'static str, Node)> {
 
 /// `[eE][nN]`
 fn either_case(name: &str) -> String {
-    name.chars().map(|letter| format!("[{letter}{}]", letter.to_ascii_uppercase())).collect()
+    name.chars().flat_map(|letter| ['[', letter, letter.to_ascii_uppercase(), ']']).collect()
 }
 
 const SCHEMAS: [(&str, &str); 12] = [

@@ -3,7 +3,7 @@
 use super::node::Node;
 use super::operation::{Answer, Media, Operation, example, json, ok};
 use super::{LIMITS, names, schema};
-use crate::api::oip::{IRIS_OUTPUTS, MAX_ID_BYTES, NUMBERS, TEXT_OUTPUTS};
+use crate::api::oip::{Datatype, IRIS_OUTPUTS, MAX_ID_BYTES, NUMBERS, TEXT_OUTPUTS};
 use crate::metrics::labels::{AskedModel, Handler};
 
 const MODEL: &[&str] = &["ModelPath", "Traceparent"];
@@ -181,7 +181,7 @@ pub fn text_models() -> String {
 
 /// What these contracts are made of.
 pub fn schemas() -> Vec<(&'static str, Node)> {
-    let numbers = NUMBERS.map(|datatype| datatype.as_str());
+    let numbers = NUMBERS.map(Datatype::as_str);
     let (whole, decimal): (Vec<_>, Vec<_>) = numbers.into_iter().partition(|name| name.contains("INT"));
     let outputs: Vec<_> = IRIS_OUTPUTS.iter().chain(&TEXT_OUTPUTS).collect();
     let filled = |text: &str| {

@@ -1,6 +1,7 @@
 //! One operation of the document: what a contract says of it, and what the code's tables say: which statuses its route gives,
 //! which problems, who may take it.
 
+use super::components;
 use super::node::Node;
 use super::refusals::{self, Refusal};
 use crate::api::fault;
@@ -136,7 +137,7 @@ fn of_connections(problem: Problem) -> (u16, Media) {
 }
 
 /// The answers that are components: those that are the same for every route.
-pub fn components() -> Node {
+pub fn common_answers() -> Node {
     OF_CONNECTIONS.into_iter().fold(Node::object(), |node, (problem, component)| {
         let (status, media) = of_connections(problem);
         let mut responses = Vec::new();
@@ -249,24 +250,21 @@ fn merge(
         responses.len() - 1
     });
     let response = &mut responses[place];
-    headers.iter().for_each(|name| {
+    for name in headers {
         if !response.headers.contains(name) {
             response.headers.push(name);
         }
-    });
-    let Some(media) = media else { return };
-    match response.media.iter_mut().find(|(own, _)| own.name == media.name) {
-        Some((own, schemas)) => {
-            if !schemas.contains(&media.schema) {
-                schemas.push(media.schema);
-            }
-            own.examples.extend(media.examples);
-        }
-        None => {
-            let schemas = vec![media.schema.clone()];
-            response.media.push((media, schemas));
-        }
     }
+    let Some(media) = media else { return };
+    let Some((own, schemas)) = response.media.iter_mut().find(|(own, _)| own.name == media.name) else {
+        let schemas = vec![media.schema.clone()];
+        response.media.push((media, schemas));
+        return;
+    };
+    if !schemas.contains(&media.schema) {
+        schemas.push(media.schema);
+    }
+    own.examples.extend(media.examples);
 }
 
 impl Response {
@@ -275,7 +273,7 @@ impl Response {
             return Node::reference(&format!("responses/{component}"));
         }
         let headers = self.headers.iter().chain(&["Traceparent", "RequestId"]).fold(Node::object(), |node, name| {
-            let (field, _) = super::header(name);
+            let (field, _) = components::header(name);
             node.with(field, Node::reference(&format!("headers/{name}")))
         });
         let content = self.media.iter().fold(Node::object(), |node, (media, schemas)| {

@@ -181,7 +181,7 @@ pub const INVISIBLE: [(char, char); 10] = [
 /// The ranges as they stand in a class, in a string of JSON.
 fn invisible() -> String {
     let unit = |character: char| format!("\\\\u{:04x}", u32::from(character));
-    INVISIBLE.iter().map(|(first, last)| format!("{}-{}", unit(*first), unit(*last))).collect()
+    INVISIBLE.map(|(first, last)| [unit(first), unit(last)].join("-")).concat()
 }
 
 const SCHEMAS: [(&str, &str); 13] = [

@@ -8,6 +8,7 @@ use crate::api::route::{Action, Surface, route};
 use crate::metrics::labels::Method;
 use crate::metrics::series::REQUESTS;
 use crate::pages;
+use crate::problem::Problem;
 use crate::text::Scratch;
 
 fn current() -> Value {

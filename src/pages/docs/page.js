@@ -22,8 +22,8 @@ const request = (method, path, operation) => Object.entries(operation.requestBod
 const answers = (operation) => Object.entries(operation.responses).map(([status, response]) => {
   const [found] = resolve(response);
   const grade = status < 300 ? "good" : status < 400 ? "other" : "bad";
-  // That one comes back with every answer.
-  const headers = Object.keys(found.headers ?? {}).filter((name) => name !== "traceparent");
+  // Those come back with every answer.
+  const headers = Object.keys(found.headers ?? {}).filter((name) => !["traceparent", "X-Request-ID"].includes(name));
   return el("details", { class: "answer", open: status < 300 },
     el("summary", {}, el("span", { class: `status ${grade}` }, status), prose(found.description), headers.length ? el("span", { class: "quiet" }, ` with ${headers.join(", ")}`) : ""),
     Object.entries(found.content ?? {}).map(([media, { schema, examples }]) => el("div", {},
