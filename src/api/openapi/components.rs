@@ -175,7 +175,7 @@ const HEADERS: [(&str, &str, &str); 12] = [
         r#"{"schema":{"const":"server-timing"},"description":"The preference that was met."}"#,
     ),
     ("Vary", "Vary", r#"{"required":true,"schema":{"type":"string"}}"#),
-    ("CacheControl", "Cache-Control", r#"{"required":true,"schema":{"enum":["no-store","no-cache"]}}"#),
+    ("CacheControl", "Cache-Control", r#"{"schema":{"enum":["no-store","no-cache"]}}"#),
     (
         "ETag",
         "ETag",
