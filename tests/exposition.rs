@@ -318,9 +318,9 @@ fn the_reference_parser_reads_what_was_recorded() {
             sample("model_load_seconds_bucket", json!({"model_type": "iris", "le": "0.033554432"}), "1"),
             sample("http_requests_total", json!({"method": "GET", "handler": "/health", "status": "503"}), "8"),
             // Of each worker: the four methods of every route that are not its own, `GET /status`, `POST /token`,
-            // `POST .../comments:suggestscore`, `GET /$discovery/rest`, the three `GET` of Open Inference metadata, and
-            // all five of none.
-            sample("http_requests_inprogress", none, &(2 * (4 * (Handler::ALL.len() - 1) + 7 + 5)).to_string()),
+            // `POST .../comments:suggestscore`, `GET /$discovery/rest`, `GET /openapi.json` and `/docs`, the three `GET` of
+            // Open Inference metadata, and all five of none.
+            sample("http_requests_inprogress", none, &(2 * (4 * (Handler::ALL.len() - 1) + 9 + 5)).to_string()),
             sample("http_request_duration_seconds_bucket", bucket("0.000002048"), &(2 * Problem::ALL.len()).to_string()),
             sample("http_request_duration_seconds_bucket", bucket("0.000008192"), &predict_post.to_string()),
             sample("http_request_duration_seconds_bucket", bucket("+Inf"), &predict_post.to_string()),

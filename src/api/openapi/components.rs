@@ -173,7 +173,7 @@ const HEADERS: [(&str, &str, &str); 12] = [
         "Preference-Applied",
         r#"{"schema":{"const":"server-timing"},"description":"The preference that was met."}"#,
     ),
-    ("Vary", "Vary", r#"{"schema":{"type":"string"}}"#),
+    ("Vary", "Vary", r#"{"required":true,"schema":{"type":"string"}}"#),
     ("CacheControl", "Cache-Control", r#"{"schema":{"enum":["no-store","no-cache"]}}"#),
     (
         "ETag",
