@@ -147,6 +147,7 @@ fn a_score_below_its_threshold_is_left_out() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn what_is_wrong_is_told_as_perspective_tells_it() {
     let daemon = daemon(&["--max-text-bytes", "100", "--max-body-bytes", "2000"]);
     let toxicity = json!({"TOXICITY": {}});
