@@ -149,7 +149,7 @@ def main(address: str):
         check_irises(client, address)
         check_texts(client, address)
         check_compression(client)
-    check_errors(client)
+        check_errors(client)
     asyncio.run(check_asyncio(address))
 
 
