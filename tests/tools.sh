@@ -37,14 +37,14 @@ install_python() {
 
 # Apart from the others: it brings some forty packages, which are to agree with nothing but each other.
 install_openapi() {
-    local requirements=$root/tests/openapi/requirements.txt stamp=$tools/openapi/requirements.txt
-    if cmp -s "$requirements" "$stamp" && "$tools/bin/schemathesis" --version >/dev/null 2>&1; then
+    local list=$root/tests/openapi/requirements.txt stamp=$tools/openapi/requirements.txt
+    if cmp -s "$list" "$stamp" && "$tools/bin/schemathesis" --version >/dev/null 2>&1; then
         say "schemathesis is there"
         return
     fi
     say "installing schemathesis into $tools/openapi"
     python3 -m venv "$tools/openapi"
-    "$tools/openapi/bin/pip" install --quiet --disable-pip-version-check --requirement "$requirements"
+    "$tools/openapi/bin/pip" install --quiet --disable-pip-version-check --requirement "$list"
     rm -f "$tools/bin/python-with-openapi"
     cat >"$tools/bin/python-with-openapi" <<WRAPPER
 #!/bin/sh
@@ -52,7 +52,7 @@ exec "$tools/openapi/bin/python" "\$@"
 WRAPPER
     chmod +x "$tools/bin/python-with-openapi"
     ln -sfn "$tools/openapi/bin/schemathesis" "$tools/bin/schemathesis"
-    cp "$requirements" "$stamp"
+    cp "$list" "$stamp"
 }
 
 # Where there is no Node.js or no npm, the test says what it leaves out.
