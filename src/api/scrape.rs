@@ -33,6 +33,9 @@ impl Scrape {
 
     /// The same where authentication is on, which has families of its own.
     pub(super) fn with_auth(mut self, auth: Option<Arc<Auth>>) -> Self {
+        if auth.is_none() {
+            return self;
+        }
         self.facts.keys = auth.as_ref().map(|auth| names(auth));
         self.exporter = Exporter::new(self.shards.to_vec(), &self.facts);
         Self { auth, ..self }
