@@ -7,7 +7,7 @@ use std::process::Command;
 
 use common::daemon::Daemon;
 use common::http::{Request, Response};
-use common::tools::{tamis_binary, tool_or_skip};
+use common::tools::{check_in_browser, tamis_binary};
 
 const PAGE: &str = "https://example.org";
 const IRIS: &str = r#"{"features":[5.1,3.5,1.4,0.2]}"#;
@@ -109,9 +109,5 @@ fn an_id_goes_back_as_it_came() {
 
 #[test]
 fn a_browser_lets_the_page_of_an_allowed_origin_in_and_no_other() {
-    let (Some(python), Some(chromium)) = (tool_or_skip("python"), tool_or_skip("chromium")) else { return };
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/browser/cors.py");
-    let ran = Command::new(python).arg(script).arg(tamis_binary()).arg(chromium).output().expect("Python runs");
-    let (told, complaints) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
-    assert!(ran.status.success(), "{told}{complaints}");
+    check_in_browser("cors.py");
 }

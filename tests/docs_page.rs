@@ -3,19 +3,13 @@
 
 mod common;
 
-use std::process::Command;
-
-use common::tools::{tamis_binary, tool_or_skip};
+use common::tools::check_in_browser;
 use tamis::metrics::labels::Handler;
 use tamis::pages;
 
 #[test]
 fn the_page_shows_the_description_and_tries_it() {
-    let (Some(python), Some(chromium)) = (tool_or_skip("python"), tool_or_skip("chromium")) else { return };
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/browser/docs_page.py");
-    let ran = Command::new(python).arg(script).arg(tamis_binary()).arg(chromium).output().expect("Python runs");
-    let (told, complaints) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
-    assert!(ran.status.success(), "{told}{complaints}");
+    check_in_browser("docs_page.py");
 }
 
 #[test]

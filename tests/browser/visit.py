@@ -1,8 +1,9 @@
 """A visit to a page of the daemon in a browser, and what the checks of every page share."""
 
+import contextlib
 import time
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, sync_playwright
 from server import Daemon
 
 DESKTOP, PHONE = {"width": 1200, "height": 800}, {"width": 390, "height": 844}
@@ -78,3 +79,18 @@ CONTRAST = """element => {
     const both = [of(getComputedStyle(element).color), of(getComputedStyle(behind).backgroundColor)].sort((a, b) => b - a);
     return [(both[0] + 0.05) / (both[1] + 0.05), getComputedStyle(document.body).backgroundColor];
 }"""
+
+
+@contextlib.contextmanager
+def chromium_at(path: str):
+    """A browser, until the end."""
+    with sync_playwright() as playwright:
+        # In a container without user namespaces the sandbox cannot be; the only pages are ours.
+        yield playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+
+
+def run(checks, browser: Browser, daemon: Daemon):
+    """Each check, by its name."""
+    for check in checks:
+        print(check.__name__, flush=True)
+        check(browser, daemon)

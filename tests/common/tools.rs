@@ -4,6 +4,7 @@ use std::env;
 use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// The path of a tool, or `None` when it is not installed, which is said on the error stream even of a passing test.
 /// `python` is the environment's own, with the packages that the judges import; any other tool may also be on `PATH`.
@@ -34,6 +35,18 @@ pub fn find(name: &str, tools: &Path, path: Option<&OsStr>) -> Option<PathBuf> {
         .chain(on_path.into_iter().flatten())
         .map(|directory| directory.join(name))
         .find(|file| file.is_file())
+}
+
+/// Runs `script` of `tests/browser` on the daemon in a real browser; skipped as [`tool_or_skip`] says.
+///
+/// # Panics
+/// When it finds something: with all that it says.
+pub fn check_in_browser(script: &str) {
+    let (Some(python), Some(chromium)) = (tool_or_skip("python"), tool_or_skip("chromium")) else { return };
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser").join(script);
+    let ran = Command::new(python).arg(script).arg(tamis_binary()).arg(chromium).output().expect("Python runs");
+    let (told, complaints) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+    assert!(ran.status.success(), "{told}{complaints}");
 }
 
 fn tools_dir() -> PathBuf {

@@ -8,20 +8,6 @@ use crate::api::perspective::{ATTRIBUTES, LANGUAGES, MAX_LANGUAGE, MAX_TOKEN, MO
 use crate::metrics::labels::{AskedModel, Handler};
 use crate::model::toxicity::LABELS;
 
-fn post(handler: Handler, id: &'static str, summary: &'static str, description: &'static str) -> Operation {
-    let parameters = &["Traceparent", "RequestId"];
-    Operation {
-        handler,
-        path: handler.as_str(),
-        id,
-        summary,
-        description,
-        parameters,
-        bodies: Vec::new(),
-        answers: Vec::new(),
-    }
-}
-
 /// `POST /v1alpha1/comments:analyze`
 pub fn analyze() -> Operation {
     let asked = r#"{"comment":{"text":"You are kind. You are stupid!"},"requestedAttributes":{"TOXICITY":{}},"spanAnnotations":true,"languages":["en"],"clientToken":"t1"}"#;
@@ -29,7 +15,7 @@ pub fn analyze() -> Operation {
     Operation {
         bodies: vec![json("CommentRequest", vec![example("comment", "A comment of two sentences", asked)])],
         answers: vec![ok("The scores.", json("CommentAnswer", vec![example("comment", "Of each and of both", told)]))],
-        ..post(
+        ..Operation::new(
             Handler::CommentsAnalyze,
             "analyzeComment",
             "What Perspective answers",
@@ -48,7 +34,7 @@ pub fn suggest() -> Operation {
             "It was taken.",
             json("SuggestionAnswer", vec![example("suggestion", "", r#"{"clientToken":"t1"}"#)]),
         )],
-        ..post(
+        ..Operation::new(
             Handler::CommentsSuggest,
             "suggestCommentScore",
             "Take a suggested score",
@@ -62,7 +48,7 @@ pub fn discovery() -> Operation {
     let told = r#"{"kind":"discovery#restDescription","discoveryVersion":"v1","id":"commentanalyzer:v1alpha1","name":"commentanalyzer","version":"v1alpha1","rootUrl":"http://localhost:8000/","resources":{},"schemas":{}}"#;
     Operation {
         answers: vec![ok("The document.", json("Discovery", vec![example("excerpt", "Some of its members", told)]))],
-        ..post(
+        ..Operation::new(
             Handler::Discovery,
             "getDiscoveryDocument",
             "What Google's clients are made of",
@@ -103,7 +89,7 @@ pub fn moderate() -> Operation {
             "A result for each input.",
             json("ModerationAnswer", vec![example("texts", "Of the list", &told)]),
         )],
-        ..post(
+        ..Operation::new(
             Handler::Moderations,
             "moderate",
             "What OpenAI's moderation answers",

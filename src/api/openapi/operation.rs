@@ -80,6 +80,13 @@ pub fn ok(description: &'static str, media: Media) -> Answer {
 }
 
 impl Operation {
+    /// At the one path of `handler`, with the parameters that every request may have; what is sent and answered is to be added.
+    pub fn new(handler: Handler, id: &'static str, summary: &'static str, description: &'static str) -> Self {
+        let parameters = &["Traceparent", "RequestId"];
+        let path = handler.as_str();
+        Self { handler, path, id, summary, description, parameters, bodies: Vec::new(), answers: Vec::new() }
+    }
+
     /// The Operation Object; `tag` is the group in which it is listed.
     pub fn node(&self, tag: &str) -> Node {
         let mut node = Node::object().with("tags", Node::List(vec![Node::text(tag)]));

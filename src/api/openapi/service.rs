@@ -8,21 +8,6 @@ use crate::auth::users::MAX_PASSWORD;
 use crate::metrics::Format;
 use crate::metrics::labels::{Handler, Phase};
 
-/// A GET without parameters.
-fn get(handler: Handler, id: &'static str, summary: &'static str, description: &'static str) -> Operation {
-    let parameters = &["Traceparent", "RequestId"];
-    Operation {
-        handler,
-        path: handler.as_str(),
-        id,
-        summary,
-        description,
-        parameters,
-        bodies: Vec::new(),
-        answers: Vec::new(),
-    }
-}
-
 fn unready(description: &'static str, media: Media) -> Answer {
     Answer { status: 503, ..ok(description, media) }
 }
@@ -36,7 +21,10 @@ pub fn root() -> Operation {
     );
     let answers =
         vec![ok("What this is.", json("Greeting", vec![example("greeting", "The list is cut here", greeting)]))];
-    Operation { answers, ..get(Handler::Root, "getRoot", "What is this?", "What runs here, and where the rest is.") }
+    Operation {
+        answers,
+        ..Operation::new(Handler::Root, "getRoot", "What is this?", "What runs here, and where the rest is.")
+    }
 }
 
 /// `GET /health`
@@ -55,7 +43,7 @@ pub fn health() -> Operation {
     ];
     let description =
         "For people and load balancers: whether the models that readiness waits for are loaded, and which are there.";
-    Operation { answers, ..get(Handler::Health, "getHealth", "Is it well?", description) }
+    Operation { answers, ..Operation::new(Handler::Health, "getHealth", "Is it well?", description) }
 }
 
 /// `GET /livez`, `/readyz` and `/startupz`
@@ -76,7 +64,7 @@ pub fn probe(handler: Handler) -> Operation {
     };
     let mut answers = vec![ok("Yes.", told(good))];
     answers.extend(bad.iter().map(|status| unready("No.", told(status))));
-    Operation { answers, ..get(handler, id, summary, description) }
+    Operation { answers, ..Operation::new(handler, id, summary, description) }
 }
 
 /// `GET /metrics`
@@ -110,7 +98,10 @@ pub fn metrics() -> Operation {
     });
     let description = "What Prometheus reads: the text format 0.0.4, OpenMetrics 1.0.0 or protocol buffers (`MetricFamily` messages, \
         each behind its length), as `Accept` says; by gzip where `Accept-Encoding` asks.";
-    Operation { answers: answers.into(), ..get(Handler::Metrics, "getMetrics", "All that is measured", description) }
+    Operation {
+        answers: answers.into(),
+        ..Operation::new(Handler::Metrics, "getMetrics", "All that is measured", description)
+    }
 }
 
 /// `GET /model-info`
@@ -119,7 +110,7 @@ pub fn model_info() -> Operation {
     let answers = vec![ok("Every model.", json("ModelInfo", vec![example("iris", "One of the models", iris)]))];
     let description =
         "Every model: version, labels, input, SHA-256, how well it did where it was evaluated, cut points, load time.";
-    Operation { answers, ..get(Handler::ModelInfo, "getModelInfo", "Which models are there?", description) }
+    Operation { answers, ..Operation::new(Handler::ModelInfo, "getModelInfo", "Which models are there?", description) }
 }
 
 /// `GET /status`
@@ -134,7 +125,7 @@ pub fn status() -> Operation {
     }];
     let description =
         "A page of what goes on now, to look at; the figures that it draws for `Accept: application/json`.";
-    Operation { answers, ..get(Handler::Status, "getStatus", "What goes on now", description) }
+    Operation { answers, ..Operation::new(Handler::Status, "getStatus", "What goes on now", description) }
 }
 
 /// `GET /openapi.json`
@@ -145,12 +136,15 @@ pub fn description() -> Operation {
         r#""},"paths":{}}"#
     );
     let answers = vec![ok("The document.", json("Description", vec![example("excerpt", "Some of its members", cut)]))];
-    Operation { answers, ..get(Handler::OpenApi, "getOpenApi", "This document", "What you read here, as OpenAPI 3.1.") }
+    Operation {
+        answers,
+        ..Operation::new(Handler::OpenApi, "getOpenApi", "This document", "What you read here, as OpenAPI 3.1.")
+    }
 }
 
 /// `GET /docs`
 pub fn docs() -> Operation {
-    get(
+    Operation::new(
         Handler::Docs,
         "getDocs",
         "This document, to look at",

@@ -22,6 +22,7 @@ use crate::server::headers::{
 };
 use crate::server::reply::Reply;
 use crate::server::{coding, timing};
+
 impl hyper::service::Service<Request<Incoming>> for Service {
     type Response = Response<Reply>;
     type Error = ClientGone;
