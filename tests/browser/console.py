@@ -8,9 +8,9 @@ from pathlib import Path
 
 from console_refusals import check_key, check_refusals
 from console_visit import FRENCH, LABELS, LEAST, NARROW, RUDE, TIME, WIDE, Console, answer, assert_accessible, percent
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 from server import Daemon
-from visit import PHONE, assert_policy, until
+from visit import PHONE, assert_policy, chromium_at, run, until
 
 TINY = Path(__file__).parents[1] / "models" / "tiny"
 
@@ -308,32 +308,28 @@ def take_pictures(browser: Browser, daemon: Daemon, directory: Path):
 
 def main(binary: str, chromium: str, pictures: str = ""):
     """Checks, or takes the pictures."""
-    with sync_playwright() as playwright:
-        # In a container without user namespaces the sandbox cannot be; the only page is ours.
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    with chromium_at(chromium) as browser:
         if pictures:
             with Daemon(binary, "--workers", "1") as daemon:
                 take_pictures(browser, daemon, Path(pictures))
             return
+        checks = (
+            check_text,
+            check_typing,
+            check_iris,
+            check_languages,
+            check_looks,
+            check_keyboard,
+            check_policy,
+            check_without_script,
+            check_refusals,
+        )
         with Daemon(binary, "--workers", "1", "--bert", "off") as daemon:
-            for check in (
-                check_text,
-                check_typing,
-                check_iris,
-                check_languages,
-                check_looks,
-                check_keyboard,
-                check_policy,
-                check_without_script,
-                check_refusals,
-            ):
-                print(check.__name__, flush=True)
-                check(browser, daemon)
+            run(checks, browser, daemon)
         print(check_key.__name__, flush=True)
         check_key(browser, binary)
         with Daemon(binary, "--workers", "1", "--model-dir", str(TINY)) as daemon:
-            print(check_models.__name__, flush=True)
-            check_models(browser, daemon)
+            run((check_models,), browser, daemon)
 
 
 if __name__ == "__main__":

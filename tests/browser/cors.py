@@ -8,8 +8,8 @@ import tempfile
 import threading
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
 from server import Daemon
+from visit import chromium_at
 
 # What a page does: it sends JSON with a key, which needs leave, and reads the body and a header of the answer.
 ASK = """async ([url, body]) => {
@@ -39,10 +39,9 @@ def serve(directory: str) -> http.server.ThreadingHTTPServer:
 
 def main(tamis: str, chromium: str):
     """All of it."""
-    with tempfile.TemporaryDirectory() as directory, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as directory, chromium_at(chromium) as browser:
         Path(directory, "index.html").write_text("<!doctype html><title>a page</title>", encoding="utf-8")
         let_in, kept_out = serve(directory).server_port, serve(directory).server_port
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page()
         with Daemon(tamis, "--bert", "off", "--cors-origins", f"http://127.0.0.1:{let_in}") as daemon:
             url = f"http://127.0.0.1:{daemon.port}"
@@ -55,7 +54,6 @@ def main(tamis: str, chromium: str):
             page.goto(f"http://127.0.0.1:{kept_out}/")
             found = page.evaluate(ASK, [f"{url}/predict", iris])
             assert found == {"failed": "TypeError"}, found
-        browser.close()
 
 
 if __name__ == "__main__":

@@ -4,23 +4,22 @@ import json
 import sys
 import urllib.request
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser
 from server import Daemon
-from status_page import CONTRAST, DESKTOP, PHONE, until
+from visit import CONTRAST, DESKTOP, PHONE, Visit, assert_policy, chromium_at, run, until
 
 
-class Visit:
-    """A page of its own, and all that it asked for and complained about."""
+class DocsPage(Visit):
+    """The page of `/docs`."""
 
     def __init__(self, browser: Browser, daemon: Daemon, fragment="", viewport=None, **more):
-        self.root = f"http://127.0.0.1:{daemon.port}"
-        self.page: Page = browser.new_page(viewport=viewport or DESKTOP, **more)
-        self.asked, self.complaints = [], []
-        self.page.on("request", lambda request: self.asked.append((request.method, request.url, request.headers)))
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.path, self.sent = f"/docs{fragment}", []
+        super().__init__(browser, daemon, viewport, **more)
+
+    def prepare(self):
+        """Keeps what is sent, and has a policy that is broken complained of."""
+        self.page.on("request", lambda request: self.sent.append((request.method, request.url, request.headers)))
         self.page.add_init_script("addEventListener('securitypolicyviolation', (event) => console.error(`policy: ${event.violatedDirective}`))")
-        self.page.goto(f"{self.root}/docs{fragment}")
 
     def opened(self, operation: str):
         """An operation, opened."""
@@ -32,8 +31,8 @@ class Visit:
 
     def end(self):
         """No request to another host, no complaint."""
-        others = [url for _, url, _ in self.asked if not url.startswith((self.root, "data:image/svg+xml"))]
-        assert not others, others
+        own = {url for url in self.asked if url.startswith(("data:image/svg+xml", f"{self.origin}/"))}
+        assert set(self.asked) == own, set(self.asked) - own
         assert not self.complaints, self.complaints
         self.page.close()
 
@@ -43,9 +42,11 @@ def operations(document) -> dict:
     return {one["operationId"]: (method, path, one) for path, item in document["paths"].items() for method, one in item.items()}
 
 
-def check_everything(browser: Browser, daemon: Daemon, document):
+def check_everything(browser: Browser, daemon: Daemon):
     """Every operation is there with each of its statuses, examples and parameters, and every schema can be unfolded."""
-    visit = Visit(browser, daemon)
+    with urllib.request.urlopen(f"http://127.0.0.1:{daemon.port}/openapi.json", timeout=10) as answer:
+        document = json.load(answer)
+    visit = DocsPage(browser, daemon)
     until("operations", lambda: visit.page.locator("article").count())
     described = operations(document)
     assert sorted(visit.page.locator("article").evaluate_all("all => all.map(one => one.id)")) == sorted(described)
@@ -78,7 +79,7 @@ def check_everything(browser: Browser, daemon: Daemon, document):
 
 def check_try(browser: Browser, daemon: Daemon):
     """What is sent by the form is answered by the daemon, and shown."""
-    visit = Visit(browser, daemon, "#analyzeText")
+    visit = DocsPage(browser, daemon, "#analyzeText")
     article = visit.page.locator("article#analyzeText")
     until("it is opened by its name", lambda: article.locator("textarea").is_visible())
     visit.page.locator("#key").fill("unmistakable-key")
@@ -91,8 +92,8 @@ def check_try(browser: Browser, daemon: Daemon):
     assert answer["score"] == 100 and "<b>" not in article.locator(".result pre.body").inner_html()
     headers = article.locator(".result pre.headers").inner_text()
     assert "content-type: application/json" in headers and "server-timing: read;dur=" in headers, headers
-    method, url, sent = [asked for asked in visit.asked if asked[0] == "POST"][-1]
-    assert url == f"{visit.root}/analyze" and sent["x-api-key"] == "unmistakable-key", sent
+    method, url, sent = [asked for asked in visit.sent if asked[0] == "POST"][-1]
+    assert url == f"{visit.origin}/analyze" and sent["x-api-key"] == "unmistakable-key", sent
     article.locator("textarea").fill('{"txt":1}')
     article.locator("button.send").click()
     until("the error", lambda: article.locator(".result .status").inner_text().startswith("422"))
@@ -115,20 +116,20 @@ def check_try(browser: Browser, daemon: Daemon):
 
 def check_copies(browser: Browser, daemon: Daemon):
     """Each example is copied as a command that can be run, with the key's name in the place of the key."""
-    visit = Visit(browser, daemon, "#predictIris", permissions=["clipboard-read", "clipboard-write"])
+    visit = DocsPage(browser, daemon, "#predictIris", permissions=["clipboard-read", "clipboard-write"])
     article = visit.page.locator("article#predictIris")
     until("it is opened", lambda: article.locator("textarea").is_visible())
     visit.page.locator("#key").fill("unmistakable-key")
     article.get_by_role("button", name="Copy as curl").first.click()
     copied = until("a copy", lambda: visit.page.evaluate("navigator.clipboard.readText()"))
     expected = "curl -H \"X-API-Key: $KEY\" -H 'content-type: application/json' --data-binary '{\"features\":[5.1,3.5,1.4,0.2]}' "
-    assert copied == f"{expected}{visit.root}/predict", copied
+    assert copied == f"{expected}{visit.origin}/predict", copied
     visit.end()
 
 
 def check_filter_and_keys(browser: Browser, daemon: Daemon):
     """What is looked for is what is left; all of it by keys alone."""
-    visit = Visit(browser, daemon)
+    visit = DocsPage(browser, daemon)
     until("operations", lambda: visit.page.locator("article").count())
     visit.page.keyboard.press("Tab")
     assert visit.page.evaluate("document.activeElement.className") == "skip"
@@ -150,7 +151,7 @@ def check_looks(browser: Browser, daemon: Daemon):
     grounds = set()
     for scheme in ("light", "dark"):
         for viewport in (DESKTOP, PHONE):
-            visit = Visit(browser, daemon, "#analyzeText", viewport, color_scheme=scheme)
+            visit = DocsPage(browser, daemon, "#analyzeText", viewport, color_scheme=scheme)
             until("operations", lambda: visit.page.locator("article textarea").count())  # noqa: B023
             width = visit.page.evaluate("document.documentElement.scrollWidth")
             assert width <= viewport["width"], f"{width} of {viewport['width']} pixels, {scheme}"
@@ -164,23 +165,23 @@ def check_looks(browser: Browser, daemon: Daemon):
 
 def check_without_script(browser: Browser, daemon: Daemon):
     """Without its script the page says where the document is."""
-    visit = Visit(browser, daemon, java_script_enabled=False)
+    visit = DocsPage(browser, daemon, java_script_enabled=False)
     assert "/openapi.json" in visit.page.locator("noscript").inner_text() and not visit.page.locator("main").is_visible()
     visit.end()
 
 
+def check_policy(browser: Browser, daemon: Daemon):
+    """The policy is in force."""
+    visit = DocsPage(browser, daemon)
+    assert_policy(visit)
+    visit.page.close()
+
+
 def main(binary: str, chromium: str):
     """Checks."""
-    with sync_playwright() as playwright, Daemon(binary, "--workers", "1", "--bert", "off") as daemon:
-        with urllib.request.urlopen(f"http://127.0.0.1:{daemon.port}/openapi.json", timeout=10) as answer:
-            document = json.load(answer)
-        # In a container without user namespaces the sandbox cannot be; the only page is ours.
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        print("check_everything", flush=True)
-        check_everything(browser, daemon, document)
-        for check in (check_try, check_copies, check_filter_and_keys, check_looks, check_without_script):
-            print(check.__name__, flush=True)
-            check(browser, daemon)
+    with chromium_at(chromium) as browser, Daemon(binary, "--workers", "1", "--bert", "off") as daemon:
+        checks = (check_everything, check_try, check_copies, check_filter_and_keys, check_looks, check_policy, check_without_script)
+        run(checks, browser, daemon)
 
 
 if __name__ == "__main__":

@@ -6,9 +6,9 @@ import sys
 import time
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 from server import IRISES, Daemon, Traffic, send
-from visit import CONTRAST, DESKTOP, PHONE, Visit, assert_policy, until
+from visit import CONTRAST, DESKTOP, PHONE, Visit, assert_policy, chromium_at, run, until
 
 
 class StatusPage(Visit):
@@ -164,25 +164,14 @@ def take_pictures(browser: Browser, daemon: Daemon, directory: Path):
 
 def main(binary: str, chromium: str, pictures: str = ""):
     """Checks, or takes the pictures."""
-    with sync_playwright() as playwright:
-        # In a container without user namespaces the sandbox cannot be; the only page is ours.
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    with chromium_at(chromium) as browser:
         if pictures:
             with Daemon(binary, "--workers", "2") as daemon:
                 take_pictures(browser, daemon, Path(pictures))
             return
+        checks = (check_idle, check_traffic, check_looks, check_pause, check_policy, check_without_script, check_loss)
         with Daemon(binary, "--workers", "2", "--bert", "off") as daemon:
-            for check in (
-                check_idle,
-                check_traffic,
-                check_looks,
-                check_pause,
-                check_policy,
-                check_without_script,
-                check_loss,
-            ):
-                print(check.__name__, flush=True)
-                check(browser, daemon)
+            run(checks, browser, daemon)
 
 
 if __name__ == "__main__":
