@@ -8,7 +8,7 @@ use tamis::model::bert::{self, Bert};
 use tamis::model::toxicity::{EngineChoice, Toxicity};
 use tamis::model::{Loaded, Models, ModelsError};
 use tamis::server::{Server, StartError};
-use tamis::{alloc, cli, log};
+use tamis::{alloc, cli, log, metrics};
 use tokio::signal::unix::{SignalKind, signal};
 
 #[global_allocator]
@@ -99,9 +99,19 @@ fn serve(flags: &Flags, started: Instant) -> std::io::Result<ExitCode> {
         tracing::warn!("a second signal: ending at once");
         log::end(1);
     });
+    let shards = server.shards();
     let gentle = server.drain(delay, timeout);
     // It ends soon, and has nothing more to say after the last line.
     let _ = loading.map(std::thread::JoinHandle::join);
+    for (handler, method, status, requests) in metrics::answered(&shards) {
+        tracing::info!(
+            method = method.as_str(),
+            handler = handler.as_str(),
+            status = status.as_str(),
+            requests,
+            "answered"
+        );
+    }
     tracing::info!(gentle, "stopped");
     Ok(ExitCode::SUCCESS)
 }

@@ -70,6 +70,40 @@ fn a_signal_drains_answers_what_is_under_way_and_exits_0() {
 }
 
 #[test]
+fn a_kept_connection_ends_with_an_answer_while_the_daemon_drains_and_not_under_the_next_request() {
+    let mut daemon = Daemon::start(&["--drain-delay", "2s"]);
+    let mut kept = daemon.connect();
+    let predict = Request::json("/predict", r#"{"features":[5.1,3.5,1.4,0.2]}"#);
+    assert_eq!(kept.exchange(&predict).expect("an answer").header("connection"), None);
+    daemon.signal("TERM");
+    daemon.wait_for("draining", PATIENCE);
+    let last = kept.exchange(&predict).expect("an answer");
+    assert_eq!((last.status, last.header("connection")), (200, Some("close")));
+    assert!(kept.is_closed().expect("an end"));
+    // Whoever still comes is answered: it takes a while until nobody does.
+    assert_eq!(daemon.ask(&predict).status, 200);
+    assert!(daemon.wait(PATIENCE).0.success());
+}
+
+#[test]
+fn the_last_lines_tell_all_that_was_answered_by_method_handler_and_status() {
+    let daemon = Daemon::start(&["--workers", "2"]);
+    for _ in 0..20 {
+        assert_eq!(daemon.ask(&Request::json("/predict", r#"{"features":[5.1,3.5,1.4,0.2]}"#)).status, 200);
+    }
+    assert_eq!(daemon.ask(&Request::json("/predict", r#"{"features":[5.1]}"#)).status, 422);
+    daemon.signal("TERM");
+    let (status, lines) = daemon.wait(PATIENCE);
+    assert!(status.success());
+    let told = |status: &str| {
+        let wanted = ["answered", "POST", "/predict", status];
+        let line = lines.iter().find(|line| ["message", "method", "handler", "status"].map(|key| &line[key]) == wanted);
+        line.map(|line| line["requests"].as_u64().expect("a count"))
+    };
+    assert_eq!((told("200"), told("422"), told("503")), (Some(20), Some(1), None));
+}
+
+#[test]
 fn a_connection_on_which_nothing_was_sent_does_not_hold_the_drain_up() {
     let daemon = Daemon::start(&[]);
     let _silent = daemon.connect();

@@ -245,6 +245,11 @@ impl Worker {
         }
     }
 
+    /// The daemon's phase of life.
+    pub fn phase(&self) -> SharedPhase {
+        self.phase.clone()
+    }
+
     /// The same where authentication is on.
     #[must_use]
     pub fn with_auth(self, auth: Option<Arc<Auth>>) -> Self {

@@ -40,6 +40,7 @@ mod shown;
 mod snapshot;
 mod stages;
 mod text;
+mod totals;
 mod trace;
 mod wire;
 
@@ -55,4 +56,5 @@ pub use shown::Shown;
 pub use snapshot::{LiveFacts, RELOADS, Snapshot};
 pub use stages::Stages;
 pub use text::Text;
+pub use totals::answered;
 pub use trace::Trace;

@@ -54,6 +54,7 @@ pub struct Server {
     workers: Vec<JoinHandle<()>>,
     running: Arc<Running>,
     auth: Option<Arc<Auth>>,
+    shards: Arc<[Arc<Shard>]>,
 }
 
 /// Why a server does not start.
@@ -113,12 +114,12 @@ impl Server {
         let (orders, _) = watch::channel(Order::Serve);
         let loaded = Arc::new(Loaded::new(flags.bert()));
         let (phase, workers) = (SharedPhase::new(), Vec::new());
-        let mut server = Self { addresses, phase, loaded, orders, workers, running, auth };
-        let shards: Arc<[Arc<Shard>]> = (0..count).map(|_| Arc::from(Shard::new())).collect();
+        let shards = (0..count).map(|_| Arc::from(Shard::new())).collect();
+        let mut server = Self { addresses, phase, loaded, orders, workers, running, auth, shards };
         let started = Instant::now();
         let (prepared, all_prepared) = mpsc::sync_channel(count);
         for (index, listeners) in listeners.into_iter().enumerate() {
-            let worker = server.spawn(index, listeners, &shards, flags.clone(), started, prepared.clone())?;
+            let worker = server.spawn(index, listeners, flags.clone(), started, prepared.clone())?;
             server.workers.push(worker);
         }
         drop(prepared);
@@ -132,13 +133,12 @@ impl Server {
         &self,
         index: usize,
         listeners: Vec<(TcpListener, Surface)>,
-        shards: &Arc<[Arc<Shard>]>,
         flags: Flags,
         started: Instant,
         prepared: mpsc::SyncSender<()>,
     ) -> Result<JoinHandle<()>> {
         let (orders, running) = (self.orders.subscribe(), Arc::clone(&self.running));
-        let (loaded, phase, shards) = (Arc::clone(&self.loaded), self.phase.clone(), Arc::clone(shards));
+        let (loaded, phase, shards) = (Arc::clone(&self.loaded), self.phase.clone(), self.shards());
         let auth = self.auth.clone();
         std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
             let _ended = EndOfWorker(running);
@@ -168,6 +168,11 @@ impl Server {
     /// What the workers answer with, for whoever loads more of it.
     pub fn loaded(&self) -> Arc<Loaded> {
         Arc::clone(&self.loaded)
+    }
+
+    /// What the workers count, for whoever tells of it once they have ended.
+    pub fn shards(&self) -> Arc<[Arc<Shard>]> {
+        Arc::clone(&self.shards)
     }
 
     /// Publishes the models and turns ready.

@@ -15,6 +15,7 @@ use super::reply::{Memory as Part, Reply};
 use super::slots::{Slot, Slots};
 use super::stream::{FRAME, Stream};
 use crate::alloc;
+use crate::api::health::SharedPhase;
 use crate::api::route::Surface;
 use crate::api::{self, Limits, SMALL_REPLY};
 use crate::auth::Auth;
@@ -51,6 +52,8 @@ pub struct Station {
     pub timeouts: Timeouts,
     /// Which answers are logged, if any are.
     pub access_log: Option<AccessLog>,
+    /// The daemon's phase of life.
+    pub phase: SharedPhase,
     /// Whether connections are to end after what they have under way.
     pub draining: Cell<bool>,
     /// Wakes every connection when draining begins.
@@ -77,7 +80,7 @@ impl Station {
     /// A worker's state, all of its memory allocated; on the worker's own thread.
     pub fn new(api: api::Worker, shard: Arc<Shard>, flags: &Flags, auth: Option<Arc<Auth>>) -> Rc<Self> {
         shard.owned_by_this_thread();
-        let (limits, max_connections) = (flags.limits(), flags.max_connections);
+        let (limits, max_connections, phase) = (flags.limits(), flags.max_connections, api.phase());
         Rc::new(Self {
             shard,
             bodies: Slots::new(max_connections, limits.body),
@@ -97,6 +100,7 @@ impl Station {
                 AccessLog::new(flags.access_log_sample as u32, limit as u32)
             }),
             started: Instant::now(),
+            phase,
             draining: Cell::new(false),
             drain: Notify::new(),
             closed: Notify::new(),

@@ -115,7 +115,11 @@ pub fn model_info() -> Operation {
 
 /// `GET /status`
 pub fn status() -> Operation {
-    let figures = r#"{"version":"0.1.0","phase":"ready","uptime_seconds":6.56,"cpu_path":"avx2","workers":2,"cpu_seconds":0.2,"resident_bytes":84107264,"requests":[{"method":"POST","handler":"/analyze","status":"200","count":2}],"in_progress":1,"active_users":1,"requests_shed":0,"errors":[]}"#;
+    let figures = concat!(
+        r#"{"version":""#,
+        env!("CARGO_PKG_VERSION"),
+        r#"","phase":"ready","uptime_seconds":6.56,"cpu_path":"avx2","workers":2,"cpu_seconds":0.2,"resident_bytes":84107264,"requests":[{"method":"POST","handler":"/analyze","status":"200","count":2}],"in_progress":1,"active_users":1,"requests_shed":0,"errors":[]}"#
+    );
     let answers = vec![Answer {
         headers: &["Vary", "CacheControl"],
         ..ok(

@@ -13,7 +13,7 @@ use super::{Exchange, nanoseconds};
 use crate::api::route::{Route, allow};
 use crate::api::{Content, Outcome};
 use crate::metrics::Representation;
-use crate::metrics::labels::{Handler, Method};
+use crate::metrics::labels::{Handler, Method, Phase};
 use crate::pages::{self, When};
 use crate::server::cors::{self, Cors};
 use crate::server::headers::{
@@ -24,6 +24,12 @@ use crate::server::reply::Reply;
 use crate::server::timing;
 
 impl Exchange {
+    /// Whether no request may follow on the connection: where the rest of this one is not read, it cannot go on; a connection
+    /// that a client kept while the daemon drains would be closed at the end of the delay, perhaps under its next request.
+    fn is_last(&self, status: u16) -> bool {
+        matches!(status, 408 | 413) || self.connection.station.phase.get() == Phase::Draining
+    }
+
     /// The head around `reply`.
     pub(super) fn respond(&mut self, reply: Reply, outcome: &Outcome, ended: Instant) -> Response<Reply> {
         let mut response = Response::new(reply);
@@ -89,11 +95,10 @@ impl Exchange {
             429 | 503 if outcome.problem.is_some() => {
                 headers.insert(RETRY_AFTER, retry_after(outcome.retry_after));
             }
-            // The rest of the request is not read: the connection cannot go on.
-            408 | 413 if self.connection.closable => {
-                headers.insert(CONNECTION, HeaderValue::from_static("close"));
-            }
             _ => {}
+        }
+        if self.connection.closable && self.is_last(outcome.status) {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         if outcome.problem.is_some() {
             self.connection.wire.linger();
