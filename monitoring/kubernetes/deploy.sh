@@ -19,9 +19,10 @@ usage: deploy.sh COMMAND
 
 environment
   VARIANT         own (default): Prometheus, Alertmanager and Grafana of its own
-                  operator: ServiceMonitor, PrometheusRules and dashboards, for the Prometheus operator
-                  gke: PodMonitoring and Rules, for Google's managed Prometheus
-  NAMESPACE       default mlops
+                  operator: PrometheusRules and dashboards, for the Prometheus operator
+                  gke: ClusterRules, for Google's managed Prometheus
+                  The scrape of these two comes with the daemon: deploy/k8s/overlays
+  NAMESPACE       default mlops; ClusterRules are in none
   SECRETS_DIR     where VARIANT=own takes its secrets from: the files slack-url, smtp-password, webhook-url and
                   grafana-admin-password. Left out: the secrets alertmanager-secrets and grafana-admin are there already.
   KUBECTL         default kubectl; with a context: KUBECTL='kubectl --context staging'
@@ -38,7 +39,8 @@ die() { say "$*"; exit 1; }
 
 case $VARIANT in
 own) directory=$here ;;
-operator | gke) directory=$here/overlays/$VARIANT ;;
+operator) directory=$here/operator ;;
+gke) directory= ;;
 *) say "VARIANT=$VARIANT is none of own, operator, gke"; exit 2 ;;
 esac
 [[ $NAMESPACE =~ ^[a-z0-9]([-a-z0-9]*[a-z0-9])?$ ]] || { say "NAMESPACE=$NAMESPACE is no name of a namespace"; exit 2; }
@@ -52,27 +54,32 @@ kustomize_build() {
     fi
 }
 
-# A rule file as the custom resource of that version and kind.
+# rules VERSION KIND [METADATA]: the rule files as that custom resource.
 rules() {
     local file
     for file in recording alerts; do
-        printf -- '---\napiVersion: %s\nkind: %s\nmetadata:\n  name: tamis-%s\n  namespace: %s\n  labels:\n    release: kube-prometheus-stack\nspec:\n' \
-            "$1" "$2" "$file" "$NAMESPACE"
+        printf -- '---\napiVersion: %s\nkind: %s\nmetadata:\n  name: tamis-%s\n%sspec:\n' "$1" "$2" "$file" "${3:-}"
         sed 's/^\(.\)/  \1/' "$monitoring/prometheus/rules/$file.yml"
     done
 }
 
 render() (
     set -e
+    case $VARIANT in
+    operator)
+        rules monitoring.coreos.com/v1 PrometheusRule \
+            "  namespace: $NAMESPACE"$'\n  labels:\n    release: kube-prometheus-stack\n'
+        ;;
+    # Rules would see the series of their own namespace alone, and the daemon has one of its own.
+    gke) rules monitoring.googleapis.com/v1 ClusterRules ;;
+    esac
+    [[ -n $directory ]] || exit 0
+    echo ---
     place=$(mktemp -d "${TMPDIR:-/tmp}/tamis-monitoring.XXXXXX")
     trap 'rm -rf "$place"' EXIT
     printf 'apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nnamespace: %s\nresources: [%s]\n' \
         "$NAMESPACE" "$(realpath --relative-to="$(realpath "$place")" "$directory")" >"$place/kustomization.yaml"
     kustomize_build "$place"
-    case $VARIANT in
-    operator) rules monitoring.coreos.com/v1 PrometheusRule ;;
-    gke) rules monitoring.googleapis.com/v1 Rules ;;
-    esac
 )
 
 secret_there() { "${kubectl[@]}" --namespace "$NAMESPACE" get secret "$1" >/dev/null 2>&1; }
@@ -82,8 +89,8 @@ check() {
     type -P "${kubectl[0]}" >/dev/null || die "${kubectl[0]} is not installed"
     "${kubectl[@]}" version >/dev/null 2>&1 || die "the cluster does not answer: ${kubectl[*]} version"
     case $VARIANT in
-    operator) "${kubectl[@]}" get crd servicemonitors.monitoring.coreos.com >/dev/null 2>&1 || die "the cluster has no Prometheus operator" ;;
-    gke) "${kubectl[@]}" get crd podmonitorings.monitoring.googleapis.com >/dev/null 2>&1 || die "the cluster has no managed Prometheus" ;;
+    operator) "${kubectl[@]}" get crd prometheusrules.monitoring.coreos.com >/dev/null 2>&1 || die "the cluster has no Prometheus operator" ;;
+    gke) "${kubectl[@]}" get crd clusterrules.monitoring.googleapis.com >/dev/null 2>&1 || die "the cluster has no managed Prometheus" ;;
     own)
         if [[ -n $SECRETS_DIR ]]; then
             for file in slack-url smtp-password webhook-url grafana-admin-password; do
@@ -116,7 +123,8 @@ deploy() {
     local dry=() name
     check
     [[ -z ${DRY_RUN:-} ]] || dry=(--dry-run=server)
-    "${kubectl[@]}" get namespace "$NAMESPACE" >/dev/null 2>&1 || "${kubectl[@]}" create namespace "$NAMESPACE" "${dry[@]}"
+    [[ $VARIANT == gke ]] || "${kubectl[@]}" get namespace "$NAMESPACE" >/dev/null 2>&1 ||
+        "${kubectl[@]}" create namespace "$NAMESPACE" "${dry[@]}"
     if [[ $VARIANT == own && -n $SECRETS_DIR ]]; then
         apply_secret alertmanager-secrets "$SECRETS_DIR"/{slack-url,smtp-password,webhook-url}
         apply_secret grafana-admin "admin-password=$SECRETS_DIR/grafana-admin-password"
