@@ -7,7 +7,6 @@ SHELL := bash
 .ONESHELL:
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 
-CARGO ?= cargo
 # Arguments for `run`, `unit` and `bench`, such as ARGS='--listen 127.0.0.1:8000'.
 ARGS ?=
 # Where tests/tools.sh installs what the tests need beside Rust: Python packages, promtool, Alertmanager, wrk, a browser.
@@ -15,24 +14,14 @@ TAMIS_TOOLS ?= $(CURDIR)/.tools
 export TAMIS_TOOLS
 PYTHON := $(TAMIS_TOOLS)/venv/bin/python
 
-# The release: one static binary. Naming the target keeps +crt-static away from build scripts and procedural macros.
-# TARGET_CPU=x86-64-v3 assumes AVX2 everywhere; without it the binary is portable and picks its kernels at start.
-TARGET ?= $(shell rustc -vV | sed -n 's/^host: //p')
-TARGET_CPU ?=
-# Addresses that loading shifts, in the form that takes 1 % of the space (DT_RELR): a start reads and keeps 1.2 MB less. glibc
-# has read it since 2.36.
-PACKED := $(shell printf '%s\n' 2.36 "$$(getconf GNU_LIBC_VERSION 2>/dev/null | cut -d' ' -f2)" | sort -VC && echo -C link-arg=-Wl,-z,pack-relative-relocs)
-RELEASE_FLAGS := $(strip $(RUSTFLAGS) -C target-feature=+crt-static $(PACKED) $(if $(TARGET_CPU),-C target-cpu=$(TARGET_CPU)))
-# mimalloc compiles a date in: with the commit's, two builds of one commit can be compared byte by byte.
-SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
-TARGET_DIR := $(abspath $(or $(CARGO_TARGET_DIR),target))
+# The release: RELEASE_BIN, the target `build` and its settings.
+include deploy/release/build.mk
 DEBUG_BIN := $(TARGET_DIR)/debug/tamis
-RELEASE_BIN := $(TARGET_DIR)/$(TARGET)/release/tamis
 
 # The gate, in order: cheap before dear. The dependency tree is built three times and no more: checked for clippy and
-# rustdoc, built for the tests (dev), built for the release; `promises` points dev-built tests at the release binary, and
-# `monitoring-test` Prometheus.
-GATE := tools fmt-check lint doc unit bench-smoke check-models build promises monitoring-test deny
+# rustdoc, built for the tests (dev), built for the release; `promises` points dev-built tests at the release binary,
+# `monitoring-test` Prometheus, and `deploy-test` what ships it.
+GATE := tools fmt-check lint doc unit bench-smoke check-models build promises monitoring-test deploy-test deny
 
 # The checks that need no network; the workflow adds `advisories`, whose database is a clone away.
 DENY ?= licenses bans sources
@@ -42,14 +31,14 @@ K8S_MONITORING := $(addprefix k8s-monitoring-,deploy status logs logs-grafana po
 
 BENCHES := $(filter-out bert floor instructions latency,$(basename $(notdir $(wildcard benches/*.rs))))
 
-.PHONY: help test quick fmt $(GATE) instructions $(K8S_MONITORING) dashboards screenshots check-aarch64 documents run bench bench-bert bench-criterion bench-floor bench-growth bench-latency bench-peers bench-recording soak-heap train-iris train train-toxicity train-smoke train-smoke-dvc clean
+.PHONY: help test quick fmt $(GATE) image image-reproducible instructions $(K8S_MONITORING) dashboards screenshots check-aarch64 documents run bench bench-bert bench-criterion bench-floor bench-growth bench-latency bench-peers bench-recording bench-sizing soak-heap train-iris train train-toxicity train-smoke train-smoke-dvc clean
 
 ifneq ($(filter train train-toxicity,$(MAKECMDGOALS)),)
 $(if $(DATA),,$(error train needs DATA=directory-of-the-data-sets; models/toxicity/README.md lists them))
 endif
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-28s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-28s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 test: ## The gate, all that continuous integration runs: each step with its seconds
 	@for step in $(GATE); do
@@ -90,14 +79,20 @@ bench-smoke: ## Every bench, compiled and run once; of those in Python what need
 check-models: train-smoke ## Retrain iris and compare byte for byte; smoke-train toxicity
 	$(PYTHON) models/iris/train.py --check
 
-build: ## The static release binary (TARGET_CPU=x86-64-v3 for AVX2 throughout)
-	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) RUSTFLAGS='$(RELEASE_FLAGS)' $(CARGO) build --locked --release --target $(TARGET)
-
 promises: build ## What README.md promises, tested on the release binary
 	TAMIS_BIN=$(RELEASE_BIN) $(CARGO) test --locked --test promises --test allocations -- --nocapture
 
 monitoring-test: build ## Everything in monitoring/, against real Prometheus and Alertmanager: ARGS='catalog' for one step
 	TAMIS_BIN=$(RELEASE_BIN) $(PYTHON) monitoring/test/run.py $(ARGS)
+
+deploy-test: build ## Everything in deploy/, and the image, with real tools: ARGS='shell' for one step
+	TAMIS_BIN=$(RELEASE_BIN) $(PYTHON) deploy/test/run.py $(ARGS)
+
+image: ## The image, with bert and without, by Docker or without a registry: ARGS=simple for one (deploy/image/build.sh)
+	deploy/image/build.sh $(ARGS)
+
+image-reproducible: ## The image built twice, once from nothing, and compared bit by bit: ARGS=simple for one
+	deploy/image/reproducible.sh $(ARGS)
 
 deny: ## Licences, duplicate versions and sources of the dependencies
 	@if ! $(CARGO) deny --version >/dev/null 2>&1; then
@@ -108,6 +103,17 @@ deny: ## Licences, duplicate versions and sources of the dependencies
 
 check-aarch64: ## Compile for aarch64 without linking; needs the Rust target and aarch64-linux-gnu-gcc
 	$(CARGO) check --locked --target aarch64-unknown-linux-gnu
+
+# The platform as in the names of released files: x86_64-linux, x86_64-v3-linux, aarch64-linux. Tarballs have bert; what is made
+# without it is an image.
+.PHONY: release package
+release: override FEATURES := default
+release: build ## The release's tarball with its checksum, in target/release-artifacts/
+	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) deploy/release/tarball.sh $(RELEASE_BIN) \
+	  $(or $(subst x86-64,x86_64,$(TARGET_CPU)),$(firstword $(subst -, ,$(TARGET))))-linux $(TARGET_DIR)/release-artifacts
+
+package: ## The sources as a crate, in target/package/; no registry takes it (Cargo.toml)
+	$(CARGO) package --locked --no-metadata $(ARGS)
 
 documents: ## Write the README's tables and docs/openapi.json anew from the code
 	TAMIS_WRITE_DOCUMENTS=1 $(CARGO) test --locked --test documents
@@ -136,6 +142,13 @@ k8s-monitoring-port-forward: ## Prometheus on 9090, Alertmanager on 9093, Grafan
 
 k8s-monitoring-delete: ## Take them out again; namespace, secrets and volumes stay
 	monitoring/kubernetes/deploy.sh delete
+
+.PHONY: k8s-render compose-up
+k8s-render: ## Print what goes into a cluster, for kubectl apply -f - (OVERLAY=, IMAGE=, COMPONENTS=)
+	@deploy/k8s/render.sh
+
+compose-up: ## The daemon with Prometheus, Alertmanager and Grafana by Docker Compose (SECRETS_DIR=)
+	docker compose --file deploy/compose/compose.yaml up --detach --wait
 
 run: build ## Serve with the release binary: make run ARGS='--listen 127.0.0.1:8000'
 	$(RELEASE_BIN) $(ARGS)
@@ -167,6 +180,9 @@ bench-floor: ## CPU per request, beside hyper's own floor, in one run; ARGS='--a
 
 bench-growth: build ## How the cost grows with text, rows, connections, workers and rate; builds oha (4 min): ARGS='--only text --print'
 	TAMIS_BIN=$(RELEASE_BIN) $(PYTHON) benches/growth/measure.py $(ARGS)
+
+bench-sizing: build ## What one core answers by each model, in which memory, and what a million requests cost: ARGS='--vcpu-hour 0.0445'
+	TAMIS_BIN=$(RELEASE_BIN) $(PYTHON) benches/growth/sizing.py $(ARGS)
 
 soak-heap: build ## Ten million requests of every kind: whether memory stays flat
 	mkdir -p $(TARGET_DIR)/soak

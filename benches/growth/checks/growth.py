@@ -3,7 +3,7 @@
 import json
 import tempfile
 import unittest
-from argparse import ArgumentTypeError
+from argparse import ArgumentTypeError, Namespace
 from pathlib import Path
 
 import fit
@@ -14,8 +14,9 @@ import pictures
 import report
 import runs
 import series
+import sizing
 from daemon import totals
-from harness.common import Failure
+from harness.common import README, Failure
 from harness.figures import Sample
 from oha import Rated
 from runs import Measured, Point
@@ -35,6 +36,27 @@ def measured(name: str) -> Measured:
         return Measured([Point(count, load, [sample(20 / count)] * 3) for load in loads for count in (1, 2)])
     one = next(one for one in [*series.SIZES, series.CONNECTIONS] if one.name == name)
     return Measured([Point(at, "", [sample((10 + at / 2) * way) for way in (0.9, 1, 1.3)]) for at in one.points])
+
+
+class Sizing(unittest.TestCase):
+    PEERS = "**POST /predict**\n| FastAPI, scikit-learn | 6,020 | 567 |\n**POST /analyze, 100 characters**\n| FastAPI, scikit-learn | 372.5 | 9 |\n"
+
+    def test_what_is_not_used_is_paid_as_well(self):
+        # 3,600 us each are 3,600 s of CPU, an hour, of 1 / 0.6 hours that are paid.
+        self.assertAlmostEqual(sizing.dollars(3600, 0.3, 0.06), 0.6)
+
+    def test_the_peers_are_read_where_they_stand(self):
+        self.assertEqual(sizing.peers(self.PEERS), [6020, 372.5])
+        self.assertTrue(all(cpu > 0 for cpu in sizing.peers(README.read_text())))
+        with self.assertRaisesRegex(Failure, "no FastAPI, scikit-learn at POST /analyze"):
+            sizing.peers(self.PEERS.partition("**POST /analyze")[0])
+
+    def test_every_request_has_its_size_and_cost(self):
+        arguments = Namespace(rounds=5, seconds=3, vcpu_hour=0.3, gib_hour=0.06)
+        points = [Point(at, title, [sample(3600)] * 5) for at, (title, *_) in enumerate(sizing.REQUESTS)]
+        body = sizing.markdown(points, [12.5] * len(points), arguments, "a machine")
+        self.assertEqual(body.count("| 3,600 | 278 | 12.5 |"), len(points))
+        self.assertEqual(body.count("| 3,600 | 0.6 |"), len(points))
 
 
 class Asked(unittest.TestCase):

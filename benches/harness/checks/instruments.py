@@ -5,7 +5,7 @@ import subprocess
 import unittest
 
 from harness import figures, processes, readme, wrk
-from harness.common import README, ROOT, Failure
+from harness.common import ROOT, Failure
 from harness.figures import Sample
 
 
@@ -48,9 +48,9 @@ class Readme(unittest.TestCase):
             with self.assertRaisesRegex(Failure, "lacks"):
                 readme.insert(missing, "peers", "new")
 
-    def test_the_readme_has_the_marks_of_every_bench(self):
+    def test_the_documents_have_the_marks_of_every_bench(self):
         for name, target in readme.TARGETS.items():
-            self.assertIn("new", readme.insert(README.read_text(), name, "new"))
+            self.assertIn("new", readme.insert(readme.document(name).read_text(), name, "new"))
             self.assertIn(f"\n{target}:", (ROOT / "Makefile").read_text())
 
 
