@@ -12,6 +12,10 @@ use super::http::{Connection, Request, Response};
 use super::metrics::Samples;
 use super::tools;
 
+/// Unless a test says another time: threads of `bert` get what others leave of the processors, which is little where every test of
+/// this crate runs at once, and a text that waited too long is refused or, by `auto`, left to `simple`.
+pub const PATIENT: [&str; 2] = ["--bert-timeout", "60s"];
+
 /// A running daemon; dropping it kills it.
 pub struct Daemon {
     process: Child,
@@ -30,6 +34,7 @@ impl Daemon {
     pub fn start_binary(binary: &Path, arguments: &[&str]) -> Self {
         let mut process = Command::new(binary)
             .args(["--listen", "127.0.0.1:0"])
+            .args(PATIENT)
             .args(arguments)
             .stderr(Stdio::piped())
             .spawn()

@@ -15,6 +15,7 @@ use tamis::model::manifest::{Band, MAX_LABELS};
 use tamis::model::toxicity::{EngineChoice, SIMPLE, Toxicity};
 use tamis::server::Server;
 
+use super::daemon::PATIENT;
 use super::http::{Connection, PATIENCE, Request, Response};
 use super::metrics::Samples;
 
@@ -43,7 +44,7 @@ impl Inference {
     /// Starts a ready server on a port of its own, without `bert`.
     pub fn without_bert(arguments: &[&str]) -> Self {
         let always = ["tamis", "--listen", "127.0.0.1:0", "--workers", "1"];
-        let line = CommandLine::parse_from(always.iter().chain(arguments));
+        let line = CommandLine::parse_from(always.iter().chain(&PATIENT).chain(arguments));
         let server = Server::start(&line.flags).expect("a free port");
         server.ready(Models::load(None, EngineChoice::Auto).expect("the embedded models"));
         let address = server.addresses()[0];
@@ -65,7 +66,7 @@ impl Inference {
     where
         R: Fn(&[u32]) -> Probabilities + Send + Sync + 'static,
     {
-        let line = CommandLine::parse_from(["tamis", "--bert-threads", "1"].iter().chain(arguments));
+        let line = CommandLine::parse_from(["tamis", "--bert-threads", "1"].iter().chain(&PATIENT).chain(arguments));
         let model = Arc::new(stand_in());
         let run = move |ids: &mut [u32], _: bool| {
             run(ids).map(|six| {
