@@ -11,6 +11,8 @@
 mod empty;
 #[path = "floor/epoll.rs"]
 mod epoll;
+#[path = "floor/handler.rs"]
+mod handler;
 #[path = "floor/measure.rs"]
 mod measure;
 

@@ -13,7 +13,7 @@ use common::tools;
 use tamis::config::CommandLine;
 use tamis::server::Server;
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 #[test]
 fn before_the_models_are_there_it_lives_and_says_that_it_is_not_ready() {
@@ -105,12 +105,12 @@ fn the_last_lines_tell_all_that_was_answered_by_method_handler_and_status() {
 
 #[test]
 fn a_connection_on_which_nothing_was_sent_does_not_hold_the_drain_up() {
-    let daemon = Daemon::start(&[]);
+    // After the header timeout it would end in any case.
+    let daemon = Daemon::start(&["--header-timeout", "10m", "--drain-timeout", "10m"]);
     let _silent = daemon.connect();
     std::thread::sleep(Duration::from_millis(100));
     daemon.signal("TERM");
-    // The header timeout, after which it would end in any case, is ten seconds.
-    let (status, lines) = daemon.wait(Duration::from_secs(5));
+    let (status, lines) = daemon.wait(PATIENCE);
     assert!(status.success());
     assert_eq!(lines.last().expect("a line")["gentle"], true);
 }

@@ -180,6 +180,6 @@ fn healthcheck_does_not_wait_for_ever() {
         let (code, told) = checked(&["--listen", &address]);
         assert_eq!(code, Some(1), "{told}");
         assert!(told.contains("no answer"), "{told}");
-        assert!((2..5).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+        assert!((2..40).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
     }
 }

@@ -1,4 +1,5 @@
-//! Whole requests: a worker's state as the server builds it, and a connection that is served over bytes in memory.
+//! Whole requests: a worker's state as the server builds it, and a connection that is served over bytes in memory; beside it hyper
+//! alone.
 
 use std::cell::Cell;
 use std::io;
@@ -23,9 +24,29 @@ use tamis::server::connection;
 use tamis::server::station::Station;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::runtime::{Builder, LocalOptions};
+use tokio::task::JoinError;
+
+use super::handler::serve_connection;
 
 /// Sends `request` so many times on one connection, each after the answer to the last, and holds every answer to `status`.
 pub fn ask(times: u64, request: &str, status: u16) {
+    converse(times, request, status, async |client| {
+        let station = station();
+        let seat = station.seat(Surface::Whole).expect("a place").taken();
+        let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
+        // As a worker has it: a task beside others, not the future that the runtime was entered with.
+        tokio::task::spawn_local(connection::serve(station, client, peer, Surface::Whole, seat)).await
+    });
+}
+
+/// The same of hyper alone, which reads the body and answers `reply`.
+pub fn ask_hyper(times: u64, request: &str, reply: &'static str) {
+    converse(times, request, 200, async |client| {
+        tokio::task::spawn_local(serve_connection(client, reply.as_bytes())).await
+    });
+}
+
+fn converse(times: u64, request: &str, status: u16, serve: impl AsyncFnOnce(Client) -> Result<(), JoinError>) {
     let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default()).expect("a runtime");
     let answered = Rc::new(Cell::new(0));
     let client = Client {
@@ -36,14 +57,7 @@ pub fn ask(times: u64, request: &str, status: u16) {
         turn: Turn::Rests,
         answered: Rc::clone(&answered),
     };
-    runtime.block_on(async {
-        let station = station();
-        let seat = station.seat(Surface::Whole).expect("a place").taken();
-        let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
-        // As a worker has it: a task beside others, not the future that the runtime was entered with.
-        let served = tokio::task::spawn_local(connection::serve(station, client, peer, Surface::Whole, seat));
-        served.await.expect("no panic");
-    });
+    runtime.block_on(serve(client)).expect("no panic");
     assert_eq!(answered.get(), times, "answers with {status}");
 }
 

@@ -10,7 +10,7 @@ use tamis::text::features::{MAX_FEATURES_PER_BYTE, Seen, extract};
 use tamis::text::normalize::normalize;
 use tamis::text::{MAX_NORMALIZED_BYTES, Scratch};
 
-use super::connection::ask;
+use super::connection::{ask, ask_hyper};
 
 /// A stage, how often the shorter of the two runs performs it, and what performs it so many times.
 pub struct Stage {
@@ -19,7 +19,7 @@ pub struct Stage {
     pub run: fn(u64),
 }
 
-pub const STAGES: [Stage; 14] = [
+pub const STAGES: [Stage; 16] = [
     Stage { name: "parse /predict", times: 100, run: |times| parse(times, PREDICT.as_bytes()) },
     Stage { name: "parse /analyze 400 bytes", times: 100, run: |times| parse(times, analyze(400).as_bytes()) },
     Stage { name: "iris", times: 1000, run: classify },
@@ -28,6 +28,12 @@ pub const STAGES: [Stage; 14] = [
     Stage { name: "simple kernel 400 bytes", times: 100, run: |times| kernel(times, PROSE) },
     Stage { name: "simple text to score 400 bytes", times: 100, run: |times| score(times, PROSE) },
     Stage { name: "bert 100 bytes", times: 1, run: |times| think(times, &PROSE[..100]) },
+    Stage { name: "hyper alone, GET", times: REQUESTS, run: |times| ask_hyper(times, &get("/livez"), LIVE) },
+    Stage {
+        name: "hyper alone, POST",
+        times: REQUESTS,
+        run: |times| ask_hyper(times, &post("/predict", PREDICT), CLASS),
+    },
     Stage { name: "GET /livez", times: REQUESTS, run: |times| ask(times, &get("/livez"), 200) },
     Stage { name: "POST /predict", times: REQUESTS, run: |times| ask(times, &post("/predict", PREDICT), 200) },
     Stage {
@@ -46,6 +52,9 @@ pub const STAGES: [Stage; 14] = [
 
 /// Of 16 requests for a model one has its stages timed: a multiple, so that every run has its share of them.
 const REQUESTS: u64 = 160;
+/// As long as what tamis answers.
+const LIVE: &str = r#"{"status":"alive"}"#;
+const CLASS: &str = r#"{"prediction":"setosa","class_id":0,"confidence":1.0,"probabilities":{"setosa":1.0,"versicolor":0.0,"virginica":0.0}}"#;
 const PREDICT: &str = r#"{"features":[5.1,3.5,1.4,0.2]}"#;
 const PROSE: &str = "I do not agree with your last edit, but thank you for explaining on the talk page why you made it. The \
     source that you cite is from 1998 and has been superseded, so I would rather keep the older wording until we find a \

@@ -268,7 +268,7 @@ impl Response {
 }
 
 /// The longest wait for one read or write.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The longest header section or chunk line that is read, in bytes.
 const HEAD_LIMIT: usize = 64 * 1024;
