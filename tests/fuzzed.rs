@@ -26,8 +26,23 @@ macro_rules! targets {
 }
 
 targets!(
-    connection, credentials, escaping, exposition, features, forms, gzip, json, kernels, manifest, negotiation, normalize,
-    onnx, requests, routing, tokens, wordpiece
+    connection,
+    credentials,
+    escaping,
+    exposition,
+    features,
+    forms,
+    gzip,
+    json,
+    kernels,
+    manifest,
+    negotiation,
+    normalize,
+    onnx,
+    requests,
+    routing,
+    tokens,
+    wordpiece
 );
 
 /// The corpus of the target called `name`, and then mutations of it.

@@ -53,7 +53,8 @@ pub fn run(input: &[u8]) {
     STATE.with_borrow_mut(|state| {
         let before = by_status(&state.shards);
         let written = Rc::new(RefCell::new(Vec::new()));
-        let client = Client { unsent: sample.0.to_vec(), sent: 0, piece, taken, rests: [true; 2], written: Rc::clone(&written) };
+        let client =
+            Client { unsent: sample.0.to_vec(), sent: 0, piece, taken, rests: [true; 2], written: Rc::clone(&written) };
         let is_http2 = sample.0.starts_with(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
         let seat = state.station.seat(surface).expect("the last client has gone").taken();
         let (station, peer) = (Rc::clone(&state.station), SocketAddr::from((Ipv4Addr::LOCALHOST, 1)));
@@ -116,7 +117,8 @@ fn answers(mut written: &[u8]) -> Vec<u64> {
         counts[Status::from_code(code).index()] += 1;
         let header = |wanted: &str| {
             let headers = head.split("\r\n").skip(1).filter_map(|line| line.split_once(": "));
-            let found: Vec<&str> = headers.filter(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value).collect();
+            let found: Vec<&str> =
+                headers.filter(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value).collect();
             assert!(found.len() < 2, "{wanted} stands twice");
             found.first().copied()
         };
@@ -124,7 +126,7 @@ fn answers(mut written: &[u8]) -> Vec<u64> {
         let is_head = written.is_empty() || written.starts_with(b"HTTP/1.");
         match (header("content-length"), header("transfer-encoding")) {
             (Some(length), None) if !is_head => written = &written[length.parse::<usize>().expect("a length")..],
-            (None, Some("chunked")) if !is_head => {
+            (None, Some("chunked")) => {
                 let Some(rest) = unchunked(written) else {
                     // The request broke off while it was being answered: such an answer has no end, and is in no book.
                     counts[Status::from_code(code).index()] -= 1;

@@ -47,7 +47,8 @@ fn presented(api_key: &[u8], authorization: &[u8]) {
         authorization: (authorization != b"-").then_some(&authorization),
     };
     let held = bearer(&authorization).filter(|_| presented.authorization.is_some());
-    for need in [Need::Credential, Need::Scope(Scope::Analyze), Need::Scope(Scope::Predict), Need::Scope(Scope::Admin)] {
+    for need in [Need::Credential, Need::Scope(Scope::Analyze), Need::Scope(Scope::Predict), Need::Scope(Scope::Admin)]
+    {
         // The key is good for analyses, the token for irises.
         let by_key = api_key == KEY && matches!(need, Need::Credential | Need::Scope(Scope::Analyze));
         let by_token = held == Some(&token(END)) && matches!(need, Need::Credential | Need::Scope(Scope::Predict));
@@ -73,15 +74,18 @@ fn keys(file: &[u8]) {
     for presented in [KEY, b"", b"other"] {
         let digest = hexadecimal_digest(presented);
         assert_eq!(Sha256::digest(presented).iter().map(|byte| format!("{byte:02x}")).collect::<String>(), digest);
-        let entry = entries.iter().find(|entry| {
-            entry.split(':').nth(1).is_some_and(|digits| digits.trim().eq_ignore_ascii_case(&digest))
-        });
+        let entry = entries
+            .iter()
+            .find(|entry| entry.split(':').nth(1).is_some_and(|digits| digits.trim().eq_ignore_ascii_case(&digest)));
         let found = keys.find(presented);
         assert_eq!(found.map(|key| key.name.as_str()), entry.map(|entry| entry.split(':').next().unwrap_or("").trim()));
         let Some(key) = found else { continue };
         assert_eq!(usize::from(key.counted), key.name.as_str().len());
         let scopes = entry.and_then(|entry| entry.splitn(3, ':').nth(2));
-        assert_eq!(key.scopes, scopes.map_or(Some(Scopes::DEFAULT), |names| Scopes::parse(names, ',')).expect("scopes"));
+        assert_eq!(
+            key.scopes,
+            scopes.map_or(Some(Scopes::DEFAULT), |names| Scopes::parse(names, ',')).expect("scopes")
+        );
     }
 }
 

@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use tamis::metrics::labels::{AskedModel, Authentication, Handler, Method, Model, Phase, Shed, Stage, Status, ToxicityModel};
+use tamis::metrics::labels::{
+    AskedModel, Authentication, Handler, Method, Model, Phase, Shed, Stage, Status, ToxicityModel,
+};
 use tamis::metrics::{
     Answer, Exporter, Format, InProgress, LiveFacts, LoadedModel, RELOADS, Representation, Shard, StaticFacts, Trace,
 };
@@ -36,11 +38,13 @@ pub fn run(input: &[u8]) {
     };
     let shards = [0, 1].map(|_| Arc::from(Shard::new()));
     let requests = count(&shards, &mut sample);
-    let live = LiveFacts { phase: Phase::Ready, now_seconds: 9, queue_depth: sample.number(), auth_reloads: [1; RELOADS] };
+    let live =
+        LiveFacts { phase: Phase::Ready, now_seconds: 9, queue_depth: sample.number(), auth_reloads: [1; RELOADS] };
     let mut exporter = Exporter::new(shards.to_vec(), &facts);
     let mut out = vec![0; exporter.max_len()];
     for format in Format::ALL {
-        let length = exporter.render(&live, Representation { format, gzip: false }, &mut out).expect("the room it asks for");
+        let length =
+            exporter.render(&live, Representation { format, gzip: false }, &mut out).expect("the room it asks for");
         if format == Format::Protobuf {
             delimited(&out[..length]);
         } else {

@@ -43,7 +43,9 @@ fn expanded(expander: &mut Expander, body: &[u8], piece: usize) {
             assert_eq!(*ours, theirs);
         }
         // A bomb of empty members is refused, which flate2 does not do.
-        Err(Unreadable::TooLong) => assert!(theirs.len() > ROOM || body.len() > ROOM || members(body) > MEMBERS, "it fits"),
+        Err(Unreadable::TooLong) => {
+            assert!(theirs.len() > ROOM || body.len() > ROOM || members(body) > MEMBERS, "it fits")
+        }
         Err(Unreadable::Malformed) => {
             assert!(outcome.is_err() || theirs.len() > ROOM || body.is_empty(), "refused, though it is {theirs:?}");
         }

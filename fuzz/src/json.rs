@@ -102,7 +102,8 @@ fn without_numbers(value: serde_json::Value) -> serde_json::Value {
 fn number_tokens(body: &[u8]) -> Vec<f64> {
     let mut found = Vec::new();
     outside_strings(body, |rest| {
-        let length = rest.iter().take_while(|byte| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')).count();
+        let length =
+            rest.iter().take_while(|byte| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')).count();
         // `true` and `false` have an `e`, too.
         if matches!(rest.first(), Some(b'0'..=b'9' | b'-')) {
             found.extend(std::str::from_utf8(&rest[..length]).ok().and_then(|text| text.parse::<f64>().ok()));

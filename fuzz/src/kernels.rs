@@ -25,7 +25,8 @@ fn bags(sample: &mut Sample<'_>) {
     let rows = 1 << sample.below(10);
     let count = sample.below(256) * (1 + sample.below(12));
     let bytes = Bytes(sample.0).take(rows * bag::COLUMNS);
-    let ids: Vec<u32> = Bytes(sample.0).take(count * 4).as_chunks().0.iter().map(|four| u32::from_le_bytes(*four)).collect();
+    let ids: Vec<u32> =
+        Bytes(sample.0).take(count * 4).as_chunks().0.iter().map(|four| u32::from_le_bytes(*four)).collect();
     let fast = bag::Table::new(bytes.clone()).expect("whole rows");
     let plain = bag::Table::new(bytes).expect("whole rows").with_path(bag::Path::Portable);
     assert_eq!(fast.sum(&ids), plain.sum(&ids), "{} ids of {rows} rows", ids.len());
@@ -67,7 +68,8 @@ fn multiplied(sample: &mut Sample<'_>) {
 
 fn normalized(sample: &mut Sample<'_>) {
     let (rows, width) = (1 + sample.below(6), 16 * (1 + sample.below(8)));
-    let (values, change) = (Bytes(sample.0).floats(rows * width), Bytes(&sample.0[sample.0.len() / 2..]).floats(rows * width));
+    let (values, change) =
+        (Bytes(sample.0).floats(rows * width), Bytes(&sample.0[sample.0.len() / 2..]).floats(rows * width));
     let (gain, shift) = (vec![1.5; width], vec![-0.25; width]);
     let normalize = |path: Path| {
         let mut values = values.clone();

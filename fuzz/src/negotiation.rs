@@ -14,7 +14,8 @@ pub fn run(input: &[u8]) {
     chosen(accept, coding);
     traced(lines[0]);
     for handler in [Handler::Root, Handler::Status, Handler::Docs, Handler::OpenApi, Handler::Predict] {
-        let found = pages::find(handler, || accept.iter().copied(), || coding.iter().copied(), || coding.iter().copied());
+        let found =
+            pages::find(handler, || accept.iter().copied(), || coding.iter().copied(), || coding.iter().copied());
         let Some(found) = found else { continue };
         // Gzip is sent only to whoever takes it, and what is known already is not sent again.
         assert!(!found.gzip || accepts_gzip(|| coding.iter().copied()));
@@ -25,7 +26,8 @@ pub fn run(input: &[u8]) {
 fn chosen(accept: &[&[u8]], coding: &[&[u8]]) {
     let chosen = negotiate(|| accept.iter().copied(), || coding.iter().copied());
     // An open quotation mark ends with its line; in one line it would reach into the next.
-    let is_closed = |lines: &[&[u8]]| lines.iter().all(|line| line.iter().filter(|&&byte| byte == b'"').count() % 2 == 0);
+    let is_closed =
+        |lines: &[&[u8]]| lines.iter().all(|line| line.iter().filter(|&&byte| byte == b'"').count() % 2 == 0);
     if is_closed(accept) && is_closed(coding) {
         let (accept, coding) = (accept.join(&b", "[..]), coding.join(&b", "[..]));
         let joined = negotiate(|| std::iter::once(&accept[..]), || std::iter::once(&coding[..]));
@@ -38,7 +40,8 @@ fn chosen(accept: &[&[u8]], coding: &[&[u8]]) {
     let in_capitals = accepts_gzip(|| upper.iter().map(Vec::as_slice));
     assert_eq!(in_capitals, chosen.gzip, "in capitals (RFC 9110, section 8.4.1)");
     // Whoever names neither gzip nor everything does not get it.
-    let names = |line: &&&[u8]| line.to_ascii_lowercase().windows(4).any(|part| part == b"gzip") || line.contains(&b'*');
+    let names =
+        |line: &&&[u8]| line.to_ascii_lowercase().windows(4).any(|part| part == b"gzip") || line.contains(&b'*');
     assert!(!chosen.gzip || coding.iter().any(|line| names(&line)));
     assert!(elements(coding.iter().copied()).all(|element| !element.is_empty() && element == element.trim_ascii()));
 }

@@ -190,8 +190,11 @@ fn analyzed(state: &mut State, outcome: &Outcome, body: &[u8], answer: &Value) {
         (model && fits).then_some((text, explain))
     });
     let model = &state.daemon.loaded.models().expect("they are published").toxicity;
-    let scores = asked.as_ref().and_then(|(text, _)| model.score(text, &mut state.scratch).expect("the kernel does not fail"));
-    let (Some(scores), Some((text, explain))) = (scores, asked) else { return assert_ne!(outcome.status, 200, "{answer}") };
+    let scores =
+        asked.as_ref().and_then(|(text, _)| model.score(text, &mut state.scratch).expect("the kernel does not fail"));
+    let (Some(scores), Some((text, explain))) = (scores, asked) else {
+        return assert_ne!(outcome.status, 200, "{answer}");
+    };
     assert_eq!(outcome.status, 200, "{answer}");
     assert_eq!(answer["score"].as_u64(), Some(u64::from(scores.score())));
     for (label, probability) in model.manifest().labels.iter().zip(scores.probabilities()) {

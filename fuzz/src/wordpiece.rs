@@ -80,7 +80,8 @@ fn spelt(normalized: &str, vocabulary: &HashMap<&str, u32>) -> Vec<u32> {
         while start < characters.len() && characters.len() <= MAX_WORD_CHARACTERS {
             let mark = if start == 0 { "" } else { "##" };
             let piece = |end: usize| mark.to_owned() + &characters[start..end].iter().collect::<String>();
-            let longest = (start + 1..=characters.len()).rev().find_map(|end| Some((vocabulary.get(&*piece(end))?, end)));
+            let longest =
+                (start + 1..=characters.len()).rev().find_map(|end| Some((vocabulary.get(&*piece(end))?, end)));
             let Some((&id, end)) = longest else { break };
             spelt.push(id);
             start = end;
