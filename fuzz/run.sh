@@ -10,11 +10,10 @@ cd "$(dirname "$0")/.."
 sanitizer=${SANITIZER:-address}
 host=$(rustc --print host-tuple)
 # Of the targets' code and of all they link: edges, comparisons, and the table from edges to places.
-flags="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4
- -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table
- -Cllvm-args=-sanitizer-coverage-trace-compares"
+flags="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters"
+flags+=" -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares"
 if [[ $sanitizer != none ]]; then flags+=" -Zsanitizer=$sanitizer"; fi
-export RUSTFLAGS=${flags//$'\n'/} RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=$PWD/target/fuzz/$sanitizer
+export RUSTFLAGS="$flags --cfg fuzzing" RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=$PWD/target/fuzz/$sanitizer
 # Memory that stays with the thread is no leak, and a file may say that it is larger than memory is.
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=0:allocator_may_return_null=1}
 
