@@ -67,6 +67,13 @@ lint: ## Clippy over library, binary, tests and benches, and without bert; warni
 doc: ## API documentation; a broken link fails
 	RUSTDOCFLAGS='$(strip $(RUSTDOCFLAGS) -D warnings)' $(CARGO) doc --locked --no-deps
 
+.PHONY: fuzz fuzz-merge
+fuzz: ## Fuzz with libFuzzer, each target a minute: ARGS='json 3600' for one and its seconds (fuzz/README.md)
+	fuzz/run.sh $(ARGS)
+
+fuzz-merge: ## Put what fuzzing reached into fuzz/corpus/, in few and short inputs: ARGS=json for one target
+	fuzz/run.sh --merge $(ARGS)
+
 unit: ## Unit, integration and documentation tests
 	$(CARGO) test --locked $(ARGS)
 

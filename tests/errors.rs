@@ -262,6 +262,38 @@ fn bytes_that_are_not_http_get_a_document_too_and_what_came_before_is_answered()
     );
 }
 
+/// What is counted as status 500, or as an error of type "other", is a bug of the daemon by its own words, and no client may cause it:
+/// where a request is refused whatever its body says, a body that is no HTTP, or too long, is no reason to count another status.
+#[test]
+fn a_broken_body_of_a_refused_request_is_not_counted_as_a_bug_of_the_daemon() {
+    let daemon = Daemon::start(&["--max-body-bytes", "1024", "--max-text-bytes", "1024"]);
+    let before = daemon.scrape();
+    let long = format!("800\r\n{}\r\n0\r\n\r\n", "x".repeat(0x800));
+    let requests = [("PUT", "/predict", 405), ("POST", "/none", 404), ("GET", "/analyze", 405), ("PUT", "/livez", 405)];
+    for (method, path, status) in requests {
+        for body in ["zz\r\n", &long] {
+            let mut connection = daemon.connect();
+            let head = format!("{method} {path} HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n");
+            connection.send((head + body).as_bytes()).expect("sent");
+            let answer = connection.read_response().expect("an answer");
+            assert_eq!(answer.status, status, "{method} {path}");
+            assert_eq!(answer.header("connection"), Some("close"), "what follows cannot be told from the body");
+            assert!(connection.is_closed().expect("an end"));
+        }
+    }
+    let mut connection = daemon.connect();
+    let head = "POST /predict HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n";
+    connection.send(head.as_bytes()).expect("sent");
+    assert_eq!(connection.read_response().expect("an answer").status, 400);
+    let moved = delta(&before, &daemon.scrape());
+    let overflow = [("method", "other"), ("handler", "none"), ("status", "500")];
+    assert_eq!(moved.value("http_requests_total", &overflow), 0.0);
+    let errors =
+        |error_type, endpoint| moved.value("api_errors_total", &[("error_type", error_type), ("endpoint", endpoint)]);
+    assert_eq!((errors("other", "none"), errors("malformed_request", "none")), (0.0, 1.0));
+    assert_eq!((errors("method_not_allowed", "/predict"), errors("not_found", "none")), (2.0, 2.0));
+}
+
 #[test]
 fn slow_requests_are_timed_out_and_told_so() {
     let daemon = Daemon::start(&["--header-timeout", "500ms", "--body-timeout", "500ms", "--idle-timeout", "800ms"]);

@@ -69,20 +69,7 @@ impl Signer {
     /// Writes a token into `out`, which holds [`MAX_TOKEN`] bytes; answers its length.
     pub fn issue(&self, claims: &Claims, now: u64, out: &mut [u8]) -> usize {
         let mut json = [0; MAX_CLAIMS];
-        let mut writer = Writer::new(&mut json);
-        writer.raw(br#"{"iss":"tamis","sub":""#);
-        writer.raw(claims.subject.as_str().as_bytes());
-        writer.raw(br#"","scope":""#);
-        for (index, name) in claims.scopes.each().enumerate() {
-            writer.raw(if index == 0 { b"" } else { b" " });
-            writer.raw(name.as_bytes());
-        }
-        writer.raw(br#"","iat":"#);
-        writer.integer(now);
-        writer.raw(br#","exp":"#);
-        writer.integer(claims.expires);
-        writer.raw(b"}");
-        let length = writer.finish().unwrap_or_default();
+        let length = write(claims, now, &mut json);
         let Some((head, rest)) = out.split_at_mut_checked(HEADER.len()) else { return 0 };
         head.copy_from_slice(HEADER);
         let Ok(payload) = Base64UrlUnpadded::encode(&json[..length], rest) else { return 0 };
@@ -115,7 +102,11 @@ impl Signer {
         mac.verify_slice(given).ok()?;
         let mut json = [0; MAX_CLAIMS];
         let json = Base64UrlUnpadded::decode(signed.strip_prefix(HEADER)?, &mut json).ok()?;
-        claims(std::str::from_utf8(json).ok()?)
+        let (claims, issued) = read(std::str::from_utf8(json).ok()?)?;
+        // Numbers and scopes have more than one spelling, but one is ours.
+        let mut ours = [0; MAX_CLAIMS];
+        let length = write(&claims, issued, &mut ours);
+        (ours[..length] == *json).then_some(claims)
     }
 
     fn sign(&self, bytes: &[u8]) -> [u8; 32] {
@@ -131,18 +122,36 @@ impl std::fmt::Debug for Signer {
     }
 }
 
-/// Reads what [`Signer::issue`] wrote: these members, in this order, without a space.
-fn claims(json: &str) -> Option<Claims> {
+/// Writes what a token says that is issued at `now`; answers the length.
+fn write(claims: &Claims, now: u64, json: &mut [u8; MAX_CLAIMS]) -> usize {
+    let mut writer = Writer::new(json);
+    writer.raw(br#"{"iss":"tamis","sub":""#);
+    writer.raw(claims.subject.as_str().as_bytes());
+    writer.raw(br#"","scope":""#);
+    for (index, name) in claims.scopes.each().enumerate() {
+        writer.raw(if index == 0 { b"" } else { b" " });
+        writer.raw(name.as_bytes());
+    }
+    writer.raw(br#"","iat":"#);
+    writer.integer(now);
+    writer.raw(br#","exp":"#);
+    writer.integer(claims.expires);
+    writer.raw(b"}");
+    writer.finish().unwrap_or_default()
+}
+
+/// Reads what [`write`] wrote, and when: these members, in this order, without a space.
+fn read(json: &str) -> Option<(Claims, u64)> {
     let rest = json.strip_prefix(r#"{"iss":"tamis","sub":""#)?;
     let (subject, rest) = rest.split_once(r#"","scope":""#)?;
     let (scopes, rest) = rest.split_once(r#"","iat":"#)?;
     let (issued, expires) = rest.strip_suffix('}')?.split_once(r#","exp":"#)?;
-    let _: u64 = issued.parse().ok()?;
-    Some(Claims {
+    let claims = Claims {
         subject: Name::new(subject.as_bytes())?,
         scopes: Scopes::parse(scopes, ' ')?,
         expires: expires.parse().ok()?,
-    })
+    };
+    Some((claims, issued.parse().ok()?))
 }
 
 #[cfg(test)]
@@ -232,6 +241,11 @@ mod tests {
             (header, r#"{"iss":"tamis","sub":"a","scope":"predict","iat":1,"exp":-9}"#),
             (header, r#"{"iss":"tamis","sub":"a","scope":"predict","iat":1,"exp":9,"exp":99}"#),
             (header, r#"{"iss":"tamis","sub":"a","scope":"predict","iat":1}"#),
+            // The same, said in another way.
+            (header, r#"{"iss":"tamis","sub":"a","scope":"predict","iat":1,"exp":+9}"#),
+            (header, r#"{"iss":"tamis","sub":"a","scope":"predict","iat":01,"exp":9}"#),
+            (header, r#"{"iss":"tamis","sub":"a","scope":" predict predict","iat":1,"exp":9}"#),
+            (header, r#"{"iss":"tamis","sub":"a","scope":"predict analyze","iat":1,"exp":9}"#),
         ] {
             assert_eq!(signer.verify(sign(header, claims).as_bytes(), 1), Err(BadToken::Invalid), "{header} {claims}");
         }

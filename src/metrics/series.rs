@@ -75,7 +75,7 @@ pub const ERROR_OVERFLOW: usize = {
     count
 };
 
-/// The position of an error: in [`ERRORS`], or [`ERROR_OVERFLOW`].
+/// The position of an error: in [`ERRORS`], or [`ERROR_OVERFLOW`]. What is no HTTP has no endpoint, however late that shows.
 #[inline]
 pub fn error_index(problem: Problem, handler: Handler) -> usize {
     ERROR_INDEX[problem as usize][handler as usize] as usize
@@ -418,6 +418,9 @@ static ERROR_INDEX: [[u8; HANDLERS]; Problem::ALL.len()] = {
     while index < ERROR_COUNT {
         if let Some((problem, handler)) = ERRORS[index] {
             table[problem as usize][handler as usize] = index as u8;
+            if matches!((problem, handler), (Problem::MalformedRequest, Handler::None)) {
+                table[problem as usize] = [index as u8; HANDLERS];
+            }
         }
         index += 1;
     }
@@ -450,6 +453,12 @@ mod tests {
         assert_eq!(request_index(Handler::Root, Method::Post, Status::from_code(200)), REQUEST_OVERFLOW);
         assert_eq!(error_index(Problem::WrongLength, Handler::Analyze), ERROR_OVERFLOW);
         assert_eq!(error_index(Problem::NotFound, Handler::Root), ERROR_OVERFLOW);
+        let malformed = error_index(Problem::MalformedRequest, Handler::Predict);
+        assert_eq!(
+            ERRORS[malformed],
+            Some((Problem::MalformedRequest, Handler::None)),
+            "but of no HTTP there is no endpoint"
+        );
     }
 
     #[test]

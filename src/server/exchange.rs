@@ -84,6 +84,8 @@ pub struct Exchange {
     takes_gzip: bool,
     /// Whether the answer is in gzip.
     is_compressed: bool,
+    /// Whether the rest of the body is not read, so that no request can follow.
+    is_cut: bool,
     stage: Stage,
     stages: Stages,
     tells_timing: bool,
@@ -130,9 +132,13 @@ impl Future for Exchange {
             if exchange.connection.wire.body_was_pending() {
                 received = Instant::now();
             }
+            exchange.is_cut = matches!(read, Err(Some(_)));
             exchange.stage = match (read, std::mem::replace(&mut exchange.stage, Stage::Answered)) {
                 (Ok(()), Stage::Read(_, Some(slot), None, is_gzip)) => exchange.arrived(slot, is_gzip),
-                (Ok(()), Stage::Read(_, _, Some(fault), _)) | (Err(Some(fault)), _) => Stage::Refuse(fault),
+                // Of a body that is dropped it does not matter what is wrong with it.
+                (Ok(()) | Err(Some(_)), Stage::Read(_, _, Some(fault), _)) | (Err(Some(fault)), _) => {
+                    Stage::Refuse(fault)
+                }
                 (Err(None) | Ok(()), _) => {
                     exchange.connection.wire.request_ends(exchange.tally.started);
                     return Poll::Ready(Err(ClientGone));

@@ -35,8 +35,9 @@ pub fn fold(character: char, mut emit: impl FnMut(char)) {
 }
 
 /// Control characters that are not white space, characters whose only purpose is to change how others are drawn or
-/// joined (the default-ignorable ones that occur in text, Unicode Standard, section 5.21, and other format characters),
-/// and those for private use.
+/// joined (the default-ignorable ones that occur in text, Unicode Standard, section 5.21, and other format characters but
+/// for those of three scripts: Arabic U+0890 and U+0891, Kaithi U+110CD, Egyptian hieroglyphs U+13430 to U+1343F), and those
+/// for private use.
 pub(super) fn is_invisible(character: char) -> bool {
     matches!(character,
         '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{8e2}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'

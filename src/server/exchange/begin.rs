@@ -81,6 +81,7 @@ impl hyper::service::Service<Request<Incoming>> for Service {
             allowed_origin,
             takes_gzip,
             is_compressed: false,
+            is_cut: false,
             stage,
             stages: if watched { Stages::watched(started) } else { Stages::UNWATCHED },
             tells_timing,

@@ -27,7 +27,7 @@ impl Exchange {
     /// Whether no request may follow on the connection: where the rest of this one is not read, it cannot go on; a connection
     /// that a client kept while the daemon drains would be closed at the end of the delay, perhaps under its next request.
     fn is_last(&self, status: u16) -> bool {
-        matches!(status, 408 | 413) || self.connection.station.phase.get() == Phase::Draining
+        self.is_cut || matches!(status, 408 | 413) || self.connection.station.phase.get() == Phase::Draining
     }
 
     /// The head around `reply`.
