@@ -1,14 +1,12 @@
 //! The process as a story: settings, ports, models, signals, exit code.
 
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tamis::config::{Command, CommandLine, Flags};
-use tamis::model::bert::{self, Bert};
-use tamis::model::toxicity::{EngineChoice, Toxicity};
-use tamis::model::{Loaded, Models, ModelsError};
+use tamis::model::{Models, ModelsError};
 use tamis::server::{Server, StartError};
-use tamis::{alloc, cli, log, metrics};
+use tamis::{alloc, cli, loading, log, metrics};
 use tokio::signal::unix::{SignalKind, signal};
 
 #[global_allocator]
@@ -38,9 +36,9 @@ fn main() -> ExitCode {
 fn serve(flags: &Flags, started: Instant) -> std::io::Result<ExitCode> {
     // Before anything that takes time: a signal during start-up must not be lost.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (mut terminate, mut interrupt) = {
+    let (mut terminate, mut interrupt, mut hang_up) = {
         let _inside = runtime.enter();
-        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?)
     };
     let server = match Server::start(flags) {
         Ok(server) => server,
@@ -80,12 +78,17 @@ fn serve(flags: &Flags, started: Instant) -> std::io::Result<ExitCode> {
         "ready"
     );
     alloc::give_back();
-    let loader = std::thread::Builder::new().name("bert-load".to_owned());
-    let (loaded, settings, engine) = (server.loaded(), flags.bert_settings(), flags.engine.into());
-    let loading = flags.bert().then(|| loader.spawn(move || load_bert(&loaded, user_bert, engine, settings)));
-    let loading = loading.transpose()?;
+    let loading = loading::load_bert(&server, user_bert, flags)?;
+    let anew = loading::load_anew_when_asked(&server, flags)?;
     let name = runtime.block_on(async {
-        tokio::select! { _ = terminate.recv() => "SIGTERM", _ = interrupt.recv() => "SIGINT" }
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => break "SIGTERM",
+                _ = interrupt.recv() => break "SIGINT",
+                // One that is asked for already sees what there is now.
+                _ = hang_up.recv() => drop(anew.try_send(())),
+            }
+        }
     });
     // Before the line that says so.
     server.unready();
@@ -114,32 +117,4 @@ fn serve(flags: &Flags, started: Instant) -> std::io::Result<ExitCode> {
     }
     tracing::info!(gentle, "stopped");
     Ok(ExitCode::SUCCESS)
-}
-
-/// Loads `bert` beside the daemon that answers already. What is embedded and cannot be used is a bug: the process ends
-/// and says so, rather than promise a model that it will never have.
-fn load_bert(loaded: &Loaded, user_bert: Option<(Toxicity, Duration)>, engine: EngineChoice, settings: bert::Settings) {
-    let started = Instant::now();
-    let load = || -> Result<Bert, Box<dyn std::error::Error>> {
-        let (model, time) = match user_bert {
-            Some(loaded) => loaded,
-            None => (bert::load(engine)?, started.elapsed()),
-        };
-        Ok(Bert::start(model, time, settings)?)
-    };
-    match load() {
-        Ok(bert) => {
-            loaded.publish_bert(bert);
-            tracing::info!(
-                threads = settings.threads,
-                milliseconds = started.elapsed().as_secs_f64() * 1e3,
-                "bert loaded"
-            );
-            alloc::give_back();
-        }
-        Err(error) => {
-            tracing::error!(%error, "bert cannot be used");
-            log::end(70);
-        }
-    }
 }

@@ -14,6 +14,7 @@ mod cors;
 pub mod exchange;
 mod headers;
 mod listen;
+mod models;
 pub mod reply;
 pub mod slots;
 pub mod station;
@@ -42,6 +43,7 @@ use crate::log;
 use crate::metrics::Shard;
 use crate::metrics::labels::Phase;
 use crate::model::{Loaded, Models};
+pub use models::Shown;
 use station::Station;
 use worker::Order;
 
@@ -49,7 +51,7 @@ use worker::Order;
 pub struct Server {
     addresses: Vec<SocketAddr>,
     phase: SharedPhase,
-    loaded: Arc<Loaded>,
+    models: Shown,
     orders: watch::Sender<Order>,
     workers: Vec<JoinHandle<()>>,
     running: Arc<Running>,
@@ -112,10 +114,10 @@ impl Server {
         }
         let running = Arc::new(Running { count: Mutex::new(count), changed: Condvar::new() });
         let (orders, _) = watch::channel(Order::Serve);
-        let loaded = Arc::new(Loaded::new(flags.bert()));
+        let models = Shown::new(Loaded::new(flags.bert()));
         let (phase, workers) = (SharedPhase::new(), Vec::new());
         let shards = (0..count).map(|_| Arc::from(Shard::new())).collect();
-        let mut server = Self { addresses, phase, loaded, orders, workers, running, auth, shards };
+        let mut server = Self { addresses, phase, models, orders, workers, running, auth, shards };
         let started = Instant::now();
         let (prepared, all_prepared) = mpsc::sync_channel(count);
         for (index, listeners) in listeners.into_iter().enumerate() {
@@ -138,15 +140,16 @@ impl Server {
         prepared: mpsc::SyncSender<()>,
     ) -> Result<JoinHandle<()>> {
         let (orders, running) = (self.orders.subscribe(), Arc::clone(&self.running));
-        let (loaded, phase, shards) = (Arc::clone(&self.loaded), self.phase.clone(), self.shards());
+        let (models, phase, shards) = (self.models.follow(), self.phase.clone(), self.shards());
         let auth = self.auth.clone();
         std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
             let _ended = EndOfWorker(running);
-            let ended = worker::run(listeners, orders, || {
+            let ended = worker::run(listeners, orders, models, |loaded| {
                 let shard = Arc::clone(&shards[index]);
                 let scrape = Scrape::new(&shards, flags.max_connections);
                 let api = api::Worker::new(Arc::clone(&shard), loaded, scrape, flags.limits(), phase, started);
                 let api = api.with_auth(auth.clone()).with_compatible(flags.compatible_model);
+                let api = api.with_reloads(flags.model_dir.is_some());
                 let station = Station::new(api, shard, &flags, auth);
                 // Whoever waits for it is there, or the start has failed.
                 let _ = prepared.send(());
@@ -167,7 +170,17 @@ impl Server {
 
     /// What the workers answer with, for whoever loads more of it.
     pub fn loaded(&self) -> Arc<Loaded> {
-        Arc::clone(&self.loaded)
+        self.models.now()
+    }
+
+    /// The same, for whoever puts another set in its place.
+    pub fn models(&self) -> Shown {
+        self.models.clone()
+    }
+
+    /// Who may ask, if anybody has to say who they are.
+    pub fn auth(&self) -> Option<Arc<Auth>> {
+        self.auth.clone()
     }
 
     /// What the workers count, for whoever tells of it once they have ended.
@@ -178,7 +191,7 @@ impl Server {
     /// Publishes the models and turns ready.
     pub fn ready(&self, models: Models) {
         // Models are published once; a second set would be dropped.
-        if self.loaded.publish(models) {
+        if self.loaded().publish(models) {
             self.phase.advance(Phase::Ready);
         }
     }
