@@ -11,6 +11,7 @@ mod body;
 mod coding;
 pub mod connection;
 mod cors;
+mod descriptors;
 pub mod exchange;
 mod headers;
 mod listen;
@@ -101,6 +102,8 @@ impl Server {
         let auth = flags.auth().map(|settings| Auth::start(&settings)).transpose();
         let auth = auth.map_err(StartError::Credentials)?;
         let count = flags.workers();
+        let max_connections = descriptors::connections(flags.max_connections, count)?;
+        let flags = &Flags { max_connections, ..flags.clone() };
         let surface = if flags.admin_listen.is_some() { Surface::Public } else { Surface::Whole };
         let mut listeners: Vec<Vec<(TcpListener, Surface)>> = (0..count).map(|_| Vec::new()).collect();
         let mut addresses = Vec::new();

@@ -229,7 +229,7 @@ pub const FRAMES_OF_A_STREAM: usize = 4;
 pub const STREAMS: usize = 16;
 
 /// Connections that only the admin listener may open.
-const ADMIN_CONNECTIONS: usize = 16;
+pub const ADMIN_CONNECTIONS: usize = 16;
 
 /// Large answers that may be on their way at once; hyper copies an HTTP/1 answer into its write buffer at
 /// once, so only stalled HTTP/2 streams hold one for longer.

@@ -71,6 +71,7 @@ async fn follow(station: Rc<Station>, mut models: watch::Receiver<Arc<Loaded>>) 
 /// Accepts until ordered to finish, and then what the kernel has accepted already: a connection left in the
 /// backlog of a closed listener would be reset.
 async fn accept(listener: TcpListener, surface: Surface, station: Rc<Station>, mut orders: watch::Receiver<Order>) {
+    let mut fails = false;
     while *orders.borrow_and_update() == Order::Serve {
         let Some(seat) = station.seat(surface) else {
             // No slot, no accept: the kernel's backlog holds newcomers back.
@@ -80,11 +81,16 @@ async fn accept(listener: TcpListener, surface: Surface, station: Rc<Station>, m
         tokio::select! {
             biased;
             accepted = listener.accept() => match accepted {
-                Ok((socket, peer)) => begin(&station, socket, peer, surface, seat),
+                Ok((socket, peer)) => {
+                    fails = false;
+                    begin(&station, socket, peer, surface, seat);
+                }
                 Err(error) => {
                     drop(seat);
-                    tracing::warn!(%error, "accepting a connection failed");
-                    // Out of descriptors, most likely: they come back as connections end.
+                    // The system is out of descriptors, most likely: they come back. Said once, not twenty times a second.
+                    if !std::mem::replace(&mut fails, true) {
+                        tracing::warn!(%error, "accepting a connection failed");
+                    }
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
             },
