@@ -28,4 +28,5 @@ pub mod pages;
 pub mod pool;
 pub mod problem;
 pub mod server;
+pub mod signals;
 pub mod text;

@@ -6,8 +6,8 @@ use std::time::Instant;
 use tamis::config::{Command, CommandLine, Flags};
 use tamis::model::{Models, ModelsError};
 use tamis::server::{Server, StartError};
+use tamis::signals::Signals;
 use tamis::{alloc, cli, loading, log, metrics};
-use tokio::signal::unix::{SignalKind, signal};
 
 #[global_allocator]
 static ALLOCATOR: alloc::Counting = alloc::Counting;
@@ -35,11 +35,7 @@ fn main() -> ExitCode {
 
 fn serve(flags: &Flags, started: Instant) -> std::io::Result<ExitCode> {
     // Before anything that takes time: a signal during start-up must not be lost.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (mut terminate, mut interrupt, mut hang_up) = {
-        let _inside = runtime.enter();
-        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?)
-    };
+    let signals = Signals::catch()?;
     let server = match Server::start(flags) {
         Ok(server) => server,
         // Files of credentials are settings too.
@@ -79,31 +75,13 @@ fn serve(flags: &Flags, started: Instant) -> std::io::Result<ExitCode> {
     );
     alloc::give_back();
     let loading = loading::load_bert(&server, user_bert, flags)?;
-    let anew = loading::load_anew_when_asked(&server, flags)?;
-    let name = runtime.block_on(async {
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => break "SIGTERM",
-                _ = interrupt.recv() => break "SIGINT",
-                // One that is asked for already sees what there is now.
-                _ = hang_up.recv() => drop(anew.try_send(())),
-            }
-        }
-    });
+    let ends = signals.watch(loading::load_anew_when_asked(&server, flags)?)?;
+    let name = ends.recv().map_err(std::io::Error::other)?;
     // Before the line that says so.
     server.unready();
     tracing::info!(signal = name, delay = ?flags.drain_delay, timeout = ?flags.drain_timeout, "draining");
-    // A second signal ends the wait.
-    let (delay, timeout) = (flags.drain_delay, flags.drain_timeout);
-    std::thread::spawn(move || {
-        runtime.block_on(async {
-            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-        });
-        tracing::warn!("a second signal: ending at once");
-        log::end(1);
-    });
     let shards = server.shards();
-    let gentle = server.drain(delay, timeout);
+    let gentle = server.drain(flags.drain_delay, flags.drain_timeout);
     // It ends soon, and has nothing more to say after the last line.
     let _ = loading.map(std::thread::JoinHandle::join);
     for (handler, method, status, requests) in metrics::answered(&shards) {

@@ -367,7 +367,8 @@ fn no_more_address_space_after_the_start_is_no_matter_and_at_the_start_it_is_sai
     let mut kept = daemon.connect();
     assert_eq!(kept.exchange(&predict()).expect("an answer").status, 200);
     daemon.scrape();
-    let bytes = daemon.scrape().value("process_virtual_memory_bytes", &[]) as u64;
+    // What it has, and a little for the C library.
+    let bytes = daemon.scrape().value("process_virtual_memory_bytes", &[]) as u64 + (8 << 20);
     let limit = format!("--as={bytes}:{bytes}");
     let set = Command::new(prlimit).args(["--pid", &daemon.id().to_string(), &limit]).status();
     assert!(set.expect("prlimit runs").success());
