@@ -58,14 +58,17 @@ impl Signals {
             let mut tell = Some(tell);
             loop {
                 match (caught.next().await, tell.take()) {
-                    (Asked::End(name), Some(tell)) => drop(tell.send(name)),
+                    (Asked::End(name), Some(tell)) => {
+                        // Whoever does not wait for it ends anyway.
+                        let _ = tell.send(name);
+                    }
                     (Asked::End(_), None) => {
                         tracing::warn!("a second signal: ending at once");
                         log::end(1);
                     }
                     (Asked::Anew, first) => {
                         // One that is asked for already sees what there is now.
-                        drop(anew.try_send(()));
+                        let _ = anew.try_send(());
                         tell = first;
                     }
                 }
