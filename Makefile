@@ -29,9 +29,9 @@ DENY ?= licenses bans sources
 # What monitoring/kubernetes/deploy.sh does, by the names that its users know.
 K8S_MONITORING := $(addprefix k8s-monitoring-,deploy status logs logs-grafana port-forward delete)
 
-BENCHES := $(filter-out bert floor instructions latency,$(basename $(notdir $(wildcard benches/*.rs))))
+BENCHES := $(filter-out bert floor instructions latency overload,$(basename $(notdir $(wildcard benches/*.rs))))
 
-.PHONY: help test quick fmt $(GATE) image image-reproducible instructions $(K8S_MONITORING) dashboards screenshots check-aarch64 documents run bench bench-bert bench-criterion bench-floor bench-growth bench-latency bench-peers bench-recording bench-sizing soak-heap train-iris train train-toxicity train-smoke train-smoke-dvc clean
+.PHONY: help test quick fmt $(GATE) image image-reproducible instructions $(K8S_MONITORING) dashboards screenshots check-aarch64 documents run bench bench-bert bench-criterion bench-floor bench-growth bench-latency bench-overload bench-peers bench-recording bench-sizing chaos soak soak-heap train-iris train train-toxicity train-smoke train-smoke-dvc clean
 
 ifneq ($(filter train train-toxicity,$(MAKECMDGOALS)),)
 $(if $(DATA),,$(error train needs DATA=directory-of-the-data-sets; models/toxicity/README.md lists them))
@@ -177,6 +177,9 @@ bench-bert: ## Milliseconds of bert, beside ONNX Runtime on one thread, in one r
 bench-latency: ## The 99th percentile beside scrapes and beside a saturated bert
 	$(CARGO) bench --locked --bench latency
 
+bench-overload: ## What is answered, refused and turned away at half to eight times the capacity
+	$(CARGO) bench --locked --bench overload
+
 instructions: ## Instructions of every stage, counted by callgrind and compared: ARGS=--record writes the baseline
 	counter=$$(SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) RUSTFLAGS='$(RELEASE_FLAGS)' $(CARGO) build --locked --release --target $(TARGET) \
 	  --bench instructions --message-format=json-render-diagnostics | sed -n 's/.*"executable":"\([^"]*instructions-[^"]*\)".*/\1/p')
@@ -190,6 +193,18 @@ bench-growth: build ## How the cost grows with text, rows, connections, workers 
 
 bench-sizing: build ## What one core answers by each model, in which memory, and what a million requests cost: ARGS='--vcpu-hour 0.0445'
 	TAMIS_BIN=$(RELEASE_BIN) $(PYTHON) benches/growth/sizing.py $(ARGS)
+
+# How long, in seconds.
+SOAK_SECONDS ?= 3600
+soak: build ## An hour of every kind of request: memory, descriptors and times over it (SOAK_SECONDS=, ARGS=--print)
+	mkdir -p $(TARGET_DIR)/soak
+	TAMIS_BIN=$(RELEASE_BIN) TAMIS_SOAK_SECONDS=$(SOAK_SECONDS) $(CARGO) test --locked --test soak -- --nocapture | tee $(TARGET_DIR)/soak/printed-time.txt
+	$(PYTHON) benches/soak/report.py --time $(ARGS) $(TARGET_DIR)/soak/printed-time.txt
+
+# Whatever issues of this kind are tested by, by the names of their files; those that a checkout lacks are none.
+CHAOS := $(sort $(basename $(notdir $(wildcard tests/books.rs tests/drain_*.rs tests/faults*.rs tests/fuzzed*.rs tests/hostile*.rs tests/lifecycle*.rs tests/overload*.rs tests/reload*.rs tests/smuggling*.rs tests/soak.rs))))
+chaos: ## What tests/README.md promises under load, faults, hostile input and restarts, as far as it fits in ten minutes
+	$(CARGO) test --locked --no-fail-fast $(addprefix --test ,$(CHAOS))
 
 soak-heap: build ## Ten million requests of every kind: whether memory stays flat
 	mkdir -p $(TARGET_DIR)/soak

@@ -15,21 +15,33 @@ use tamis::metrics::family::Scale;
 use tamis::metrics::labels::{Handler, Method, Model, Phase, Status, ToxicityModel};
 use tamis::metrics::process::ProcessReader;
 use tamis::metrics::{
-    Answer, Exporter, Format, InProgress, LiveFacts, LoadedModel, RELOADS, Representation, Shard, Snapshot,
-    StaticFacts, Template, Text, Trace,
+    Answer, EarlierLoads, Exporter, Format, InProgress, LiveFacts, LoadedModel, RELOADS, Representation, Shard,
+    Snapshot, StaticFacts, Template, Text, Trace,
 };
 use tamis::problem::Problem;
 
-const LIVE: LiveFacts = LiveFacts { phase: Phase::Ready, now_seconds: 100, queue_depth: 3, auth_reloads: [0; RELOADS] };
+const LIVE: LiveFacts = LiveFacts {
+    phase: Phase::Ready,
+    now_seconds: 100,
+    queue_depth: 3,
+    auth_reloads: [0; RELOADS],
+    model_reloads: [0; 2],
+};
 
 fn facts() -> StaticFacts {
-    let model = |model| LoadedModel { model, load_ns: Some(1_234_567), sha256: "0123456789abcdef".repeat(4) };
+    let model = |model| LoadedModel {
+        model,
+        load_ns: Some(1_234_567),
+        earlier: EarlierLoads::default(),
+        sha256: "0123456789abcdef".repeat(4),
+    };
     StaticFacts {
         version: "1.2.3".to_owned(),
         cpu_path: "avx512vnni".to_owned(),
         workers: 2,
         slots_capacity: 1_024,
         models: vec![model(Model::Simple), model(Model::Iris), model(Model::Bert)],
+        reloads_models: false,
         keys: None,
     }
 }

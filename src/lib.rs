@@ -9,7 +9,8 @@
 //! runtime, listener, slots, parser, text buffers, shard of the counters. Workers share what is read only (the
 //! models) and what one thread writes and others only read (the shards). A model that takes milliseconds has threads of
 //! its own behind a bounded queue: [`model::executor`]. Passwords have one such thread, and what requests must present is
-//! held against [`auth`] by a gate in each worker.
+//! held against [`auth`] by a gate in each worker. What was
+//! loaded can be loaded anew under way: [`loading`].
 
 pub mod alloc;
 pub mod api;
@@ -19,6 +20,7 @@ pub mod config;
 pub mod gzip;
 pub mod json;
 pub mod kernel;
+pub mod loading;
 pub mod log;
 pub mod metrics;
 pub mod model;
@@ -26,4 +28,5 @@ pub mod pages;
 pub mod pool;
 pub mod problem;
 pub mod server;
+pub mod signals;
 pub mod text;

@@ -23,6 +23,9 @@ pub fn start(level: LogLevel, format: LogFormat) {
         LogLevel::Debug => LevelFilter::DEBUG,
     };
     let lines = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr);
+    // A line that cannot be written, because a disk is full or the reader is gone, is lost. To complain of it in the same place
+    // would be a panic, and end what serves on.
+    let lines = lines.log_internal_errors(false);
     match format {
         LogFormat::Json => lines.event_format(json::Json).init(),
         LogFormat::Text => lines.with_target(false).with_ansi(false).init(),

@@ -1,15 +1,13 @@
 //! The process as a story: settings, ports, models, signals, exit code.
 
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tamis::config::{Command, CommandLine, Flags};
-use tamis::model::bert::{self, Bert};
-use tamis::model::toxicity::{EngineChoice, Toxicity};
-use tamis::model::{Loaded, Models, ModelsError};
+use tamis::model::{Models, ModelsError};
 use tamis::server::{Server, StartError};
-use tamis::{alloc, cli, log, metrics};
-use tokio::signal::unix::{SignalKind, signal};
+use tamis::signals::Signals;
+use tamis::{alloc, cli, loading, log, metrics};
 
 #[global_allocator]
 static ALLOCATOR: alloc::Counting = alloc::Counting;
@@ -37,11 +35,7 @@ fn main() -> ExitCode {
 
 fn serve(flags: &Flags, started: Instant) -> std::io::Result<ExitCode> {
     // Before anything that takes time: a signal during start-up must not be lost.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (mut terminate, mut interrupt) = {
-        let _inside = runtime.enter();
-        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
-    };
+    let signals = Signals::catch()?;
     let server = match Server::start(flags) {
         Ok(server) => server,
         // Files of credentials are settings too.
@@ -80,27 +74,14 @@ fn serve(flags: &Flags, started: Instant) -> std::io::Result<ExitCode> {
         "ready"
     );
     alloc::give_back();
-    let loader = std::thread::Builder::new().name("bert-load".to_owned());
-    let (loaded, settings, engine) = (server.loaded(), flags.bert_settings(), flags.engine.into());
-    let loading = flags.bert().then(|| loader.spawn(move || load_bert(&loaded, user_bert, engine, settings)));
-    let loading = loading.transpose()?;
-    let name = runtime.block_on(async {
-        tokio::select! { _ = terminate.recv() => "SIGTERM", _ = interrupt.recv() => "SIGINT" }
-    });
+    let loading = loading::load_bert(&server, user_bert, flags)?;
+    let ends = signals.watch(loading::load_anew_when_asked(&server, flags)?)?;
+    let name = ends.recv().map_err(std::io::Error::other)?;
     // Before the line that says so.
     server.unready();
     tracing::info!(signal = name, delay = ?flags.drain_delay, timeout = ?flags.drain_timeout, "draining");
-    // A second signal ends the wait.
-    let (delay, timeout) = (flags.drain_delay, flags.drain_timeout);
-    std::thread::spawn(move || {
-        runtime.block_on(async {
-            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-        });
-        tracing::warn!("a second signal: ending at once");
-        log::end(1);
-    });
     let shards = server.shards();
-    let gentle = server.drain(delay, timeout);
+    let gentle = server.drain(flags.drain_delay, flags.drain_timeout);
     // It ends soon, and has nothing more to say after the last line.
     let _ = loading.map(std::thread::JoinHandle::join);
     for (handler, method, status, requests) in metrics::answered(&shards) {
@@ -114,32 +95,4 @@ fn serve(flags: &Flags, started: Instant) -> std::io::Result<ExitCode> {
     }
     tracing::info!(gentle, "stopped");
     Ok(ExitCode::SUCCESS)
-}
-
-/// Loads `bert` beside the daemon that answers already. What is embedded and cannot be used is a bug: the process ends
-/// and says so, rather than promise a model that it will never have.
-fn load_bert(loaded: &Loaded, user_bert: Option<(Toxicity, Duration)>, engine: EngineChoice, settings: bert::Settings) {
-    let started = Instant::now();
-    let load = || -> Result<Bert, Box<dyn std::error::Error>> {
-        let (model, time) = match user_bert {
-            Some(loaded) => loaded,
-            None => (bert::load(engine)?, started.elapsed()),
-        };
-        Ok(Bert::start(model, time, settings)?)
-    };
-    match load() {
-        Ok(bert) => {
-            loaded.publish_bert(bert);
-            tracing::info!(
-                threads = settings.threads,
-                milliseconds = started.elapsed().as_secs_f64() * 1e3,
-                "bert loaded"
-            );
-            alloc::give_back();
-        }
-        Err(error) => {
-            tracing::error!(%error, "bert cannot be used");
-            log::end(70);
-        }
-    }
 }

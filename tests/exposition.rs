@@ -12,7 +12,7 @@ use common::tools::tool_or_skip;
 use serde_json::json;
 use tamis::metrics::catalog::{FAMILIES, LINES, LINES_A_WORKER, LINES_OF_AUTHENTICATION};
 use tamis::metrics::family::{Family, Kind, Shape};
-use tamis::metrics::labels::{Handler, Method, Phase, Status, ToxicityModel};
+use tamis::metrics::labels::{Handler, Method, Phase, RELOADED, Status, ToxicityModel};
 use tamis::metrics::{Answer, BufferFull, Exporter, Format, InProgress, LiveFacts, RELOADS, Representation, Shard};
 use tamis::problem::Problem;
 
@@ -28,7 +28,7 @@ fn guarded(shards: &[Arc<Shard>]) -> String {
 }
 
 /// A daemon with authentication and two keys.
-const GUARDED: Shape = Shape { keys: Some(2), ..Shape::DEFAULT };
+const GUARDED: Shape = Shape { keys: Some(2), ..Shape::WHOLE };
 
 /// Reads a body strictly: HELP, TYPE, samples, one family after the other in the order of the catalog, nothing else. Each has
 /// the lines of the first scrape, or those of all routes once they are used.
@@ -142,7 +142,7 @@ fn authentication_adds_its_own_series_and_the_names_of_its_keys() {
     }
     let (open, guarded) = (read(&render(&shards, &LIVE)), read(&guarded(&shards)));
     assert!(open.keys().all(|series| guarded.contains_key(series)));
-    assert_eq!(guarded.len(), LINES + LINES_OF_AUTHENTICATION + 2);
+    assert_eq!(guarded.len(), LINES + LINES_OF_AUTHENTICATION + 2 + RELOADED.len());
     assert!(!open.keys().any(|series| series.contains("/token") || series.contains("tamis_auth")), "{open:?}");
     let key = |name| value(&guarded, &format!("tamis_key_requests_total{{key=\"{name}\"}}"));
     assert_eq!((key("one"), key("two"), key("other")), (1, 2, 2), "a name that is not listed yet counts as other");
@@ -160,7 +160,9 @@ fn every_family_is_fed_by_some_recording_call() {
     let after = read(&guarded(&shards));
     for family in &FAMILIES {
         assert!(of_family(&after, family).any(|(_, value)| value != 0.0), "{} stays 0", family.name);
-        let told = ["tamis_phase", "tamis_inference_queue_depth", "tamis_auth_reloads_total"].contains(&family.name);
+        let told =
+            ["tamis_phase", "tamis_inference_queue_depth", "tamis_auth_reloads_total", "tamis_model_reloads_total"]
+                .contains(&family.name);
         let live = !family.fixed && !family.name.starts_with("process_") && !told;
         let changed = of_family(&before, family).ne(of_family(&after, family));
         assert!(changed || !live, "{} is unmoved", family.name);
@@ -280,7 +282,10 @@ fn clients_leave_after_five_minutes_and_the_phase_moves() {
     (0..3).for_each(|client| shards[0].client_seen(client, 10));
     shards[1].client_seen(2, 40);
     let at = |phase, now_seconds| {
-        read(&render(&shards, &LiveFacts { phase, now_seconds, queue_depth: 0, auth_reloads: [0; RELOADS] }))
+        read(&render(
+            &shards,
+            &LiveFacts { phase, now_seconds, queue_depth: 0, auth_reloads: [0; RELOADS], model_reloads: [0; 2] },
+        ))
     };
     let ready = at(Phase::Ready, 60);
     assert_eq!(value(&ready, "toxicity_api_active_users"), 3);

@@ -1,14 +1,16 @@
 //! Memory over many requests of every kind, on connections that come and go: flat, and asked for as often at the end as at
-//! the beginning. `make soak-heap` sends ten million to the release binary, the tests 200,000 to their own.
+//! the beginning; so are descriptors, and times. `make soak-heap` sends ten million to the release binary, `make soak` goes on
+//! for an hour, the tests send 200,000 to their own.
 
 mod common;
 
 use std::env;
+use std::time::{Duration, Instant};
 
 use common::daemon::Daemon;
 use common::http::{Connection, Request};
 
-/// Without `TAMIS_SOAK_REQUESTS`.
+/// Without `TAMIS_SOAK_REQUESTS`, and without `TAMIS_SOAK_SECONDS`, by which it goes on for so long.
 const REQUESTS: u64 = 200_000;
 /// Into how many parts the requests are divided, each with a sample at its end.
 const PARTS: u64 = 20;
@@ -54,9 +56,18 @@ fn mix() -> Vec<(Request, u16)> {
     ]
 }
 
+/// How much more the slowest percent of requests may take at the end of an hour's line through the last half than at its
+/// beginning, beside the median: a machine has its moods.
+const MOST_SLOWER: f64 = 1.0;
+
 /// Where the daemon stands after so many requests.
 struct Sample {
     requests: u64,
+    seconds: f64,
+    descriptors: usize,
+    /// Of a request by itself, since the sample before, in microseconds.
+    median: f64,
+    slowest_percent: f64,
     resident_kib: u64,
     allocator_calls: f64,
 }
@@ -67,16 +78,32 @@ fn memory_is_flat_over_requests_of_every_kind() {
     let daemon = Daemon::start(&["--workers", "1", "--bert", "off"]);
     let (batch, statuses) = batch();
     let mut crowd: Vec<_> = (0..CROWD).map(|_| daemon.connect()).collect();
+    let seconds = env::var("TAMIS_SOAK_SECONDS").ok().map(|number| number.parse::<u64>().expect("a number"));
+    let parts = if seconds.is_some() { 3 * PARTS } else { PARTS };
+    let begin = Instant::now();
     let (mut requests, mut turns) = (0, 0);
-    let mut samples = Vec::new();
-    for part in 0..=PARTS {
-        while requests < total * part / PARTS {
+    let mut samples: Vec<Sample> = Vec::new();
+    let (mut kept, mut times) = (daemon.connect(), Vec::new());
+    for part in 0..=parts {
+        let is_over = |requests: u64| match seconds {
+            Some(seconds) => begin.elapsed() >= Duration::from_secs(seconds) * part as u32 / parts as u32,
+            None => requests >= total * part / parts,
+        };
+        while !is_over(requests) {
             requests += turn(&daemon, &mut crowd, &batch, &statuses, turns);
             turns += 1;
+            let since = Instant::now();
+            assert_eq!(kept.exchange(&mix()[0].0).expect("an answer").status, 200);
+            times.push(since.elapsed());
+            requests += 1;
         }
-        let now = sample(&daemon, requests);
+        let now = sample(&daemon, requests, begin.elapsed(), &mut times);
         let Sample { resident_kib, allocator_calls, .. } = &now;
         println!("soak: {requests} requests, resident {resident_kib} KiB, {allocator_calls} calls of the allocator");
+        println!(
+            "soak: after {:.1} s {} descriptors, alone a request takes {:.0} us, the slowest in a hundred {:.0} us",
+            now.seconds, now.descriptors, now.median, now.slowest_percent
+        );
         samples.push(now);
     }
     let (first, last) = samples.split_at(samples.len() / 2);
@@ -91,6 +118,20 @@ fn memory_is_flat_over_requests_of_every_kind() {
         "soak: in the last half of {requests} requests resident memory rises by {rise} KiB, \
         and a request calls the allocator {after:.4} times, in the first half {before:.4} times"
     );
+    let rises = |value: fn(&Sample) -> f64| slope(last, value) * 3600.0;
+    let (memory, times) = (rises(|sample| sample.resident_kib as f64), rises(|sample| sample.slowest_percent));
+    let spent = last.iter().map(|sample| sample.slowest_percent).sum::<f64>() / last.len() as f64;
+    let length = (last[last.len() - 1].seconds - last[0].seconds) / 3600.0;
+    println!(
+        "soak: by the line through the last half an hour brings {memory:.0} KiB of resident memory and {times:.0} us to the \
+        slowest in a hundred, whose mean is {spent:.0} us; no request failed"
+    );
+    let descriptors: Vec<usize> = last.iter().map(|sample| sample.descriptors).collect();
+    let (fewest, most) = (descriptors.iter().min().expect("samples"), descriptors.iter().max().expect("samples"));
+    assert!(most - fewest <= CROWD, "descriptors come and go with connections: {descriptors:?}");
+    if seconds.is_some() {
+        assert!(times * length <= spent * MOST_SLOWER, "requests become slower");
+    }
     assert!(rise <= MOST_RISE, "{rise} KiB more than before");
     assert!(after <= before * MOST_CALLS, "{after:.4} calls of the allocator a request, {before:.4} before");
 }
@@ -129,9 +170,33 @@ fn turn(daemon: &Daemon, crowd: &mut [Connection], batch: &[u8], statuses: &[u16
     sent + 4
 }
 
-fn sample(daemon: &Daemon, requests: u64) -> Sample {
+/// Where it stands now; `times` are emptied.
+fn sample(daemon: &Daemon, requests: u64, elapsed: Duration, times: &mut Vec<Duration>) -> Sample {
     let allocator_calls = daemon.scrape().value("tamis_heap_allocations_total", &[]);
-    Sample { requests, resident_kib: resident_kib(daemon.id()), allocator_calls }
+    times.sort_unstable();
+    let at = |of_hundred: usize| times.get(times.len() * of_hundred / 100).map_or(0.0, |time| time.as_secs_f64() * 1e6);
+    let (median, slowest_percent) = (at(50), at(99));
+    times.clear();
+    let descriptors = std::fs::read_dir(format!("/proc/{}/fd", daemon.id())).expect("it lives").count();
+    let resident_kib = resident_kib(daemon.id());
+    Sample {
+        requests,
+        seconds: elapsed.as_secs_f64(),
+        descriptors,
+        median,
+        slowest_percent,
+        resident_kib,
+        allocator_calls,
+    }
+}
+
+/// By how much `value` rises in a second: the slope of the line of least squares.
+fn slope(samples: &[Sample], value: fn(&Sample) -> f64) -> f64 {
+    let mean = |of: &dyn Fn(&Sample) -> f64| samples.iter().map(of).sum::<f64>() / samples.len() as f64;
+    let (x, y) = (mean(&|sample| sample.seconds), mean(&value));
+    let both = mean(&|sample| (sample.seconds - x) * (value(sample) - y));
+    let own = mean(&|sample| (sample.seconds - x).powi(2));
+    if own > 0.0 { both / own } else { 0.0 }
 }
 
 /// Resident memory as the kernel counts it page by page; `VmRSS` is a sum of counters that each core adds to when it likes

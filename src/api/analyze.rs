@@ -7,6 +7,7 @@
 pub(super) mod asked;
 mod waiting;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Request, Worker, spans};
@@ -93,7 +94,8 @@ pub fn answer(worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Res
             let explain = explain.then_some(if weighs { Explain::Pieces } else { Explain::Null });
             stages.lap(Stage::Features);
             shard.normalized(scratch.rules());
-            Ok(Step::Waiting(Waiting { ticket, prior, custom, otherwise, explain, received, client, trace }))
+            let loaded = Arc::clone(loaded);
+            Ok(Step::Waiting(Waiting { loaded, ticket, prior, custom, otherwise, explain, received, client, trace }))
         }
         Err(fault) => {
             count_failure(shard, choice, &fault);
@@ -122,17 +124,17 @@ pub fn resume(
     body: &[u8],
     out: &mut [u8],
 ) -> Result<usize, Fault> {
-    let Worker { reader, text: scratch, loaded, shard, started, stages, .. } = worker;
+    let Worker { reader, text: scratch, shard, started, stages, .. } = worker;
     shard.staged(Stage::Queue, waiting.ticket.waited_ns());
     if stages.is_watched() {
         stages.add(Stage::Queue, waiting.ticket.waited_ns());
         stages.add(Stage::Infer, waiting.ticket.ran_ns());
         stages.skip();
     }
-    let verdict = conclude(loaded, shard, waiting, found)?;
+    let verdict = conclude(shard, waiting, found)?;
     let nanoseconds = nanoseconds(waiting.received);
     count(shard, &verdict, nanoseconds, waiting.trace);
-    count_drift(shard, loaded, waiting.asked(), &verdict.scores);
+    count_drift(shard, &waiting.loaded, waiting.asked(), &verdict.scores);
     shard.client_seen(waiting.client, started.elapsed().as_secs());
     let length = render(verdict.model, &verdict.scores, nanoseconds, out);
     stages.lap(Stage::Render);
@@ -160,12 +162,8 @@ pub fn resume(
 ///
 /// # Errors
 /// As [`resume`]; the failure is counted.
-pub(super) fn conclude<'l>(
-    loaded: &'l Loaded,
-    shard: &Shard,
-    waiting: &Waiting,
-    found: Found,
-) -> Result<Verdict<'l>, Fault> {
+pub(super) fn conclude<'w>(shard: &Shard, waiting: &'w Waiting, found: Found) -> Result<Verdict<'w>, Fault> {
+    let loaded = &*waiting.loaded;
     let asked = asked_later(loaded, waiting.custom);
     match (found, asked, loaded.models(), waiting.otherwise) {
         (Ok(values), Some((model, counted)), ..) => {

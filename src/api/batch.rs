@@ -15,6 +15,7 @@ mod line;
 mod texts;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
@@ -34,6 +35,13 @@ pub use texts::Texts;
 
 /// The texts of a batch that are taken up and not yet answered, in order; dropping them takes the questions back.
 pub struct Flow {
+    /// What was loaded when the batch began: all of it is answered by that.
+    pub(super) loaded: Option<Arc<Loaded>>,
+    pub(super) queue: Queue,
+}
+
+/// The texts, the oldest first.
+pub(super) struct Queue {
     entries: VecDeque<Entry>,
     /// How many of them wait for a model.
     waiting: usize,
@@ -82,17 +90,26 @@ pub enum Settled {
 impl Flow {
     /// No text, with room for all that may be taken up at once.
     pub fn new() -> Self {
-        Self { entries: VecDeque::with_capacity(MOST_AT_ONCE), waiting: 0, trace: None }
+        let queue = Queue { entries: VecDeque::with_capacity(MOST_AT_ONCE), waiting: 0, trace: None };
+        Self { loaded: None, queue }
     }
 
-    /// Forgets all texts: those of another batch follow, which belongs to `trace`, if to any.
+    /// Forgets all texts and models: those of another batch follow, which belongs to `trace`, if to any.
     pub fn begin(&mut self, trace: Option<Trace>) {
-        self.entries.clear();
-        (self.waiting, self.trace) = (0, trace);
+        self.loaded = None;
+        self.queue.entries.clear();
+        (self.queue.waiting, self.queue.trace) = (0, trace);
     }
 
     /// Whether another text may be taken up.
     pub fn has_room(&self, limits: &Limits) -> bool {
+        self.queue.has_room(limits)
+    }
+}
+
+impl Queue {
+    /// Whether another text may be taken up.
+    pub(super) fn has_room(&self, limits: &Limits) -> bool {
         self.waiting < limits.window && self.entries.len() < MOST_AT_ONCE
     }
 
@@ -125,7 +142,8 @@ impl Flow {
             Ok(analyze::Scored::Later(submitted, custom, otherwise)) => {
                 shard.normalized(scratch.rules());
                 self.waiting += 1;
-                Entry::Waiting(Waiting::plain(submitted, custom, otherwise, received), *counts)
+                let loaded = Arc::clone(loaded);
+                Entry::Waiting(Waiting::plain(loaded, submitted, custom, otherwise, received), *counts)
             }
             Err(fault) if fault.problem == Problem::Overloaded && self.waiting > 0 => return Taken::NotYet,
             Err(fault) => {
@@ -145,18 +163,18 @@ impl Flow {
         scorer: &mut Scorer<'_>,
         context: Option<&mut Context<'_>>,
     ) -> Poll<Option<Result<Scored, Fault>>> {
-        let Scorer { loaded, scratch, shard, .. } = scorer;
+        let Scorer { scratch, shard, .. } = scorer;
         if let Some(Entry::Waiting(waiting, counts)) = self.entries.front_mut() {
             let Some(context) = context else { return Poll::Pending };
             let found = ready!(waiting.poll(context, scratch));
             self.waiting -= 1;
             shard.staged(Stage::Queue, waiting.ticket.waited_ns());
-            let entry = match analyze::conclude(loaded, shard, waiting, found) {
+            let entry = match analyze::conclude(shard, waiting, found) {
                 Ok(verdict) => {
                     let nanoseconds = analyze::nanoseconds(waiting.received);
                     if *counts {
                         analyze::count(shard, &verdict, nanoseconds, self.trace);
-                        analyze::count_drift(shard, loaded, waiting.asked(), &verdict.scores);
+                        analyze::count_drift(shard, &waiting.loaded, waiting.asked(), &verdict.scores);
                     }
                     let (place, counted) = (waiting.custom, verdict.counted);
                     Entry::Scored(Scored { scores: verdict.scores, nanoseconds, place, counted })
@@ -189,7 +207,7 @@ impl Default for Flow {
 
 /// What scoring a text needs.
 pub(super) struct Scorer<'w> {
-    pub(super) loaded: &'w Loaded,
+    pub(super) loaded: &'w Arc<Loaded>,
     pub(super) scratch: &'w mut Scratch,
     pub(super) shard: &'w Shard,
     /// Whether the next text counts as an analysis.
@@ -204,18 +222,20 @@ impl Worker {
     /// refused so: the others would be too.
     pub fn begin_batch(&mut self, body: &[u8], client: u64, flow: &mut Flow, texts: &mut Texts) -> Result<(), Fault> {
         let Self { reader, loaded, limits, shard, started, .. } = self;
+        flow.loaded = Some(Arc::clone(loaded));
         let read = reader.read(body, |root| texts.read(root, limits, loaded.models()));
         read.inspect_err(|fault| analyze::count_failure(shard, Choice::Simple, fault))?;
         shard.client_seen(client, started.elapsed().as_secs());
         self.take_up_next(flow, texts);
-        flow.refusal().map_or(Ok(()), Err)
+        flow.queue.refusal().map_or(Ok(()), Err)
     }
 
     /// Takes up the next of `texts`; `None` if there is none.
     pub fn take_up_next(&mut self, flow: &mut Flow, texts: &mut Texts) -> Option<Taken> {
-        let Self { text: scratch, loaded, limits, shard, .. } = self;
-        let place = Some(texts.place());
-        let taken = flow.take_up(texts.next(limits.text)?, place, &mut Scorer { loaded, scratch, shard, counts: true });
+        let (Self { text: scratch, limits, shard, .. }, Flow { loaded, queue }) = (self, flow);
+        let (place, loaded) = (Some(texts.place()), loaded.as_ref()?);
+        let taken =
+            queue.take_up(texts.next(limits.text)?, place, &mut Scorer { loaded, scratch, shard, counts: true });
         if taken == Taken::Up {
             texts.advance();
         }
@@ -225,17 +245,20 @@ impl Worker {
     /// Takes up what a line of a stream asks: a JSON string, or an object as `POST /analyze` takes it.
     pub fn take_up_line(&mut self, flow: &mut Flow, line: &[u8]) -> Taken {
         let Self { reader, text: scratch, loaded, limits, shard, .. } = self;
+        let loaded = &*flow.loaded.get_or_insert_with(|| Arc::clone(loaded));
         let mut scorer = Scorer { loaded, scratch, shard, counts: true };
+        let queue = &mut flow.queue;
         let taken = reader
-            .read(line, |root| Ok(flow.take_up(line::parse(root, limits.text, loaded.models()), None, &mut scorer)));
+            .read(line, |root| Ok(queue.take_up(line::parse(root, limits.text, loaded.models()), None, &mut scorer)));
         // A line that is no JSON.
-        taken.unwrap_or_else(|fault| flow.take_up(Err(fault), None, &mut scorer))
+        taken.unwrap_or_else(|fault| queue.take_up(Err(fault), None, &mut scorer))
     }
 
     /// Takes up what is wrong with a line that could not be read whole.
     pub fn take_up_fault(&mut self, flow: &mut Flow, fault: Fault) {
         let Self { text: scratch, loaded, shard, .. } = self;
-        flow.take_up(Err(fault), None, &mut Scorer { loaded, scratch, shard, counts: true });
+        let loaded = &*flow.loaded.get_or_insert_with(|| Arc::clone(loaded));
+        flow.queue.take_up(Err(fault), None, &mut Scorer { loaded, scratch, shard, counts: true });
     }
 
     /// Counts `client` as one that asks now.
@@ -246,9 +269,11 @@ impl Worker {
     /// Writes the result of the oldest text into `out`, which holds [`MAX_RESULT`] bytes, if it is there; if not, the task of
     /// `context` is woken when it is.
     pub fn settle(&mut self, flow: &mut Flow, context: &mut Context<'_>, out: &mut [u8]) -> Settled {
-        let Self { text: scratch, loaded, shard, .. } = self;
+        let Self { text: scratch, shard, .. } = self;
+        // Nothing is taken up before there is something to answer it.
+        let Some(loaded) = &flow.loaded else { return Settled::Nothing };
         let mut scorer = Scorer { loaded, scratch, shard, counts: true };
-        let written = match flow.conclude(&mut scorer, Some(context)) {
+        let written = match flow.queue.conclude(&mut scorer, Some(context)) {
             Poll::Ready(Some(Ok(scored))) => scored.render(loaded, out),
             Poll::Ready(Some(Err(fault))) => {
                 let mut writer = Writer::new(out);

@@ -74,6 +74,9 @@ pub struct Limits {
 pub struct Worker {
     shard: Arc<Shard>,
     loaded: Arc<Loaded>,
+    /// The most that any model asked for with [`Manifest::named_bytes`](crate::model::manifest::Manifest::named_bytes) before
+    /// this was loaded: some may answer yet.
+    named_bytes_before: usize,
     scrape: Scrape,
     reader: Reader,
     text: Scratch,
@@ -230,6 +233,7 @@ impl Worker {
         Self {
             shard,
             loaded,
+            named_bytes_before: 0,
             scrape,
             reader,
             text,
@@ -256,6 +260,12 @@ impl Worker {
         Self { scrape: self.scrape.with_auth(auth.clone()), auth, ..self }
     }
 
+    /// The same where models can be loaded anew.
+    #[must_use]
+    pub fn with_reloads(self, reloads: bool) -> Self {
+        Self { scrape: self.scrape.with_reloads(reloads), ..self }
+    }
+
     /// The same where requests in the shape of another service are answered by the model of this name.
     #[must_use]
     pub fn with_compatible(self, model: CompatibleModel) -> Self {
@@ -265,6 +275,17 @@ impl Worker {
             CompatibleModel::Auto => Choice::Auto,
         };
         Self { compatible, ..self }
+    }
+
+    /// Answers by `loaded` from now on; what is under way is answered by what it began with.
+    pub fn load(&mut self, loaded: Arc<Loaded>) {
+        self.named_bytes_before = self.named_bytes_before.max(self.named_bytes());
+        self.loaded = loaded;
+    }
+
+    /// The most that any model that is loaded asks for.
+    fn named_bytes(&self) -> usize {
+        self.loaded.models().map_or(0, |models| models.named_bytes)
     }
 
     /// A number that no other answer has, of this process or another.
@@ -317,8 +338,8 @@ impl Worker {
             Handler::Predict => predict::may_be_a_list(body),
             // Ours are small unless they quote the text; a user's model may have many labels.
             Handler::Analyze => {
-                spans::may_be_asked(body)
-                    || self.loaded.models().is_some_and(|models| analyze::FRAME + models.named_bytes > SMALL_REPLY)
+                let named_bytes = self.named_bytes().max(self.named_bytes_before);
+                spans::may_be_asked(body) || analyze::FRAME + named_bytes > SMALL_REPLY
             }
             handler => oip::is_large(handler),
         }

@@ -9,12 +9,14 @@
 //! request before all is scored.
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use super::analyze;
 use super::analyze::asked::{Asked, Choice};
 use super::batch::{Flow, Scored, Scorer, Taken, model_of};
+use super::oip::Target;
 use super::{Limits, Outcome, Request, Worker, moderations, oip, perspective};
 use crate::metrics::labels::{Handler, Shed};
 use crate::model::Loaded;
@@ -145,12 +147,12 @@ impl Round {
                 // A sentence is scored as a part of its comment, which is the analysis.
                 scorer.counts = !comment || self.taken == 0;
                 let asked = Ok(Asked { text, choice: self.choice, explain: false });
-                if self.flow.take_up(asked, None, scorer) == Taken::NotYet {
+                if self.flow.queue.take_up(asked, None, scorer) == Taken::NotYet {
                     break;
                 }
                 self.taken += 1;
             }
-            match self.flow.conclude(scorer, context.as_deref_mut()) {
+            match self.flow.queue.conclude(scorer, context.as_deref_mut()) {
                 Poll::Ready(Some(Ok(scored))) => self.scored.push(Some(scored)),
                 Poll::Ready(Some(Err(fault))) => {
                     let is_part = comment && !self.scored.is_empty();
@@ -217,6 +219,9 @@ pub fn begin(worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Resu
     round.flow.begin(request.trace);
     round.choice = worker.compatible;
     let Worker { reader, loaded, limits, shard, started, .. } = worker;
+    // The path was read by what was loaded then.
+    let loaded = request.inference.target.as_ref().and_then(Target::loaded).unwrap_or(loaded);
+    round.flow.loaded = Some(Arc::clone(loaded));
     let read = match request.handler {
         Handler::InferText => oip::read(reader, request, &mut round, limits),
         handler => reader.read(request.body, |root| match handler {
@@ -235,19 +240,23 @@ pub fn begin(worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Resu
 impl Worker {
     /// Goes on with `round`.
     pub(super) fn advance(&mut self, round: &mut Round, context: Option<&mut Context<'_>>) -> Poll<Result<(), Fault>> {
-        let Self { text: scratch, loaded, shard, limits, .. } = self;
-        round.advance(&mut Scorer { loaded, scratch, shard, counts: true }, limits, context)
+        let Self { text: scratch, shard, limits, loaded, .. } = self;
+        // There is always one; nothing holds it back from being borrowed beside the rest of the round.
+        let own = round.flow.loaded.take();
+        let mut scorer = Scorer { loaded: own.as_ref().unwrap_or(loaded), scratch, shard, counts: true };
+        let advanced = round.advance(&mut scorer, limits, context);
+        round.flow.loaded = own;
+        advanced
     }
 
     /// Writes the answer of a round whose texts are all scored.
     pub(super) fn render(&mut self, round: &Round, out: &mut [u8]) -> Outcome {
+        let id = if matches!(round.asked, What::Moderation(_)) { self.next_id() } else { 0 };
+        let loaded = round.flow.loaded.as_ref().unwrap_or(&self.loaded);
         let length = match &round.asked {
-            What::Tensor(tensor) => return oip::render(round, tensor, &self.loaded, out),
-            What::Comment(comment) => perspective::render(round, comment, &self.loaded, out),
-            What::Moderation(inputs) => {
-                let id = self.next_id();
-                moderations::render(round, *inputs, &self.loaded, id, out)
-            }
+            What::Tensor(tensor) => return oip::render(round, tensor, loaded, out),
+            What::Comment(comment) => perspective::render(round, comment, loaded, out),
+            What::Moderation(inputs) => moderations::render(round, *inputs, loaded, id, out),
         };
         Outcome::good(200, length)
     }

@@ -14,6 +14,8 @@ pub struct Scrape {
     exporter: Exporter,
     shards: Arc<[Arc<Shard>]>,
     facts: StaticFacts,
+    /// Which set of models the facts are of.
+    generation: u64,
     auth: Option<Arc<Auth>>,
 }
 
@@ -26,9 +28,11 @@ impl Scrape {
             workers: shards.len() as u64,
             slots_capacity: (shards.len() * slots) as u64,
             models: Vec::new(),
+            reloads_models: false,
             keys: None,
         };
-        Self { exporter: Exporter::new(shards.to_vec(), &facts), shards: Arc::clone(shards), facts, auth: None }
+        let exporter = Exporter::new(shards.to_vec(), &facts);
+        Self { exporter, shards: Arc::clone(shards), facts, generation: 0, auth: None }
     }
 
     /// The same where authentication is on, which has families of its own.
@@ -39,6 +43,15 @@ impl Scrape {
         self.facts.keys = auth.as_ref().map(|auth| names(auth));
         self.exporter = Exporter::new(self.shards.to_vec(), &self.facts);
         Self { auth, ..self }
+    }
+
+    /// The same where models can be loaded anew, which has a family of its own.
+    pub(super) fn with_reloads(mut self, reloads: bool) -> Self {
+        if reloads {
+            self.facts.reloads_models = true;
+            self.exporter = Exporter::new(self.shards.to_vec(), &self.facts);
+        }
+        self
     }
 
     /// Bytes that a scrape takes at most, before and after the models are there.
@@ -61,7 +74,9 @@ impl Scrape {
         if names_came && let Some(auth) = &self.auth {
             self.facts.keys = Some(names(auth));
         }
-        if names_came || known != (loaded.each().count(), loaded.each().filter(there).count()) {
+        let came = known != (loaded.each().count(), loaded.each().filter(there).count());
+        if names_came || came || self.generation != loaded.generation() {
+            self.generation = loaded.generation();
             self.facts.models = loaded.each().cloned().collect();
             self.exporter = Exporter::new(self.shards.to_vec(), &self.facts);
         }
@@ -85,6 +100,7 @@ pub fn live(worker: &Worker) -> LiveFacts {
         now_seconds: worker.started.elapsed().as_secs(),
         queue_depth: worker.loaded.bert().map_or(0, Bert::waiting) as u64,
         auth_reloads: worker.auth.as_ref().map_or([0; RELOADS], |auth| auth.reloads()),
+        model_reloads: worker.loaded.reloads(),
     }
 }
 

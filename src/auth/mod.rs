@@ -121,6 +121,7 @@ pub struct Auth {
     reloads: [[AtomicU64; 2]; 3],
     passwords: Arc<Passwords>,
     attempts: Mutex<Attempts>,
+    watch: Mutex<Watch>,
     started: Instant,
 }
 
@@ -166,17 +167,18 @@ impl Auth {
             closed_probes: settings.closed_probes,
         };
         let most = settings.tokens.as_ref().map_or(1, |tokens| tokens.attempts);
-        let auth = Self::empty(schemes, Attempts::new(most, u64::from_le_bytes(seed)));
-        let mut watch = Watch::new(settings);
-        auth.publish(watch.read_all(&auth)?);
+        let watch = Watch::new(settings);
+        let auth = Self::empty(schemes, Attempts::new(most, u64::from_le_bytes(seed)), watch);
+        let credentials = auth.watch.lock().read_all(&auth)?;
+        auth.publish(credentials);
         let auth = Arc::new(auth);
         let work = Arc::clone(&auth);
         let thread = std::thread::Builder::new().name("auth".to_owned());
-        thread.spawn(move || work.work(&mut watch)).map_err(|error| system(error.to_string()))?;
+        thread.spawn(move || work.work()).map_err(|error| system(error.to_string()))?;
         Ok(auth)
     }
 
-    fn empty(schemes: Schemes, attempts: Attempts) -> Self {
+    fn empty(schemes: Schemes, attempts: Attempts, watch: Watch) -> Self {
         Self {
             schemes,
             current: RwLock::new(Arc::new(Credentials { keys: None, tokens: None })),
@@ -185,6 +187,7 @@ impl Auth {
             reloads: Default::default(),
             passwords: Arc::new(Passwords::new()),
             attempts: Mutex::new(attempts),
+            watch: Mutex::new(watch),
             started: Instant::now(),
         }
     }
@@ -199,7 +202,7 @@ impl Auth {
             closed_metrics: false,
             closed_probes: false,
         };
-        let auth = Self::empty(schemes, Attempts::new(10, 0));
+        let auth = Self::empty(schemes, Attempts::new(10, 0), Watch::default());
         auth.publish(credentials);
         auth
     }
@@ -256,6 +259,12 @@ impl Auth {
         std::array::from_fn(|at| self.reloads[at / 2][at % 2].load(Ordering::Relaxed))
     }
 
+    /// Reads and publishes the files that have changed since they were last looked at, which happens every two seconds in any
+    /// case; logs and counts those that cannot be used.
+    pub fn look(&self) {
+        self.watch.lock().look(self);
+    }
+
     /// Has `password` verified, which a thread of its own does.
     ///
     /// # Errors
@@ -292,7 +301,7 @@ impl Auth {
     }
 
     /// The life of the thread `auth`, which ends with the process.
-    fn work(&self, watch: &mut Watch) {
+    fn work(&self) {
         let mut looked = Instant::now();
         loop {
             if let Some(job) = self.passwords.take(EVERY.saturating_sub(looked.elapsed())) {
@@ -306,7 +315,7 @@ impl Auth {
                 alloc::give_back();
             }
             if looked.elapsed() >= EVERY {
-                watch.look(self);
+                self.look();
                 looked = Instant::now();
             }
         }

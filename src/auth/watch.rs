@@ -17,6 +17,7 @@ use super::users::Users;
 use super::{Auth, Credentials, File, Settings, Tokens};
 
 /// The files that are asked for, each with how it looked when it was last read.
+#[derive(Default)]
 pub struct Watch(Vec<Watched>);
 
 struct Watched {

@@ -27,7 +27,7 @@ pub const CONFIDENCE_BOUNDS: [u64; 7] = [0, 50, 70, 80, 90, 95, 100];
 
 /// Every family, in the order of the exposition. `tamis_scrape_duration_seconds` is last: it covers what is above.
 #[rustfmt::skip] // one row a family
-pub const FAMILIES: [Family; 47] = [
+pub const FAMILIES: [Family; 48] = [
     Family::counter(Id::HttpRequests, "http_requests_total", Series::Requests,
         "HTTP requests answered. POST at a route for GET counts as method \"other\"; status 500 of handler \"none\" is what should never be answered."),
     Family::histogram(Id::HttpDuration, "http_request_duration_seconds", Series::Lanes, Scale::Nanoseconds, &DURATION_BOUNDS,
@@ -118,6 +118,8 @@ pub const FAMILIES: [Family; 47] = [
         "Requests with a key that is good, by the key's name; the first 64 names that the file has had are counted apart."),
     Family::counter(Id::Reloads, "tamis_auth_reloads_total", Series::Reloads,
         "Times that a file of credentials had changed and was loaded, or refused because it could not be used."),
+    Family::counter(Id::ModelReloads, "tamis_model_reloads_total", Series::ModelReloads,
+        "Times that SIGHUP had the models loaded anew, or that they were refused and those from before stayed."),
     Family::counter(Id::SuggestedScores, "tamis_suggested_scores_total", Series::Suggested,
         "Scores that clients of comments:suggestscore suggested, by attribute; all of them are dropped."),
     Family::gauge(Id::ScrapeDuration, "tamis_scrape_duration_seconds", Series::Single,
@@ -246,7 +248,7 @@ mod tests {
     #[test]
     fn no_label_set_repeats() {
         for family in FAMILIES.into_iter().filter(|family| family.series != Series::Workers) {
-            let count = family.series.count_with(Shape::DEFAULT.guarded());
+            let count = family.series.count_with(Shape::WHOLE);
             let sets: BTreeSet<_> = (0..count).map(|index| family.series.values(index)).collect();
             assert_eq!(sets.len(), count, "{}", family.name);
         }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::catalog::LOAD_BOUNDS;
 use super::family::{Family, Id, Series, Shape};
 use super::labels::Model;
 
@@ -18,6 +19,8 @@ pub struct StaticFacts {
     pub slots_capacity: u64,
     /// The models that are loaded or are to be, each at most once.
     pub models: Vec<LoadedModel>,
+    /// Whether models can be loaded anew.
+    pub reloads_models: bool,
     /// The names of the keys that are counted apart; `None` without authentication.
     pub keys: Option<Vec<String>>,
 }
@@ -29,8 +32,32 @@ pub struct LoadedModel {
     pub model: Model,
     /// Time that it took to load and warm it up, in ns; `None` until it is loaded.
     pub load_ns: Option<u64>,
+    /// The times that it was loaded before.
+    pub earlier: EarlierLoads,
     /// The SHA-256 of its file, in hexadecimal.
     pub sha256: String,
+}
+
+/// How long a model took to load each time but the last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EarlierLoads {
+    /// How many took no longer than each of [`LOAD_BOUNDS`].
+    up_to: [u64; LOAD_BOUNDS.len()],
+    count: u64,
+    sum_ns: u64,
+}
+
+impl LoadedModel {
+    /// Has this one, which is loaded in the place of `before`, go on with the counts of that.
+    pub fn follow(&mut self, before: &Self) {
+        self.earlier = before.earlier;
+        let Some(load_ns) = before.load_ns else { return };
+        for (count, bound) in self.earlier.up_to.iter_mut().zip(LOAD_BOUNDS) {
+            *count += u64::from(load_ns <= bound);
+        }
+        self.earlier.count += 1;
+        self.earlier.sum_ns += load_ns;
+    }
 }
 
 impl StaticFacts {
@@ -58,7 +85,8 @@ impl StaticFacts {
 
     /// What the number of label sets depends on.
     pub fn shape(&self) -> Shape {
-        Shape { workers: self.workers as usize, keys: self.keys.as_ref().map(Vec::len) }
+        let keys = self.keys.as_ref().map(Vec::len);
+        Shape { workers: self.workers as usize, keys, reloads_models: self.reloads_models }
     }
 
     /// The samples of label set `index` of a fixed family, in the order of its lines.
@@ -67,9 +95,11 @@ impl StaticFacts {
         match family.id {
             Id::ModelLoad => {
                 let load_ns = loaded.and_then(|loaded| loaded.load_ns);
-                let count = |bound: u64| u64::from(load_ns.is_some_and(|load_ns| load_ns <= bound));
-                let buckets = family.bounds.iter().copied().chain([u64::MAX]).map(count);
-                buckets.chain([load_ns.unwrap_or(0), count(u64::MAX)]).collect()
+                let EarlierLoads { up_to, count, sum_ns } = loaded.map(|loaded| loaded.earlier).unwrap_or_default();
+                let last = |bound: u64| u64::from(load_ns.is_some_and(|load_ns| load_ns <= bound));
+                let buckets = LOAD_BOUNDS.into_iter().zip(up_to).map(|(bound, earlier)| earlier + last(bound));
+                let count = count + last(u64::MAX);
+                buckets.chain([count, sum_ns + load_ns.unwrap_or(0), count]).collect()
             }
             Id::ModelLoaded => vec![u64::from(loaded.is_some_and(|loaded| loaded.load_ns.is_some()))],
             Id::Workers => vec![self.workers],

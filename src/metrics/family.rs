@@ -109,6 +109,8 @@ pub enum Series {
     Keys,
     /// `file`, `result`.
     Reloads,
+    /// `result`.
+    ModelReloads,
 }
 
 /// What the number of label sets depends on.
@@ -118,6 +120,8 @@ pub struct Shape {
     pub workers: usize,
     /// Names of keys that are counted apart; `None` without authentication.
     pub keys: Option<usize>,
+    /// Whether models can be loaded anew.
+    pub reloads_models: bool,
 }
 
 impl Shape {
@@ -126,8 +130,11 @@ impl Shape {
 
     /// A daemon of so many workers, without authentication.
     pub const fn of(workers: usize) -> Self {
-        Self { workers, keys: None }
+        Self { workers, keys: None, reloads_models: false }
     }
+
+    /// A daemon of [`TWO_WORKERS`] with every family there is, and no key that is counted apart.
+    pub const WHOLE: Self = Self { reloads_models: true, ..Self::DEFAULT.guarded() };
 
     /// The same with authentication, and no key that is counted apart.
     #[must_use]
@@ -191,6 +198,7 @@ pub enum Id {
     Authentications,
     KeyRequests,
     Reloads,
+    ModelReloads,
     SuggestedScores,
     ScrapeDuration,
 }
@@ -232,6 +240,7 @@ impl Series {
             Self::Authentications => &["scheme", "result"],
             Self::Keys => &["key"],
             Self::Reloads => &["file", "result"],
+            Self::ModelReloads => &["result"],
         }
     }
 
@@ -270,7 +279,8 @@ impl Series {
                 Some(keys) => keys + 1,
                 None => 0,
             },
-            Self::Authentications | Self::Reloads => 0,
+            Self::ModelReloads if shape.reloads_models => RELOADED.len(),
+            Self::Authentications | Self::Reloads | Self::ModelReloads => 0,
         }
     }
 
@@ -301,9 +311,13 @@ impl Series {
         count
     }
 
-    /// Whether there is none of it without authentication.
-    pub const fn is_guarded(self) -> bool {
-        self.count() == 0
+    /// The flag without which there is none of it, if there is one.
+    pub const fn only_with(self) -> Option<&'static str> {
+        match self {
+            Self::ModelReloads => Some("--model-dir"),
+            Self::Authentications | Self::Keys | Self::Reloads => Some("--auth"),
+            _ => None,
+        }
     }
 
     /// The values of label set `index`, as many as there are names; the rest is empty. A value that is
@@ -343,6 +357,7 @@ impl Series {
                 [scheme, result, ""]
             }
             Self::Reloads => [File::ALL[index / RELOADED.len()].as_str(), RELOADED[index % RELOADED.len()], ""],
+            Self::ModelReloads => [RELOADED[index], "", ""],
         }
     }
 }

@@ -276,7 +276,7 @@ impl Authentication {
     }
 }
 
-/// `result` of `tamis_auth_reloads_total`.
+/// `result` of `tamis_auth_reloads_total` and `tamis_model_reloads_total`.
 pub const RELOADED: [&str; 2] = ["loaded", "refused"];
 
 /// `model` and `model_type` of the loading families: every model of the daemon.

@@ -18,9 +18,12 @@ pub fn write_markdown(out: &mut impl Write) -> io::Result<()> {
         let labels: Vec<_> = family.series.names().iter().map(|name| format!("`{name}`")).collect();
         let labels = if labels.is_empty() { "-".to_owned() } else { labels.join(", ") };
         let lines = match family.lines() {
-            0 => match family.series.shown_by(0) {
-                Some(route) => format!("{} once `{}` is used", family.lines_with(Shape::DEFAULT), route.as_str()),
-                None => format!("{} with `--auth`", family.lines_with(Shape::DEFAULT.guarded())),
+            0 => match (family.series.only_with(), family.series.shown_by(0)) {
+                (Some(flag), _) => format!("{} with `{flag}`", family.lines_with(Shape::WHOLE)),
+                (None, Some(route)) => {
+                    format!("{} once `{}` is used", family.lines_with(Shape::DEFAULT), route.as_str())
+                }
+                (None, None) => "0".to_owned(),
             },
             lines => lines.to_string(),
         };
@@ -31,7 +34,7 @@ pub fn write_markdown(out: &mut impl Write) -> io::Result<()> {
 }
 
 /// Writes a list of objects, one a family: `name`, `type`, `unit`, `help`, `labels` (names), `lines` (samples in the text
-/// format, of two workers), for one that is there only with authentication `"only_with": "--auth"`, for one that is there
+/// format, of two workers), for one that is there only with a flag `"only_with"` and the flag, for one that is there
 /// once a route is used `"only_with"` and the route, for a histogram the `bounds` of its classic buckets but the last, in the unit, and where the
 /// label values are known before the daemon starts `series`, an object of them for each.
 ///
@@ -54,9 +57,9 @@ fn described(family: &Family) -> Value {
         "lines": family.lines(),
     });
     let mut shape = Shape::DEFAULT;
-    if family.series.is_guarded() {
-        shape = shape.guarded();
-        found["only_with"] = json!("--auth");
+    if let Some(flag) = family.series.only_with() {
+        shape = Shape::WHOLE;
+        found["only_with"] = json!(flag);
     } else if let Some(route) = family.series.shown_by(0).filter(|_| family.lines() == 0) {
         found["only_with"] = json!(route.as_str());
     }

@@ -45,7 +45,7 @@ mod trace;
 mod wire;
 
 pub use exporter::Exporter;
-pub use facts::{LoadedModel, StaticFacts};
+pub use facts::{EarlierLoads, LoadedModel, StaticFacts};
 pub use layout::{BufferFull, Dialect, Template};
 pub use listing::{write_json, write_markdown};
 pub use negotiate::{Format, Representation};

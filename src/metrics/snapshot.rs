@@ -39,6 +39,8 @@ pub struct LiveFacts {
     pub queue_depth: u64,
     /// How often each file of credentials was loaded anew, and how often it could not be.
     pub auth_reloads: [u64; RELOADS],
+    /// How often models were loaded anew, and how often they could not be.
+    pub model_reloads: [u64; RELOADED.len()],
 }
 
 /// Files of credentials, times what becomes of them.
@@ -230,6 +232,10 @@ impl Snapshot {
                 self.push(last.map_or(0, |shard| shard.scraped_bytes.get()));
             }
             Id::Authentications | Id::KeyRequests | Id::Reloads => self.collect_authentication(id, shards, live),
+            Id::ModelReloads if self.shape.reloads_models => {
+                live.model_reloads.into_iter().for_each(|count| self.push(count));
+            }
+            Id::ModelReloads => {}
             Id::SuggestedScores => self.push_each(shards, SUGGESTED.len(), |shard, index| &shard.suggested[index]),
             Id::ScrapeDuration => self.push(0),
             // Fixed: rendered once, at start.

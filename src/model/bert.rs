@@ -12,6 +12,7 @@ use super::executor::{Executor, Full, Size, Ticket};
 use super::manifest::{Auto, Band, Manifest};
 use super::registry::{Known, know};
 use super::toxicity::{BERT, EngineChoice, LoadError, Prior, Probabilities, Scores, Toxicity};
+use crate::metrics::LoadedModel;
 use crate::metrics::labels::Model;
 use crate::text::Scratch;
 
@@ -132,6 +133,11 @@ impl Bert {
     /// How many texts wait to be begun.
     pub fn waiting(&self) -> usize {
         self.executor.waiting()
+    }
+
+    /// Has this one, which is loaded in the place of another, go on with what is counted of `before`.
+    pub fn follow(&mut self, before: &LoadedModel) {
+        self.known.metrics.follow(before);
     }
 
     /// What is told of it.

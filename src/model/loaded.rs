@@ -1,22 +1,40 @@
-//! What the process has loaded so far. Each part is written once, by the thread that loads it, and read by every worker.
+//! What the process has loaded so far. Each part of a set is written once, by the thread that loads it, and read by every
+//! worker; to load anew is to put another set in its place, and who began with the old one ends with it.
 
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use super::bert::Bert;
 use super::registry::{Known, Models};
 use crate::metrics::LoadedModel;
 
-/// The models that are there: first those without which the daemon is not ready, then `bert`.
+/// A set of models that are there: first those without which the daemon is not ready, then `bert`.
 pub struct Loaded {
     models: OnceLock<Models>,
-    bert: OnceLock<Bert>,
+    bert: OnceLock<Arc<Bert>>,
     wants_bert: bool,
+    /// Which set it is, from 0.
+    generation: u64,
+    /// How many workers answer by it.
+    taken: AtomicUsize,
+    /// Of all sets of the process.
+    reloads: Arc<[AtomicU64; 2]>,
 }
 
 impl Loaded {
     /// Nothing yet; `wants_bert` tells whether `bert` is to come.
-    pub const fn new(wants_bert: bool) -> Self {
-        Self { models: OnceLock::new(), bert: OnceLock::new(), wants_bert }
+    pub fn new(wants_bert: bool) -> Self {
+        let (models, bert, reloads) = (OnceLock::new(), OnceLock::new(), Arc::default());
+        Self { models, bert, wants_bert, generation: 0, taken: AtomicUsize::new(0), reloads }
+    }
+
+    /// The set that takes the place of this one.
+    #[must_use]
+    pub fn next(&self, models: Models, bert: Option<Arc<Bert>>) -> Self {
+        let (models, bert) = (OnceLock::from(models), bert.map_or_else(OnceLock::new, OnceLock::from));
+        let reloads = Arc::clone(&self.reloads);
+        let (wants_bert, generation) = (self.wants_bert, self.generation + 1);
+        Self { models, bert, wants_bert, generation, taken: AtomicUsize::new(0), reloads }
     }
 
     /// Shows `models` to the workers; `false`, and nothing changed, if they have some already.
@@ -26,7 +44,7 @@ impl Loaded {
 
     /// Shows `bert` to the workers; `false`, and nothing changed, if they have one already.
     pub fn publish_bert(&self, bert: Bert) -> bool {
-        self.bert.set(bert).is_ok()
+        self.bert.set(Arc::new(bert)).is_ok()
     }
 
     /// All models but `bert`.
@@ -36,12 +54,42 @@ impl Loaded {
 
     /// `bert`.
     pub fn bert(&self) -> Option<&Bert> {
+        self.shared_bert().map(Arc::as_ref)
+    }
+
+    /// `bert`, for a set that goes on with it.
+    pub fn shared_bert(&self) -> Option<&Arc<Bert>> {
         self.bert.get()
     }
 
     /// Whether `bert` is there or is to come.
     pub const fn wants_bert(&self) -> bool {
         self.wants_bert
+    }
+
+    /// Which set of the process it is: each has a number higher than those before it.
+    pub const fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// A worker answers by this set from now on.
+    pub fn take(&self) {
+        self.taken.fetch_add(1, Ordering::Release);
+    }
+
+    /// How many workers took it in the place of another.
+    pub fn taken(&self) -> usize {
+        self.taken.load(Ordering::Acquire)
+    }
+
+    /// Counts a set that was loaded in the place of this one, or that could not be.
+    pub fn count_reload(&self, loaded: bool) {
+        self.reloads[usize::from(!loaded)].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often sets were loaded anew, and how often that could not be.
+    pub fn reloads(&self) -> [u64; 2] {
+        [0, 1].map(|at| self.reloads[at].load(Ordering::Relaxed))
     }
 
     /// What is known of `bert`, there or not.

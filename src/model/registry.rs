@@ -12,8 +12,8 @@ use super::directory::{self, UserModel};
 use super::iris::{self, CLASSES, FEATURE_NAMES};
 use super::manifest::Manifest;
 use super::toxicity::{Cause, EngineChoice, LoadError, SIMPLE, Toxicity};
-use crate::metrics::LoadedModel;
 use crate::metrics::labels::Model;
+use crate::metrics::{EarlierLoads, LoadedModel};
 
 /// All models, read by every worker and written by none.
 pub struct Models {
@@ -21,6 +21,8 @@ pub struct Models {
     pub toxicity: Toxicity,
     /// A user's `bert` and the time it took to load, for whoever starts its threads to take.
     pub user_bert: Option<(Toxicity, Duration)>,
+    /// Whether there is a user's `bert`, taken or not.
+    pub has_user_bert: bool,
     /// Whether a user's model stands in the place of `simple` or `bert`: nothing says what languages it reads.
     pub is_replaced: bool,
     /// A user's models of other names, at most [`MAX_MODELS`](directory::MAX_MODELS).
@@ -93,6 +95,7 @@ impl Models {
         let iris = LoadedModel {
             model: Model::Iris,
             load_ns: Some(nanoseconds(iris_time)),
+            earlier: EarlierLoads::default(),
             sha256: iris::info().sha256.to_owned(),
         };
         let description = describe_iris(iris_time).to_string();
@@ -103,6 +106,7 @@ impl Models {
         let manifests =
             custom.iter().map(|custom| custom.model().manifest()).chain([toxicity.manifest()]).chain(&bert_manifest);
         Ok(Self {
+            has_user_bert: user_bert.is_some(),
             is_replaced,
             named_bytes: manifests.map(Manifest::named_bytes).max().unwrap_or_default(),
             loaded: vec![simple.metrics, iris],
@@ -159,7 +163,7 @@ pub fn know(model: Model, manifest: &Manifest, loaded: Option<(&'static str, Dur
     }
     let load_ns = loaded.map(|(_, time)| nanoseconds(time));
     Known {
-        metrics: LoadedModel { model, load_ns, sha256: manifest.sha256.clone() },
+        metrics: LoadedModel { model, load_ns, earlier: EarlierLoads::default(), sha256: manifest.sha256.clone() },
         description: described.to_string().into_bytes().into(),
     }
 }

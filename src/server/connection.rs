@@ -127,16 +127,25 @@ impl Watch {
     async fn http1<S: Stream>(mut self, mut connection: http1::Connection<Io<S>, Service>) {
         let station = Rc::clone(&self.station);
         let mut drain = pin!(station.drain.notified());
-        let mut draining = Draining::Unwatched;
+        let (mut draining, mut ends) = (Draining::Unwatched, false);
         let expired = poll_fn(|context| {
             loop {
+                let begun = self.wire.begun();
                 if Pin::new(&mut connection).poll(context).is_ready() {
                     return Poll::Ready(None);
                 }
-                // Not before the first poll: hyper would close a new connection whose request is already here.
-                if draining.begins(&station, drain.as_mut(), context) {
-                    Pin::new(&mut connection).graceful_shutdown();
-                    continue;
+                // While it drains each answer says that it is the last (`Exchange::is_last`), and hyper ends with that. Here is
+                // ended what has no more to answer: not before the first poll, nor after one that began requests, because
+                // hyper may have more of them already, which it would throw away.
+                let owes_nothing = self.wire.is_between_requests() && !self.wire.head_began();
+                if draining.has_begun(&station, drain.as_mut(), context) && owes_nothing {
+                    if self.wire.begun() != begun {
+                        continue;
+                    }
+                    if !std::mem::replace(&mut ends, true) {
+                        Pin::new(&mut connection).graceful_shutdown();
+                        continue;
+                    }
                 }
                 match self.deadline.poll_expired(&self.wire, context) {
                     Poll::Pending => return Poll::Pending,
@@ -201,6 +210,16 @@ enum Draining {
 }
 
 impl Draining {
+    /// Whether draining has begun; as [`Self::begins`] otherwise.
+    fn has_begun(
+        &mut self,
+        station: &Station,
+        drain: Pin<&mut impl Future<Output = ()>>,
+        context: &mut Context<'_>,
+    ) -> bool {
+        self.begins(station, drain, context) || *self == Self::Begun
+    }
+
     /// Whether draining begins now, which is said once. `drain` is polled once: that is enough to be woken by it.
     fn begins(
         &mut self,

@@ -277,7 +277,7 @@ impl Exchange {
             client: self.client,
             trace: self.tally.traceparent.map(|traceparent| traceparent.trace),
             representation: self.representation,
-            inference: self.inference,
+            inference: self.inference.clone(),
             origin: self
                 .origin
                 .as_ref()

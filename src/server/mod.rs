@@ -11,9 +11,11 @@ mod body;
 mod coding;
 pub mod connection;
 mod cors;
+mod descriptors;
 pub mod exchange;
 mod headers;
 mod listen;
+mod models;
 pub mod reply;
 pub mod slots;
 pub mod station;
@@ -42,6 +44,7 @@ use crate::log;
 use crate::metrics::Shard;
 use crate::metrics::labels::Phase;
 use crate::model::{Loaded, Models};
+pub use models::Shown;
 use station::Station;
 use worker::Order;
 
@@ -49,7 +52,7 @@ use worker::Order;
 pub struct Server {
     addresses: Vec<SocketAddr>,
     phase: SharedPhase,
-    loaded: Arc<Loaded>,
+    models: Shown,
     orders: watch::Sender<Order>,
     workers: Vec<JoinHandle<()>>,
     running: Arc<Running>,
@@ -99,6 +102,8 @@ impl Server {
         let auth = flags.auth().map(|settings| Auth::start(&settings)).transpose();
         let auth = auth.map_err(StartError::Credentials)?;
         let count = flags.workers();
+        let max_connections = descriptors::connections(flags.max_connections, count)?;
+        let flags = &Flags { max_connections, ..flags.clone() };
         let surface = if flags.admin_listen.is_some() { Surface::Public } else { Surface::Whole };
         let mut listeners: Vec<Vec<(TcpListener, Surface)>> = (0..count).map(|_| Vec::new()).collect();
         let mut addresses = Vec::new();
@@ -112,10 +117,10 @@ impl Server {
         }
         let running = Arc::new(Running { count: Mutex::new(count), changed: Condvar::new() });
         let (orders, _) = watch::channel(Order::Serve);
-        let loaded = Arc::new(Loaded::new(flags.bert()));
+        let models = Shown::new(Loaded::new(flags.bert()));
         let (phase, workers) = (SharedPhase::new(), Vec::new());
         let shards = (0..count).map(|_| Arc::from(Shard::new())).collect();
-        let mut server = Self { addresses, phase, loaded, orders, workers, running, auth, shards };
+        let mut server = Self { addresses, phase, models, orders, workers, running, auth, shards };
         let started = Instant::now();
         let (prepared, all_prepared) = mpsc::sync_channel(count);
         for (index, listeners) in listeners.into_iter().enumerate() {
@@ -138,15 +143,16 @@ impl Server {
         prepared: mpsc::SyncSender<()>,
     ) -> Result<JoinHandle<()>> {
         let (orders, running) = (self.orders.subscribe(), Arc::clone(&self.running));
-        let (loaded, phase, shards) = (Arc::clone(&self.loaded), self.phase.clone(), self.shards());
+        let (models, phase, shards) = (self.models.follow(), self.phase.clone(), self.shards());
         let auth = self.auth.clone();
         std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
             let _ended = EndOfWorker(running);
-            let ended = worker::run(listeners, orders, || {
+            let ended = worker::run(listeners, orders, models, |loaded| {
                 let shard = Arc::clone(&shards[index]);
                 let scrape = Scrape::new(&shards, flags.max_connections);
                 let api = api::Worker::new(Arc::clone(&shard), loaded, scrape, flags.limits(), phase, started);
                 let api = api.with_auth(auth.clone()).with_compatible(flags.compatible_model);
+                let api = api.with_reloads(flags.model_dir.is_some());
                 let station = Station::new(api, shard, &flags, auth);
                 // Whoever waits for it is there, or the start has failed.
                 let _ = prepared.send(());
@@ -167,7 +173,17 @@ impl Server {
 
     /// What the workers answer with, for whoever loads more of it.
     pub fn loaded(&self) -> Arc<Loaded> {
-        Arc::clone(&self.loaded)
+        self.models.now()
+    }
+
+    /// The same, for whoever puts another set in its place.
+    pub fn models(&self) -> Shown {
+        self.models.clone()
+    }
+
+    /// Who may ask, if anybody has to say who they are.
+    pub fn auth(&self) -> Option<Arc<Auth>> {
+        self.auth.clone()
     }
 
     /// What the workers count, for whoever tells of it once they have ended.
@@ -178,7 +194,7 @@ impl Server {
     /// Publishes the models and turns ready.
     pub fn ready(&self, models: Models) {
         // Models are published once; a second set would be dropped.
-        if self.loaded.publish(models) {
+        if self.loaded().publish(models) {
             self.phase.advance(Phase::Ready);
         }
     }

@@ -65,7 +65,8 @@ pub struct Station {
     /// Whose pages may read the answers.
     pub cors: Option<Cors>,
     asked_of_models: Cell<u32>,
-    connections: Cell<usize>,
+    /// Places that are held: by clients, and by those of the admin listener.
+    held: [Cell<usize>; 2],
     max_connections: usize,
     started: Instant,
 }
@@ -73,6 +74,7 @@ pub struct Station {
 /// A place among the worker's connections; dropping it frees the place.
 pub struct Seat {
     station: Rc<Station>,
+    surface: Surface,
     taken: bool,
 }
 
@@ -107,7 +109,7 @@ impl Station {
             gate: auth.map(|auth| RefCell::new(Gate::new(auth))),
             cors: flags.cors_origins.as_ref().map(Cors::new),
             asked_of_models: Cell::new(0),
-            connections: Cell::new(0),
+            held: Default::default(),
             max_connections,
         })
     }
@@ -115,17 +117,21 @@ impl Station {
     /// A place for another connection on `surface`, if there is one. The admin listener has places of its own,
     /// so that probes and scrapes are answered when clients have taken all others.
     pub fn seat(self: &Rc<Self>, surface: Surface) -> Option<Seat> {
-        let open = self.connections.get();
-        let reserved = if surface == Surface::Admin { ADMIN_CONNECTIONS } else { 0 };
-        (open < self.max_connections + reserved).then(|| {
-            self.connections.set(open + 1);
-            Seat { station: Rc::clone(self), taken: false }
+        let is_admin = surface == Surface::Admin;
+        let (held, places) = (self.held_on(surface), if is_admin { ADMIN_CONNECTIONS } else { self.max_connections });
+        (held.get() < places).then(|| {
+            held.set(held.get() + 1);
+            Seat { station: Rc::clone(self), surface, taken: false }
         })
     }
 
     /// How many places are held.
     pub fn connections(&self) -> usize {
-        self.connections.get()
+        self.held.iter().map(Cell::get).sum()
+    }
+
+    fn held_on(&self, surface: Surface) -> &Cell<usize> {
+        &self.held[usize::from(surface == Surface::Admin)]
     }
 
     /// Makes this thread's allocator figures visible to the scrape.
@@ -211,7 +217,8 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.station.connections.set(self.station.connections.get() - 1);
+        let held = self.station.held_on(self.surface);
+        held.set(held.get() - 1);
         if self.taken {
             self.station.shard.connection_closed();
         }
@@ -229,7 +236,7 @@ pub const FRAMES_OF_A_STREAM: usize = 4;
 pub const STREAMS: usize = 16;
 
 /// Connections that only the admin listener may open.
-const ADMIN_CONNECTIONS: usize = 16;
+pub const ADMIN_CONNECTIONS: usize = 16;
 
 /// Large answers that may be on their way at once; hyper copies an HTTP/1 answer into its write buffer at
 /// once, so only stalled HTTP/2 streams hold one for longer.

@@ -2,6 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -13,6 +14,7 @@ use super::connection;
 use super::station::{STREAMS, Seat, Station};
 use super::stream;
 use crate::api::route::Surface;
+use crate::model::Loaded;
 
 /// What the process tells its workers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,11 +35,14 @@ pub enum Order {
 pub fn run(
     listeners: Vec<(StdListener, Surface)>,
     orders: watch::Receiver<Order>,
-    station: impl FnOnce() -> Rc<Station>,
+    models: watch::Receiver<Arc<Loaded>>,
+    station: impl FnOnce(Arc<Loaded>) -> Rc<Station>,
 ) -> std::io::Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
     runtime.block_on(async {
-        let station = station();
+        let loaded = Arc::clone(&models.borrow());
+        let station = station(loaded);
+        spawn_local(follow(Rc::clone(&station), models));
         stream::prepare(STREAMS).await;
         let mut acceptors = Vec::with_capacity(listeners.len());
         for (listener, surface) in listeners {
@@ -54,9 +59,19 @@ pub fn run(
     })
 }
 
+/// Has whatever begins from then on answered by the models that are shown last.
+async fn follow(station: Rc<Station>, mut models: watch::Receiver<Arc<Loaded>>) {
+    while models.changed().await.is_ok() {
+        let loaded = Arc::clone(&models.borrow_and_update());
+        station.api.borrow_mut().load(Arc::clone(&loaded));
+        loaded.take();
+    }
+}
+
 /// Accepts until ordered to finish, and then what the kernel has accepted already: a connection left in the
 /// backlog of a closed listener would be reset.
 async fn accept(listener: TcpListener, surface: Surface, station: Rc<Station>, mut orders: watch::Receiver<Order>) {
+    let mut fails = false;
     while *orders.borrow_and_update() == Order::Serve {
         let Some(seat) = station.seat(surface) else {
             // No slot, no accept: the kernel's backlog holds newcomers back.
@@ -66,11 +81,16 @@ async fn accept(listener: TcpListener, surface: Surface, station: Rc<Station>, m
         tokio::select! {
             biased;
             accepted = listener.accept() => match accepted {
-                Ok((socket, peer)) => begin(&station, socket, peer, surface, seat),
+                Ok((socket, peer)) => {
+                    fails = false;
+                    begin(&station, socket, peer, surface, seat);
+                }
                 Err(error) => {
                     drop(seat);
-                    tracing::warn!(%error, "accepting a connection failed");
-                    // Out of descriptors, most likely: they come back as connections end.
+                    // The system is out of descriptors, most likely: they come back. Said once, not twenty times a second.
+                    if !std::mem::replace(&mut fails, true) {
+                        tracing::warn!(%error, "accepting a connection failed");
+                    }
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
             },

@@ -107,6 +107,21 @@ impl Daemon {
         }
     }
 
+    /// Every line that it has logged so far.
+    pub fn lines(&self) -> Vec<serde_json::Value> {
+        self.lines.lock().expect("no panic").clone()
+    }
+
+    /// Waits until so many log lines have this message.
+    pub fn wait_for_lines(&mut self, message: &str, count: usize, patience: Duration) {
+        let deadline = Instant::now() + patience;
+        while self.lines().iter().filter(|line| line["message"] == message).count() < count {
+            let ended = self.process.try_wait().expect("a child");
+            assert!(ended.is_none() && Instant::now() < deadline, "not {count} times {message:?}: {:?}", self.lines());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
     /// Waits for a log line with this message.
     pub fn wait_for(&mut self, message: &str, patience: Duration) -> serde_json::Value {
         let deadline = Instant::now() + patience;

@@ -8,14 +8,20 @@ use tamis::metrics::labels::{
     AskedModel, Authentication, Handler, Method, Model, Phase, SUGGESTED, Shed, Stage, Status, ToxicityModel,
 };
 use tamis::metrics::{
-    Answer, Exporter, InProgress, LiveFacts, LoadedModel, RELOADS, Representation, Shard, StaticFacts, Trace,
+    Answer, EarlierLoads, Exporter, InProgress, LiveFacts, LoadedModel, RELOADS, Representation, Shard, StaticFacts,
+    Trace,
 };
 use tamis::problem::Problem;
 use tamis::text::rules::{Rule, Rules};
 
 /// What is true at every scrape.
-pub const LIVE: LiveFacts =
-    LiveFacts { phase: Phase::Ready, now_seconds: 60, queue_depth: 4, auth_reloads: [7; RELOADS] };
+pub const LIVE: LiveFacts = LiveFacts {
+    phase: Phase::Ready,
+    now_seconds: 60,
+    queue_depth: 4,
+    auth_reloads: [7; RELOADS],
+    model_reloads: [8; 2],
+};
 
 /// A version with everything that a format must escape.
 pub const NASTY_VERSION: &str = "1.0 \"quoted\" \\ back\nline {a=\"b\"},# \u{e9}\u{1f512} \\n";
@@ -27,11 +33,27 @@ pub fn facts() -> StaticFacts {
         cpu_path: "avx512".to_owned(),
         workers: 2,
         slots_capacity: 512,
+        reloads_models: false,
         keys: None,
         models: vec![
-            LoadedModel { model: Model::Simple, load_ns: Some(1_500_000), sha256: "ab".repeat(32) },
-            LoadedModel { model: Model::Iris, load_ns: Some(1 << 20), sha256: "cd".repeat(32) },
-            LoadedModel { model: Model::Bert, load_ns: None, sha256: "ef".repeat(32) },
+            LoadedModel {
+                model: Model::Simple,
+                load_ns: Some(1_500_000),
+                earlier: EarlierLoads::default(),
+                sha256: "ab".repeat(32),
+            },
+            LoadedModel {
+                model: Model::Iris,
+                load_ns: Some(1 << 20),
+                earlier: EarlierLoads::default(),
+                sha256: "cd".repeat(32),
+            },
+            LoadedModel {
+                model: Model::Bert,
+                load_ns: None,
+                earlier: EarlierLoads::default(),
+                sha256: "ef".repeat(32),
+            },
         ],
     }
 }
@@ -46,10 +68,11 @@ pub fn render_as(shards: &[Arc<Shard>], live: &LiveFacts, representation: Repres
     render_of(&StaticFacts { workers: shards.len() as u64, ..facts() }, shards, live, representation)
 }
 
-/// A whole body of a daemon with authentication, which has two names of keys.
+/// A whole body of a daemon with authentication, which has two names of keys, and models that can be loaded anew.
 pub fn render_guarded(shards: &[Arc<Shard>], live: &LiveFacts, representation: Representation) -> Vec<u8> {
     let keys = Some(["one", "two"].map(str::to_owned).to_vec());
-    render_of(&StaticFacts { workers: shards.len() as u64, keys, ..facts() }, shards, live, representation)
+    let facts = StaticFacts { workers: shards.len() as u64, keys, reloads_models: true, ..facts() };
+    render_of(&facts, shards, live, representation)
 }
 
 fn render_of(facts: &StaticFacts, shards: &[Arc<Shard>], live: &LiveFacts, representation: Representation) -> Vec<u8> {

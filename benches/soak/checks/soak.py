@@ -15,6 +15,16 @@ SAMPLES = "".join(
     f"soak: {at} requests, resident {20480 + (at > 0) * 512} KiB, {at * 2} calls of the allocator\n"
     for at in range(0, 401, 100)
 )
+LINE = "soak: by the line through the last half an hour brings 3 KiB of resident memory and 1 us to the slowest\n"
+PRINTED_BY_TIME = (
+    "".join(
+        f"{sample}\nsoak: after {at}.5 s {30 + at} descriptors, alone a request takes {at} us, "
+        f"the slowest in a hundred {9 + at} us\n"
+        for at, sample in enumerate(SAMPLES.splitlines())
+    )
+    + VERDICT
+    + LINE
+)
 PRINTED = f"running 1 test\n{SAMPLES}{VERDICT}test memory ... ok\n"
 
 
@@ -41,6 +51,18 @@ class Soak(unittest.TestCase):
             drawn = out.read_text()
         for words in ("resident, MiB", "per request", "million requests"):
             self.assertIn(words, drawn)
+
+    def test_a_run_by_time_is_read_and_drawn(self):
+        moments = report.moments_of(PRINTED_BY_TIME)
+        self.assertEqual((len(moments), moments[1]), (5, report.Moment(1.5, 31, 1, 10)))
+        with tempfile.TemporaryDirectory() as folder:
+            out = Path(folder) / "soak-time.svg"
+            report.draw_over_time(report.parse(PRINTED_BY_TIME), moments, out)
+            drawn = out.read_text()
+        for words in ("resident, MiB", "descriptors", "slowest in a hundred", "minutes"):
+            self.assertIn(words, drawn)
+        with self.assertRaisesRegex(Failure, "4 moments, 5 samples"):
+            report.over_time(PRINTED_BY_TIME.replace("after 0.5 s", "after none"), None)
 
     def test_the_lines_are_those_that_the_test_prints(self):
         test = (ROOT / "tests/soak.rs").read_text()

@@ -1,16 +1,20 @@
 //! A question to a model that answers later.
 
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use crate::metrics::Trace;
 use crate::metrics::labels::AskedModel;
+use crate::model::Loaded;
 use crate::model::executor::{Found, Ticket};
 use crate::model::toxicity::{Prior, Scores};
 use crate::text::Scratch;
 
 /// A request whose text a model with threads of its own has been asked about; dropping it takes the question back.
 pub struct Waiting {
+    /// What was loaded when it was asked: who was asked answers, whatever has been loaded since.
+    pub(in crate::api) loaded: Arc<Loaded>,
     pub(in crate::api) ticket: Ticket,
     pub(in crate::api) prior: Prior,
     /// Who is asked, if not `bert`: a user's model, by its place among [`Models::custom`].
@@ -36,12 +40,13 @@ pub(super) enum Explain {
 impl Waiting {
     /// Of a text that came at `received`, and is not to be explained.
     pub(in crate::api) fn plain(
+        loaded: Arc<Loaded>,
         (ticket, prior): (Ticket, Prior),
         custom: Option<usize>,
         otherwise: Option<Scores>,
         received: Instant,
     ) -> Self {
-        Self { ticket, prior, custom, otherwise, explain: None, received, client: 0, trace: None }
+        Self { loaded, ticket, prior, custom, otherwise, explain: None, received, client: 0, trace: None }
     }
 
     /// The model of ours that was asked for.

@@ -40,8 +40,8 @@ pub fn ready(worker: &Worker, out: &mut [u8]) -> (u16, usize) {
 }
 
 /// `GET /v2/models/{model}/ready`.
-pub fn model_ready(worker: &Worker, Target(model): Target, out: &mut [u8]) -> (u16, usize) {
-    let loaded = &worker.loaded;
+pub fn model_ready(worker: &Worker, target: &Target, out: &mut [u8]) -> (u16, usize) {
+    let (model, loaded) = (target.0, target.loaded().unwrap_or(&worker.loaded));
     let ready = match model {
         Model::Iris => loaded.models().is_some(),
         Model::Text(choice) => target::manifest(loaded, choice).is_some(),
@@ -57,8 +57,8 @@ pub fn model_ready(worker: &Worker, Target(model): Target, out: &mut [u8]) -> (u
 ///
 /// # Errors
 /// [`Problem::ModelUnavailable`](crate::problem::Problem::ModelUnavailable) while the model is not there.
-pub fn model(worker: &Worker, Target(model): Target, out: &mut [u8]) -> Result<(u16, usize), Fault> {
-    let loaded = &worker.loaded;
+pub fn model(worker: &Worker, target: &Target, out: &mut [u8]) -> Result<(u16, usize), Fault> {
+    let (model, loaded) = (target.0, target.loaded().unwrap_or(&worker.loaded));
     loaded.models().ok_or_else(not_yet)?;
     let mut writer = Writer::new(out);
     writer.raw(br#"{"name":""#);

@@ -38,7 +38,7 @@ pub use target::Target;
 pub use texts::{Tensor, placed, read};
 
 /// What a request of the protocol says outside its body.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default)]
 pub struct Inference {
     /// Whether the path is one of the protocol's, known or not.
     pub is_spoken: bool,
@@ -63,7 +63,7 @@ pub const fn is_large(handler: Handler) -> bool {
 /// Answers a request of the protocol, or begins to.
 pub fn answer(worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Answered {
     let handler = request.handler;
-    let answered = match (handler, request.inference.target) {
+    let answered = match (handler, &request.inference.target) {
         (Handler::InferenceServer, _) => Ok(metadata::server(out)),
         (Handler::InferenceLive, _) => Ok(metadata::live(out)),
         (Handler::InferenceReady, _) => Ok(metadata::ready(worker, out)),

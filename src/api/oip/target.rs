@@ -1,5 +1,7 @@
 //! The model that a path names.
 
+use std::sync::Arc;
+
 use super::path::{self, Place};
 use crate::api::Worker;
 use crate::api::analyze::asked::Choice;
@@ -10,9 +12,17 @@ use crate::model::manifest::Manifest;
 use crate::model::{Loaded, iris};
 use crate::problem::{Fault, Problem};
 
-/// A model, as the path of a request names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Target(pub(super) Model);
+/// A model, as the path of a request names it, and of a model of texts what was loaded when it did: that answers, though
+/// the body may take its time and something else be loaded meanwhile.
+#[derive(Clone)]
+pub struct Target(pub(super) Model, pub(super) Option<Arc<Loaded>>);
+
+impl Target {
+    /// What is to answer.
+    pub const fn loaded(&self) -> Option<&Arc<Loaded>> {
+        self.1.as_ref()
+    }
+}
 
 /// Which model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +40,8 @@ impl Worker {
     pub fn inference_target(&self, handler: Handler, path: &str) -> Result<Option<Target>, Fault> {
         let of_model = handler.infers() || matches!(handler, Handler::InferenceModel | Handler::InferenceModelReady);
         let place = path::place(path).filter(|_| of_model);
-        place.map(|place| resolve(&self.loaded, place).map(Target)).transpose()
+        let target = |model| Target(model, matches!(model, Model::Text(_)).then(|| Arc::clone(&self.loaded)));
+        place.map(|place| resolve(&self.loaded, place).map(target)).transpose()
     }
 }
 

@@ -38,8 +38,8 @@ impl Tensor {
 /// # Errors
 /// Whatever is wrong with the body.
 pub fn read(reader: &mut Reader, request: &Request<'_>, round: &mut Round, limits: &Limits) -> Result<(), Fault> {
-    if let Some(Target(Model::Text(choice))) = request.inference.target {
-        round.choice = choice;
+    if let Some(Target(Model::Text(choice), _)) = &request.inference.target {
+        round.choice = *choice;
     }
     let contract = Contract {
         columns: 1,

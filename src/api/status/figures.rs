@@ -238,24 +238,36 @@ mod tests {
     use super::*;
     use crate::metrics::family::Shape;
     use crate::metrics::labels::Phase;
-    use crate::metrics::{LoadedModel, RELOADS};
+    use crate::metrics::{EarlierLoads, LoadedModel, RELOADS};
     use proptest::prelude::*;
 
     fn facts() -> StaticFacts {
-        let model = |model| LoadedModel { model, load_ns: Some(UNKNOWN - 1), sha256: "f".repeat(64) };
+        let model = |model| LoadedModel {
+            model,
+            load_ns: Some(UNKNOWN - 1),
+            earlier: EarlierLoads::default(),
+            sha256: "f".repeat(64),
+        };
         StaticFacts {
             version: "10.20.30".to_owned(),
             cpu_path: "avx512-vnni".to_owned(),
             workers: 1024,
             slots_capacity: UNKNOWN - 1,
             models: Model::ALL.map(model).to_vec(),
+            reloads_models: true,
             keys: Some(vec!["k".repeat(64); 64]),
         }
     }
 
     fn write(snapshot: &Snapshot, out: &mut [u8]) -> Option<usize> {
         let (facts, loaded) = (facts(), Loaded::new(true));
-        let live = LiveFacts { phase: Phase::Draining, now_seconds: 0, queue_depth: 0, auth_reloads: [0; RELOADS] };
+        let live = LiveFacts {
+            phase: Phase::Draining,
+            now_seconds: 0,
+            queue_depth: 0,
+            auth_reloads: [0; RELOADS],
+            model_reloads: [0; 2],
+        };
         Figures { snapshot, facts: &facts, live, uptime: Duration::MAX, loaded: &loaded }.write(out)
     }
 

@@ -9,7 +9,13 @@ use proptest::prelude::*;
 
 const PREDICT: usize = lane(Handler::Predict, Method::Post);
 
-const LIVE: LiveFacts = LiveFacts { phase: Phase::Ready, now_seconds: 1, queue_depth: 0, auth_reloads: [0; RELOADS] };
+const LIVE: LiveFacts = LiveFacts {
+    phase: Phase::Ready,
+    now_seconds: 1,
+    queue_depth: 0,
+    auth_reloads: [0; RELOADS],
+    model_reloads: [0; 2],
+};
 
 fn shards(count: usize) -> Vec<Arc<Shard>> {
     (0..count).map(|_| Arc::from(Shard::new())).collect()

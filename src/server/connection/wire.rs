@@ -39,6 +39,7 @@ pub struct Wire {
     stalled_since: Cell<Option<Instant>>,
     bytes_of_head: Cell<bool>,
     exchanges: Cell<usize>,
+    begun: Cell<u64>,
     models_awaited: Cell<usize>,
     expired: Cell<bool>,
     linger: Cell<bool>,
@@ -53,6 +54,7 @@ impl Wire {
             stalled_since: Cell::new(None),
             bytes_of_head: Cell::new(false),
             exchanges: Cell::new(0),
+            begun: Cell::new(0),
             models_awaited: Cell::new(0),
             expired: Cell::new(false),
             linger: Cell::new(false),
@@ -66,6 +68,7 @@ impl Wire {
         self.awaiting.set(Awaiting::Nothing);
         self.since.set(now);
         self.exchanges.set(self.exchanges.get() + 1);
+        self.begun.set(self.begun.get() + 1);
     }
 
     /// A request is answered, or was given up.
@@ -101,6 +104,11 @@ impl Wire {
     pub fn body_goes_on(&self, now: Instant) {
         self.awaiting.set(Awaiting::Nothing);
         self.since.set(now);
+    }
+
+    /// How many requests have begun.
+    pub fn begun(&self) -> u64 {
+        self.begun.get()
     }
 
     /// Whether no request is under way.

@@ -1,0 +1,169 @@
+//! More than it can: what the daemon answers, refuses and takes, from half of its capacity to eight times as much.
+//!
+//! `cargo bench --bench overload` prints a table; `cargo test --benches` runs a moment of each. The capacity is what clients get
+//! who ask again as soon as they are answered. Then arrivals come at a constant rate, in as many rounds as there are
+//! rates apart, and a probe and a scrape ten times a second on a connection of their own. The daemon has one core and the
+//! clients another, so `bert` has no core of its own.
+#![expect(clippy::print_stdout, reason = "the table is what it is for")]
+#![allow(dead_code, reason = "the floor uses the rest of what is shared")]
+
+#[path = "overload/load.rs"]
+mod load;
+#[path = "floor/measure.rs"]
+mod measure;
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use load::{Clients, Outcome};
+use measure::Server;
+
+/// Times the capacity.
+const TIMES: [f64; 5] = [0.5, 1.0, 2.0, 4.0, 8.0];
+/// What is asked, on how many connections, and on how many of them for the capacity: `bert` has room for 64 texts that wait.
+const ROUTES: [(&str, &str, &str, usize, usize); 3] = [
+    ("POST /predict", "/predict", r#"{"features":[5.1,3.5,1.4,0.2]}"#, 64, 64),
+    ("POST /analyze, simple", "/analyze", r#"{"text":"I do not agree with your last edit, but thank you."}"#, 64, 64),
+    (
+        "POST /analyze, bert",
+        "/analyze",
+        r#"{"text":"I do not agree with your last edit, but thank you.","model":"bert"}"#,
+        256,
+        33,
+    ),
+];
+
+/// What who looks after the daemon saw meanwhile.
+struct Watched {
+    slowest: Duration,
+    asked: u32,
+    resident_bytes: f64,
+}
+
+fn main() {
+    let bench = std::env::args().any(|word| word == "--bench");
+    let (rounds, length) = if bench { (3, Duration::from_secs(3)) } else { (1, Duration::from_millis(50)) };
+    let own = std::process::id().to_string();
+    let moved = Command::new("taskset").args(["-a", "-c", "-p", "1", &own]).stdout(Stdio::null()).status();
+    assert!(moved.is_ok_and(|status| status.success()), "taskset, and a second core");
+    let server = Server::daemon(env!("CARGO_BIN_EXE_tamis"), 1, &["--bert-threads", "1"]);
+    println!(
+        "| request | offered | answered, /s | of the peak | refused, /s | `Retry-After`, s | no connection free, /s | p50, ms | p99, ms | p99 of a refusal, ms | slowest probe or scrape, ms | resident, MiB |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|---|---|---|");
+    for (name, path, body, connections, busy) in ROUTES {
+        if name.ends_with("bert") && !is_loaded(&server, path, body) {
+            continue;
+        }
+        let request = post(path, body);
+        let seconds = length.as_secs_f64();
+        let capacity = Clients::connect(server.port, busy, &request).arrive(None, length).good.len() as f64 / seconds;
+        let mut clients = Clients::connect(server.port, connections, &request);
+        let mut rows: Vec<Vec<(Outcome, Watched)>> = TIMES.map(|_| Vec::new()).into();
+        for _ in 0..rounds {
+            for (row, times) in rows.iter_mut().zip(TIMES) {
+                let rate = Some((capacity * times).max(1.0));
+                row.push(watched(server.port, || clients.arrive(rate, length)));
+            }
+        }
+        let per_second = |count: u64| count as f64 / (seconds * f64::from(rounds));
+        let merged: Vec<(Outcome, Watched)> =
+            rows.into_iter().filter_map(|row| row.into_iter().reduce(merge)).collect();
+        let peak = merged.iter().map(|(outcome, _)| outcome.good.len()).max().unwrap_or(1).max(1);
+        for ((outcome, watched), times) in merged.iter().zip(TIMES) {
+            let milliseconds = |nanoseconds: u64| nanoseconds as f64 / 1e6;
+            let retry_after =
+                outcome.retry_after.map_or_else(|| "-".to_owned(), |(least, most)| format!("{least} to {most}"));
+            println!(
+                "| {name} | {times}x {capacity:.0}/s | {:.0} | {:.3} | {:.0} | {retry_after} | {:.0} | {:.2} | {:.2} | {:.2} | {:.1} | {:.1} |",
+                per_second(outcome.good.len()),
+                outcome.good.len() as f64 / peak as f64,
+                per_second(outcome.refused.len()),
+                per_second(outcome.turned_away),
+                milliseconds(outcome.good.value_at_quantile(0.5)),
+                milliseconds(outcome.good.value_at_quantile(0.99)),
+                milliseconds(outcome.refused.value_at_quantile(0.99)),
+                watched.slowest.as_secs_f64() * 1e3,
+                watched.resident_bytes / f64::from(1 << 20),
+            );
+            assert!(watched.asked > 0, "probes and scrapes are answered throughout");
+        }
+    }
+}
+
+fn merge((mut outcome, mut watched): (Outcome, Watched), (other, seen): (Outcome, Watched)) -> (Outcome, Watched) {
+    outcome.good += other.good;
+    outcome.refused += other.refused;
+    outcome.turned_away += other.turned_away;
+    let both = [outcome.retry_after, other.retry_after].into_iter().flatten();
+    outcome.retry_after = both.reduce(|one, two| (one.0.min(two.0), one.1.max(two.1)));
+    watched.slowest = watched.slowest.max(seen.slowest);
+    watched.asked += seen.asked;
+    watched.resident_bytes = watched.resident_bytes.max(seen.resident_bytes);
+    (outcome, watched)
+}
+
+/// Does `work` while a probe and a scrape are asked for ten times a second, each of which must be answered with 200.
+fn watched<T>(port: u16, work: impl FnOnce() -> T) -> (T, Watched) {
+    let ended = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let watch = scope.spawn(|| {
+            let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("the daemon");
+            let mut seen = Watched { slowest: Duration::ZERO, asked: 0, resident_bytes: 0.0 };
+            while !ended.load(Ordering::Relaxed) {
+                for path in ["/readyz", "/metrics"] {
+                    let since = Instant::now();
+                    let answer = ask(&mut stream, &format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n"));
+                    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+                    seen.slowest = seen.slowest.max(since.elapsed());
+                    seen.asked += 1;
+                    let resident = |line: &str| line.strip_prefix("process_resident_memory_bytes ")?.parse().ok();
+                    seen.resident_bytes = answer.lines().find_map(resident).unwrap_or(seen.resident_bytes);
+                }
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            seen
+        });
+        let done = work();
+        ended.store(true, Ordering::Relaxed);
+        (done, watch.join().expect("probes and scrapes are answered throughout"))
+    })
+}
+
+/// Whether `bert` answers, which is waited for; a build without it never does.
+fn is_loaded(server: &Server, path: &str, body: &str) -> bool {
+    let deadline = Instant::now() + Duration::from_mins(1);
+    let mut stream = TcpStream::connect(("127.0.0.1", server.port)).expect("the daemon");
+    while cfg!(feature = "bert") && !ask(&mut stream, &post(path, body)).starts_with("HTTP/1.1 200") {
+        assert!(Instant::now() < deadline, "bert is not loaded");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    cfg!(feature = "bert")
+}
+
+fn post(path: &str, body: &str) -> String {
+    let length = body.len();
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+    )
+}
+
+/// One answer, head and body.
+fn ask(stream: &mut TcpStream, request: &str) -> String {
+    stream.write_all(request.as_bytes()).expect("the daemon");
+    let (mut answer, mut buffer) = (Vec::new(), vec![0; 1 << 16]);
+    loop {
+        let length = stream.read(&mut buffer).expect("an answer");
+        assert!(length > 0, "the connection has ended");
+        answer.extend_from_slice(&buffer[..length]);
+        let text = String::from_utf8_lossy(&answer);
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let announced = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
+        if announced.is_some_and(|announced| body.len() >= announced) {
+            return text.into_owned();
+        }
+    }
+}
