@@ -4,6 +4,8 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
+use super::owed::Owed;
+
 /// How long a connection may take over what.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
@@ -15,6 +17,16 @@ pub struct Timeouts {
     pub idle: Duration,
     /// Without the client taking a byte of the answer.
     pub write: Duration,
+}
+
+impl Timeouts {
+    /// The same for a worker without a free place: a second at most without a request, so that a place that is held for nothing
+    /// is worth little. Requests that have begun keep their time.
+    #[must_use]
+    pub fn hurried(self) -> Self {
+        const HURRIED: Duration = Duration::from_secs(1);
+        Self { header: self.header.min(HURRIED), idle: self.idle.min(HURRIED), ..self }
+    }
 }
 
 /// What the client owes.
@@ -42,6 +54,10 @@ pub struct Wire {
     models_awaited: Cell<usize>,
     expired: Cell<bool>,
     linger: Cell<bool>,
+    is_http2: Cell<bool>,
+    ends: Cell<bool>,
+    /// Parts of answers of HTTP/2 that the client has not taken.
+    pub owed: Owed,
 }
 
 impl Wire {
@@ -56,7 +72,25 @@ impl Wire {
             models_awaited: Cell::new(0),
             expired: Cell::new(false),
             linger: Cell::new(false),
+            is_http2: Cell::new(false),
+            ends: Cell::new(false),
+            owed: Owed::new(now),
         }
+    }
+
+    /// The client speaks HTTP/2, of which bytes that arrive may be anything: only a request ends the wait for one.
+    pub fn speaks_http2(&self) {
+        self.is_http2.set(true);
+    }
+
+    /// No request may follow those that have begun.
+    pub fn end(&self) {
+        self.ends.set(true);
+    }
+
+    /// Whether no request may follow, which is said once.
+    pub fn ends_now(&self) -> bool {
+        self.ends.get() && self.ends.replace(false)
     }
 
     /// The header section is complete and a request begins.
@@ -108,11 +142,6 @@ impl Wire {
         self.exchanges.get() == 0
     }
 
-    /// Whether the body had to be waited for.
-    pub fn body_was_pending(&self) -> bool {
-        self.awaiting.get() == Awaiting::Body
-    }
-
     /// The adapter is asked for bytes: if some of a header section came before, the rest is owed from now.
     pub fn read_begins(&self) {
         if self.bytes_of_head.get() && self.awaiting.get() == Awaiting::Request {
@@ -123,7 +152,7 @@ impl Wire {
 
     /// Bytes arrived.
     pub fn bytes_read(&self) {
-        if matches!(self.awaiting.get(), Awaiting::Request | Awaiting::Head) {
+        if !self.is_http2.get() && matches!(self.awaiting.get(), Awaiting::Request | Awaiting::Head) {
             self.bytes_of_head.set(true);
         }
     }
@@ -176,7 +205,8 @@ impl Wire {
         // While a model is awaited the patience has not begun.
         let since = if self.models_awaited.get() > 0 { Instant::now() } else { self.since.get() };
         let due = since + patience;
-        match self.stalled_since.get().map(|stalled| stalled + timeouts.write) {
+        let stalled = [self.stalled_since.get(), self.owed.since()].into_iter().flatten().min();
+        match stalled.map(|stalled| stalled + timeouts.write) {
             Some(stalled) if stalled < due => (stalled, Awaiting::Reader),
             _ => (due, awaiting),
         }
