@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use hyper::body::{Body as _, Incoming};
 
+use super::connection::wire::Wire;
 use super::slots::Slot;
 use crate::problem::{Fault, Problem};
 
@@ -51,7 +52,7 @@ pub fn poll(
     mut slot: Option<&mut Slot>,
     length: &mut usize,
     limit: usize,
-    has_trailers: &mut bool,
+    wire: &Wire,
     context: &mut Context<'_>,
 ) -> Poll<Result<(), Option<Fault>>> {
     while !incoming.is_end_stream() {
@@ -63,7 +64,7 @@ pub fn poll(
             Some(Err(_)) => return Poll::Ready(Err(None)),
             Some(Ok(frame)) => {
                 let Some(data) = frame.data_ref() else {
-                    *has_trailers = true;
+                    wire.end();
                     continue;
                 };
                 let end = *length + data.len();

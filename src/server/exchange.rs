@@ -90,8 +90,6 @@ pub struct Exchange {
     is_compressed: bool,
     stage: Stage,
     patience: Patience,
-    /// Whether fields came behind the body.
-    has_trailers: bool,
     stages: Stages,
     tells_timing: bool,
 }
@@ -122,7 +120,7 @@ impl Future for Exchange {
                 slot.as_mut(),
                 &mut exchange.tally.received_bytes,
                 exchange.connection.station.limits.body,
-                &mut exchange.has_trailers,
+                &exchange.connection.wire,
                 context,
             );
             let read = match polled {

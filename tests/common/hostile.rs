@@ -12,7 +12,7 @@ pub const IRIS: &str = r#"{"features":[5.1,3.5,1.4,0.2]}"#;
 
 /// The longest that a test waits for the daemon to do what it must: far above any limit that a test sets, for machines that are
 /// busy with other things.
-pub const LONG: Duration = Duration::from_secs(60);
+pub const LONG: Duration = Duration::from_mins(1);
 
 /// Resident memory of the process now, in bytes, as the kernel tells it.
 pub fn resident(daemon: &Daemon) -> u64 {
@@ -24,7 +24,9 @@ pub fn resident(daemon: &Daemon) -> u64 {
 
 /// Asks as a client that means no harm does, on a connection of its own, and has to be answered.
 pub fn is_served(daemon: &Daemon) {
-    let answer = daemon.ask(&Request::json("/predict", IRIS));
+    let stream = TcpStream::connect(daemon.address()).expect("the kernel accepts");
+    stream.set_read_timeout(Some(LONG)).expect("a socket");
+    let answer = Connection::over(stream).exchange(&Request::json("/predict", IRIS)).expect("an answer");
     assert_eq!(answer.status, 200, "{}", answer.text());
 }
 
@@ -48,7 +50,7 @@ pub fn nothing_is_left(daemon: &Daemon) {
 /// Waits until the daemon ends this connection, or there is an error that says so; what came before is dropped.
 pub fn is_ended(stream: &TcpStream) {
     let deadline = Instant::now() + LONG;
-    let (mut stream, mut scrap) = (stream, [0; 64 * 1024]);
+    let (mut stream, mut scrap) = (stream, [0; 4 * 1024]);
     stream.set_read_timeout(Some(Duration::from_secs(1))).expect("a socket");
     loop {
         match stream.read(&mut scrap) {

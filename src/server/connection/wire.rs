@@ -15,6 +15,8 @@ pub struct Timeouts {
     pub body: Duration,
     /// Between requests.
     pub idle: Duration,
+    /// Without a sign of life while a request is answered.
+    pub answer: Duration,
     /// Without the client taking a byte of the answer.
     pub write: Duration,
 }
@@ -83,12 +85,17 @@ impl Wire {
         self.is_http2.set(true);
     }
 
-    /// No request may follow those that have begun.
+    /// No request may follow those that have begun: trailers came behind a body.
     pub fn end(&self) {
         self.ends.set(true);
     }
 
-    /// Whether no request may follow, which is said once.
+    /// Whether no request may follow.
+    pub fn ends(&self) -> bool {
+        self.ends.get()
+    }
+
+    /// The same, which is said once.
     pub fn ends_now(&self) -> bool {
         self.ends.get() && self.ends.replace(false)
     }
@@ -200,7 +207,8 @@ impl Wire {
         let patience = match awaiting {
             Awaiting::Head => timeouts.header,
             Awaiting::Body => timeouts.body,
-            Awaiting::Request | Awaiting::Nothing | Awaiting::Reader => timeouts.idle,
+            Awaiting::Request => timeouts.idle,
+            Awaiting::Nothing | Awaiting::Reader => timeouts.answer,
         };
         // While a model is awaited the patience has not begun.
         let since = if self.models_awaited.get() > 0 { Instant::now() } else { self.since.get() };
@@ -221,6 +229,7 @@ mod tests {
         header: Duration::from_secs(1),
         body: Duration::from_secs(2),
         idle: Duration::from_secs(50),
+        answer: Duration::from_secs(50),
         write: Duration::from_secs(3),
     };
 
@@ -250,6 +259,18 @@ mod tests {
         assert_eq!(wire.due(&TIMEOUTS).1, Awaiting::Reader);
         wire.bytes_written();
         assert_eq!(wire.due(&TIMEOUTS).1, Awaiting::Request);
+    }
+
+    #[test]
+    fn hurry_is_for_those_who_ask_nothing() {
+        let (start, hurried) = (Instant::now(), TIMEOUTS.hurried());
+        let wire = Wire::new(start);
+        wire.request_begins(start);
+        assert_eq!(wire.due(&hurried), wire.due(&TIMEOUTS));
+        wire.body_pending();
+        assert_eq!(wire.due(&hurried), wire.due(&TIMEOUTS));
+        wire.request_ends(start);
+        assert_eq!(wire.due(&hurried), (start + Duration::from_secs(1), Awaiting::Request));
     }
 
     #[test]

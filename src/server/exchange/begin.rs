@@ -95,7 +95,6 @@ impl hyper::service::Service<Request<Incoming>> for Service {
             is_compressed: false,
             stage,
             patience: Patience::default(),
-            has_trailers: false,
             stages: if watched { Stages::watched(started) } else { Stages::UNWATCHED },
             tells_timing,
         }

@@ -33,7 +33,7 @@ impl Exchange {
     fn is_last(&self, outcome: &Outcome) -> bool {
         matches!(outcome.status, 408 | 413)
             || outcome.problem == Some(Problem::MalformedRequest)
-            || self.has_trailers
+            || self.connection.wire.ends()
             || self.connection.station.phase.get() == Phase::Draining
     }
 
