@@ -17,11 +17,13 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use bytes::Buf as _;
 use hyper::server::conn::{http1, http2};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::sync::futures::Notified;
 
 use super::exchange::{Connection, Service};
+use super::reply::Reply;
 use super::station::{FRAMES_OF_A_STREAM, Seat, Station};
 use super::stream::FRAME;
 use crate::api::route::Surface;
@@ -215,11 +217,12 @@ impl Watch {
 
     /// Tells the client that its header section came too slowly; the connection ends.
     async fn time_out(&self, socket: &mut impl Stream) {
-        let Some(mut slot) = self.station.replies.borrow() else { return };
-        let Some(length) = refusal::timeout(slot.bytes_mut()) else { return };
         self.station.count_refusal(Problem::RequestTimeout);
-        // A client that takes nothing either has had its answer: whatever fits the socket's buffer.
-        let _ = socket.write(&slot.bytes()[..length]).await;
+        let (reply, ()) = self.station.small_reply(|out| (refusal::timeout(out).unwrap_or_default(), ()));
+        if let Reply::Whole(answer) = reply {
+            // A client that takes nothing either has had its answer: whatever fits the socket's buffer.
+            let _ = tokio::time::timeout(FAREWELL, socket.write(answer.chunk())).await;
+        }
         linger(socket).await;
     }
 }
@@ -254,7 +257,7 @@ impl Draining {
     }
 }
 
-/// How long a client of HTTP/2 is told good-bye.
+/// How long a client is told good-bye.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Closes so that the last answer survives: ends our side, then reads and drops what the client still sends,

@@ -71,6 +71,8 @@ pub struct Station {
     pub cors: Option<Cors>,
     asked_of_models: Cell<u32>,
     connections: Cell<usize>,
+    /// How many of them are the operator's.
+    admin_connections: Cell<usize>,
     max_connections: usize,
     started: Instant,
 }
@@ -78,6 +80,7 @@ pub struct Station {
 /// A place among the worker's connections; dropping it frees the place.
 pub struct Seat {
     station: Rc<Station>,
+    is_admin: bool,
     taken: bool,
 }
 
@@ -116,6 +119,7 @@ impl Station {
             cors: flags.cors_origins.as_ref().map(Cors::new),
             asked_of_models: Cell::new(0),
             connections: Cell::new(0),
+            admin_connections: Cell::new(0),
             max_connections,
         })
     }
@@ -123,11 +127,13 @@ impl Station {
     /// A place for another connection on `surface`, if there is one. The admin listener has places of its own,
     /// so that probes and scrapes are answered when clients have taken all others.
     pub fn seat(self: &Rc<Self>, surface: Surface) -> Option<Seat> {
-        let open = self.connections.get();
-        let reserved = if surface == Surface::Admin { ADMIN_CONNECTIONS } else { 0 };
-        (open < self.max_connections + reserved).then(|| {
+        let (open, of_admin) = (self.connections.get(), self.admin_connections.get());
+        let is_admin = surface == Surface::Admin;
+        let has_room = if is_admin { of_admin < ADMIN_CONNECTIONS } else { open - of_admin < self.max_connections };
+        has_room.then(|| {
             self.connections.set(open + 1);
-            Seat { station: Rc::clone(self), taken: false }
+            self.admin_connections.set(of_admin + usize::from(is_admin));
+            Seat { station: Rc::clone(self), is_admin, taken: false }
         })
     }
 
@@ -246,7 +252,9 @@ impl Drop for Seat {
     fn drop(&mut self) {
         let left = self.station.connections.get() - 1;
         self.station.connections.set(left);
-        if left + self.station.max_connections / 8 < self.station.max_connections {
+        let of_admin = self.station.admin_connections.get() - usize::from(self.is_admin);
+        self.station.admin_connections.set(of_admin);
+        if left - of_admin + self.station.max_connections / 8 < self.station.max_connections {
             self.station.is_crowded.set(false);
         }
         if self.taken {
