@@ -196,7 +196,7 @@ pub struct Flags {
     #[arg(long, global = true, env = "TAMIS_CORS_ORIGINS", value_name = "ORIGIN,...")]
     pub cors_origins: Option<Origins>,
 
-    /// Most open connections per worker; more wait in the kernel's backlog
+    /// Most open connections per worker; more wait in the kernel's backlog, and those without a request get a second at most
     #[arg(long, global = true, env = "TAMIS_MAX_CONNECTIONS", default_value = "1024", value_name = "COUNT", value_parser = within(1, 1 << 20))]
     pub max_connections: usize,
 
@@ -371,6 +371,7 @@ impl Flags {
             header: self.header_timeout,
             body: self.body_timeout,
             idle: self.idle_timeout,
+            answer: self.idle_timeout,
             write: self.write_timeout,
         }
     }

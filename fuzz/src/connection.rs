@@ -92,7 +92,13 @@ fn nothing_is_kept(state: &mut State) {
     for (slots, name) in [(&station.bodies, "bodies"), (&station.replies, "replies"), (&station.outgoing, "outgoing")] {
         assert_eq!(slots.lent(), 0, "{name}");
     }
-    let live = LiveFacts { phase: Phase::Ready, now_seconds: 0, queue_depth: 0, auth_reloads: [0; RELOADS] };
+    let live = LiveFacts {
+        phase: Phase::Ready,
+        now_seconds: 0,
+        queue_depth: 0,
+        auth_reloads: [0; RELOADS],
+        model_reloads: [0; 2],
+    };
     snapshot.collect(shards, &live, &process.read(), Format::Text);
     for id in [Id::HttpInProgress, Id::ConnectionsOpen, Id::SlotFallbacks] {
         assert!(snapshot.lines(id).iter().all(|&value| value == 0), "{id:?}: {:?}", snapshot.lines(id));

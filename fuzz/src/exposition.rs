@@ -8,7 +8,8 @@ use tamis::metrics::labels::{
     AskedModel, Authentication, Handler, Method, Model, Phase, Shed, Stage, Status, ToxicityModel,
 };
 use tamis::metrics::{
-    Answer, Exporter, Format, InProgress, LiveFacts, LoadedModel, RELOADS, Representation, Shard, StaticFacts, Trace,
+    Answer, EarlierLoads, Exporter, Format, InProgress, LiveFacts, LoadedModel, RELOADS, Representation, Shard,
+    StaticFacts, Trace,
 };
 use tamis::problem::Problem;
 
@@ -27,19 +28,30 @@ pub fn run(input: &[u8]) {
     }
     let first = names.first().cloned().unwrap_or_default();
     let keys: Vec<String> = names.iter().filter(|name| *name != "other").cloned().collect();
-    let model = LoadedModel { model: Model::Iris, load_ns: Some(sample.number()), sha256: first.clone() };
+    let model = LoadedModel {
+        model: Model::Iris,
+        load_ns: Some(sample.number()),
+        earlier: EarlierLoads::default(),
+        sha256: first.clone(),
+    };
     let facts = StaticFacts {
         version: first,
         cpu_path: names.last().cloned().unwrap_or_default(),
         workers: 2,
         slots_capacity: sample.number(),
         models: vec![model],
+        reloads_models: true,
         keys: Some(keys.clone()),
     };
     let shards = [0, 1].map(|_| Arc::from(Shard::new()));
     let requests = count(&shards, &mut sample);
-    let live =
-        LiveFacts { phase: Phase::Ready, now_seconds: 9, queue_depth: sample.number(), auth_reloads: [1; RELOADS] };
+    let live = LiveFacts {
+        phase: Phase::Ready,
+        now_seconds: 9,
+        queue_depth: sample.number(),
+        auth_reloads: [1; RELOADS],
+        model_reloads: [2; 2],
+    };
     let mut exporter = Exporter::new(shards.to_vec(), &facts);
     let mut out = vec![0; exporter.max_len()];
     for format in Format::ALL {

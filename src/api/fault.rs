@@ -122,6 +122,7 @@ pub(crate) fn detail(fault: &Fault, writer: &mut Writer<'_>) {
     }
     // Writing to a `Writer` cannot fail; it remembers an overflow itself.
     let _ = match fault.problem {
+        Problem::MalformedRequest if fault.field.is_some() => write!(writer, "{}", fault.expected),
         Problem::MalformedRequest => write!(writer, "the bytes are not an HTTP request"),
         Problem::MalformedJson => {
             write!(writer, "the body is not JSON: unexpected at byte {}", fault.offset.unwrap_or_default())

@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use hyper::body::{Body as _, Incoming};
 
+use super::connection::wire::Wire;
 use super::slots::Slot;
 use crate::problem::{Fault, Problem};
 
@@ -44,12 +45,14 @@ impl fmt::Display for ClientGone {
 
 impl std::error::Error for ClientGone {}
 
-/// Collects the body's frames in `slot`, or drops them. `Err(None)` means that the client is gone.
+/// Collects the body's frames in `slot`, or drops them; trailers are read and dropped. `Err(None)` means that the client is
+/// gone.
 pub fn poll(
     incoming: &mut Incoming,
     mut slot: Option<&mut Slot>,
     length: &mut usize,
     limit: usize,
+    wire: &Wire,
     context: &mut Context<'_>,
 ) -> Poll<Result<(), Option<Fault>>> {
     while !incoming.is_end_stream() {
@@ -60,8 +63,10 @@ pub fn poll(
             }
             Some(Err(_)) => return Poll::Ready(Err(None)),
             Some(Ok(frame)) => {
-                // Trailers are read and dropped.
-                let Some(data) = frame.data_ref() else { continue };
+                let Some(data) = frame.data_ref() else {
+                    wire.end();
+                    continue;
+                };
                 let end = *length + data.len();
                 if end > limit {
                     return Poll::Ready(Err(Some(Fault::new(Problem::BodyTooLarge).count(end, limit))));
@@ -76,8 +81,10 @@ pub fn poll(
     Poll::Ready(Ok(()))
 }
 
-/// Whether a body broke because its framing is wrong (a bad chunk size), not because the client went away.
+/// Whether a body broke because its framing is wrong (a bad chunk size, too long an extension, too many trailers), not because
+/// the client went away.
 pub fn is_bad_framing(error: &hyper::Error) -> bool {
     let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<std::io::Error>());
-    source.is_some_and(|error| error.kind() == std::io::ErrorKind::InvalidInput)
+    source
+        .is_some_and(|error| matches!(error.kind(), std::io::ErrorKind::InvalidInput | std::io::ErrorKind::InvalidData))
 }

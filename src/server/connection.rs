@@ -3,10 +3,11 @@
 mod adapter;
 mod deadline;
 pub mod outbox;
+mod owed;
 pub mod refusal;
 pub mod wire;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::io;
@@ -16,10 +17,13 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use bytes::Buf as _;
 use hyper::server::conn::{http1, http2};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::sync::futures::Notified;
 
 use super::exchange::{Connection, Service};
+use super::reply::Reply;
 use super::station::{FRAMES_OF_A_STREAM, Seat, Station};
 use super::stream::FRAME;
 use crate::api::route::Surface;
@@ -40,7 +44,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream for S {}
 pub async fn serve(station: Rc<Station>, socket: impl Stream, peer: SocketAddr, surface: Surface, _seat: Seat) {
     let wire = Rc::new(Wire::new(Instant::now()));
     let mut io = Io::new(socket, Rc::clone(&wire), Rc::clone(&station));
-    let mut watch = Watch { deadline: Deadline::new(station.timeouts), wire: Rc::clone(&wire), station };
+    let mut watch = Watch { deadline: Deadline::new(), wire: Rc::clone(&wire), station };
     let Some(is_http2) = watch.protocol(&mut io).await else { return };
     let client = BuildHasherDefault::<DefaultHasher>::new().hash_one(peer.ip());
     let station = Rc::clone(&watch.station);
@@ -52,8 +56,10 @@ pub async fn serve(station: Rc<Station>, socket: impl Stream, peer: SocketAddr, 
         closable: !is_http2,
         echo: RefCell::default(),
         timing: RefCell::default(),
+        spare_timer: Cell::default(),
     }));
     if is_http2 {
+        watch.wire.speaks_http2();
         watch.http2(http2_builder().serve_connection(io, service)).await;
     } else {
         watch.http1(http1_builder().serve_connection(io, service)).await;
@@ -79,12 +85,35 @@ pub fn http1_builder() -> http1::Builder {
 fn http2_builder() -> http2::Builder<LocalExecutor> {
     let mut builder = http2::Builder::new(LocalExecutor);
     builder
-        .max_concurrent_streams(128)
+        .max_concurrent_streams(MAX_STREAMS)
         .max_header_list_size(MAX_HEADER_SECTION as u32)
+        .header_table_size(HPACK_TABLE)
+        .max_frame_size(SMALLEST_MAX_FRAME)
+        // A client that resets its streams before they were accepted is told to calm down (CVE-2023-44487), and one that makes
+        // us reset them by breaking rules.
+        .max_pending_accept_reset_streams(20)
+        .max_local_error_reset_streams(MAX_STREAMS as usize)
+        // What may arrive that nobody reads: only lines are not read at once, by back-pressure.
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .adaptive_window(false)
+        // A client that has gone is found out by `--idle-timeout`; pings would need a timer of hyper's.
+        .keep_alive_interval(None)
         // What a stream may have on its way before it is asked for more: the frames that there are memory for.
         .max_send_buf_size(FRAMES_OF_A_STREAM * FRAME);
     builder
 }
+
+/// Requests that a client may have under way on one connection of HTTP/2.
+const MAX_STREAMS: u32 = 128;
+
+/// HTTP/2's own initial value and least allowed limit (RFC 9113, section 6.5.2): more would be memory for nothing.
+const HPACK_TABLE: u32 = 4096;
+const SMALLEST_MAX_FRAME: u32 = 16 * 1024;
+
+/// Bytes that a client may send ahead on a stream: a body of the default limit; and on all streams of a connection.
+const STREAM_WINDOW: u32 = 64 * 1024;
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
 
 /// Runs HTTP/2's streams beside their connection, on the worker's own thread.
 #[derive(Clone, Copy)]
@@ -107,15 +136,15 @@ impl Watch {
     /// Whether the client speaks HTTP/2; `None` if it went, or time ran out, before it was known.
     async fn protocol(&mut self, io: &mut Io<impl Stream>) -> Option<bool> {
         let station = Rc::clone(&self.station);
-        let mut drain = pin!(station.drain.notified());
-        let mut draining = Draining::Unwatched;
+        let mut call = pin!(station.call.notified());
+        let mut draining = Draining::new();
         let told = poll_fn(|context| match io.poll_is_http2(context) {
             Poll::Ready(told) => Poll::Ready(told.ok()),
             // A connection on which nothing was ever sent does not hold the drain up.
-            Poll::Pending if draining.begins(&station, drain.as_mut(), context) && !self.wire.head_began() => {
+            Poll::Pending if draining.begins(&station, call.as_mut(), context) && !self.wire.head_began() => {
                 Poll::Ready(None)
             }
-            Poll::Pending => self.deadline.poll_expired(&self.wire, context).map(|_| None),
+            Poll::Pending => self.deadline.poll_expired(&self.wire, station.patience(), context).map(|_| None),
         });
         let told = told.await;
         if told.is_none() && self.wire.head_began() {
@@ -126,19 +155,23 @@ impl Watch {
 
     async fn http1<S: Stream>(mut self, mut connection: http1::Connection<Io<S>, Service>) {
         let station = Rc::clone(&self.station);
-        let mut drain = pin!(station.drain.notified());
-        let (mut draining, mut ends) = (Draining::Unwatched, false);
+        let mut call = pin!(station.call.notified());
+        let (mut draining, mut ends) = (Draining::new(), false);
         let expired = poll_fn(|context| {
             loop {
                 let begun = self.wire.begun();
                 if Pin::new(&mut connection).poll(context).is_ready() {
                     return Poll::Ready(None);
                 }
+                if self.wire.ends_now() {
+                    Pin::new(&mut connection).graceful_shutdown();
+                    continue;
+                }
                 // While it drains each answer says that it is the last (`Exchange::is_last`), and hyper ends with that. Here is
                 // ended what has no more to answer: not before the first poll, nor after one that began requests, because
                 // hyper may have more of them already, which it would throw away.
                 let owes_nothing = self.wire.is_between_requests() && !self.wire.head_began();
-                if draining.has_begun(&station, drain.as_mut(), context) && owes_nothing {
+                if draining.has_begun(&station, call.as_mut(), context) && owes_nothing {
                     if self.wire.begun() != begun {
                         continue;
                     }
@@ -147,7 +180,7 @@ impl Watch {
                         continue;
                     }
                 }
-                match self.deadline.poll_expired(&self.wire, context) {
+                match self.deadline.poll_expired(&self.wire, station.patience(), context) {
                     Poll::Pending => return Poll::Pending,
                     // The exchange answers 408 when it is polled next, which is at once.
                     Poll::Ready(Awaiting::Body) if !self.wire.is_expired() => self.wire.expire(),
@@ -172,73 +205,78 @@ impl Watch {
     /// HTTP/2 answers errors of its own kind in its own frames.
     async fn http2<S: Stream>(mut self, connection: http2::Connection<Io<S>, Service, LocalExecutor>) {
         let station = Rc::clone(&self.station);
-        let (mut connection, mut drain) = (pin!(connection), pin!(station.drain.notified()));
-        let mut draining = Draining::Unwatched;
-        poll_fn(|context| {
+        let (mut connection, mut call) = (pin!(connection), pin!(station.call.notified()));
+        let mut draining = Draining::new();
+        let expired = poll_fn(|context| {
             if connection.as_mut().poll(context).is_ready() {
-                return Poll::Ready(());
+                return Poll::Ready(None);
             }
-            if draining.begins(&station, drain.as_mut(), context) {
+            if draining.begins(&station, call.as_mut(), context) {
                 connection.as_mut().graceful_shutdown();
                 if connection.as_mut().poll(context).is_ready() {
-                    return Poll::Ready(());
+                    return Poll::Ready(None);
                 }
             }
-            // One stream's unfinished body ends the connection: its other streams share the same client.
-            self.deadline.poll_expired(&self.wire, context).map(|_| ())
-        })
-        .await;
+            self.deadline.poll_expired(&self.wire, station.patience(), context).map(Some)
+        });
+        let expired = expired.await;
+        // An answer that is not taken ends the connection: HTTP/2 holds it where nothing else gets at it. Who only rests is told
+        // which requests were not looked at.
+        if expired.is_some_and(|awaiting| awaiting != Awaiting::Reader) {
+            connection.as_mut().graceful_shutdown();
+            let _ = tokio::time::timeout(FAREWELL, connection).await;
+        }
     }
 
     /// Tells the client that its header section came too slowly; the connection ends.
     async fn time_out(&self, socket: &mut impl Stream) {
-        let Some(mut slot) = self.station.replies.borrow() else { return };
-        let Some(length) = refusal::timeout(slot.bytes_mut()) else { return };
         self.station.count_refusal(Problem::RequestTimeout);
-        // A client that takes nothing either has had its answer: whatever fits the socket's buffer.
-        let _ = socket.write(&slot.bytes()[..length]).await;
+        let (reply, ()) = self.station.small_reply(|out| (refusal::timeout(out).unwrap_or_default(), ()));
+        if let Reply::Whole(answer) = reply {
+            // A client that takes nothing either has had its answer: whatever fits the socket's buffer.
+            let _ = tokio::time::timeout(FAREWELL, socket.write(answer.chunk())).await;
+        }
         linger(socket).await;
     }
 }
 
-/// What a connection knows of the worker's draining.
-#[derive(PartialEq)]
-enum Draining {
-    Unwatched,
-    Watched,
-    Begun,
+/// What a connection knows of the worker's draining, and of other calls.
+struct Draining {
+    /// The last call that was heard.
+    heard: Option<u32>,
+    has_begun: bool,
 }
 
 impl Draining {
-    /// Whether draining has begun; as [`Self::begins`] otherwise.
-    fn has_begun(
-        &mut self,
-        station: &Station,
-        drain: Pin<&mut impl Future<Output = ()>>,
-        context: &mut Context<'_>,
-    ) -> bool {
-        self.begins(station, drain, context) || *self == Self::Begun
+    const fn new() -> Self {
+        Self { heard: None, has_begun: false }
     }
 
-    /// Whether draining begins now, which is said once. `drain` is polled once: that is enough to be woken by it.
-    fn begins(
+    /// Whether draining has begun; as [`Self::begins`] otherwise.
+    fn has_begun<'s>(&mut self, station: &'s Station, call: Pin<&mut Notified<'s>>, context: &mut Context<'_>) -> bool {
+        self.begins(station, call, context) || self.has_begun
+    }
+
+    /// Whether draining begins now, which is said once. `call` is polled once a call: that is enough to be woken by the next.
+    fn begins<'s>(
         &mut self,
-        station: &Station,
-        drain: Pin<&mut impl Future<Output = ()>>,
+        station: &'s Station,
+        mut call: Pin<&mut Notified<'s>>,
         context: &mut Context<'_>,
     ) -> bool {
-        if *self == Self::Unwatched {
-            *self = Self::Watched;
-            // Whether it is ready, `draining` tells as well.
-            let _ = drain.poll(context);
+        let calls = station.calls.get();
+        if self.heard != Some(calls) {
+            self.heard = Some(calls);
+            call.set(station.call.notified());
+            // Whether it is ready, `calls` tells as well.
+            let _ = call.poll(context);
         }
-        let begins = *self == Self::Watched && station.draining.get();
-        if begins {
-            *self = Self::Begun;
-        }
-        begins
+        !std::mem::replace(&mut self.has_begun, station.draining.get()) && station.draining.get()
     }
 }
+
+/// How long a client is told good-bye.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Closes so that the last answer survives: ends our side, then reads and drops what the client still sends,
 /// for a bounded time and length. Closing at once would answer those bytes with a reset, and a reset makes the

@@ -4,7 +4,7 @@ mod begin;
 mod head;
 pub mod tally;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -13,10 +13,12 @@ use std::time::{Duration, Instant};
 use bytes::{Buf as _, BytesMut};
 use http::{HeaderMap, HeaderValue, Response};
 use hyper::body::Incoming;
+use tokio::time::Sleep;
 
 use super::body::{self, Body, ClientGone};
 use super::coding;
 use super::connection::wire::Wire;
+use super::patience::Patience;
 use super::reply::{Memory, Reply};
 use super::slots::Slot;
 use super::station::Station;
@@ -50,6 +52,8 @@ pub struct Connection {
     pub echo: RefCell<BytesMut>,
     /// The memory of the header that tells where the time went, or how many bytes of an answer are JSON.
     pub timing: RefCell<BytesMut>,
+    /// A timer that a body has waited by, for the next.
+    pub spare_timer: Cell<Option<Pin<Box<Sleep>>>>,
 }
 
 /// The worker's shard, reached through the connection.
@@ -87,6 +91,7 @@ pub struct Exchange {
     /// Whether the rest of the body is not read, so that no request can follow.
     is_cut: bool,
     stage: Stage,
+    patience: Patience,
     stages: Stages,
     tells_timing: bool,
 }
@@ -117,19 +122,18 @@ impl Future for Exchange {
                 slot.as_mut(),
                 &mut exchange.tally.received_bytes,
                 exchange.connection.station.limits.body,
+                &exchange.connection.wire,
                 context,
             );
             let read = match polled {
-                Poll::Pending if exchange.connection.wire.is_expired() => {
+                Poll::Pending if exchange.patience.is_over(&exchange.connection, context) => {
                     Err(Some(Fault::new(Problem::RequestTimeout)))
                 }
-                Poll::Pending => {
-                    exchange.connection.wire.body_pending();
-                    return Poll::Pending;
-                }
+                Poll::Pending => return Poll::Pending,
                 Poll::Ready(read) => read,
             };
-            if exchange.connection.wire.body_was_pending() {
+            if exchange.patience.has_waited() {
+                exchange.patience.ends(&exchange.connection);
                 received = Instant::now();
             }
             exchange.is_cut = matches!(read, Err(Some(_)));
@@ -261,6 +265,7 @@ impl Exchange {
             self.tally.count(station, outcome, reply.length(), &self.stages, ended);
             self.connection.wire.request_ends(ended);
         }
+        let reply = if self.connection.closable { reply } else { reply.watched(&self.connection.wire) };
         self.respond(reply, outcome, ended)
     }
 
@@ -317,7 +322,8 @@ impl Exchange {
         if !station.api.borrow().is_large(self.tally.route.handler, body) {
             return Some(station.small_reply(write));
         }
-        Some(Reply::in_slot(station.replies.borrow()?, write))
+        let slot = if self.connection.closable { station.replies.borrow() } else { station.large_reply_of_http2() };
+        Some(Reply::in_slot(slot?, write))
     }
 }
 

@@ -2,12 +2,15 @@
 //! the socket.
 
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use bytes::Buf;
 use hyper::body::{Body, Frame, SizeHint};
 
 use super::body::ClientGone;
+use super::connection::wire::Wire;
 use super::slots::Slot;
 use super::stream::Stream;
 use crate::api::SMALL_REPLY;
@@ -28,6 +31,14 @@ pub struct Bytes {
     source: Source,
     start: usize,
     end: usize,
+    /// On HTTP/2: who notes that the client has not taken it.
+    owed: Option<OwedPart>,
+}
+
+/// A part of an answer on the list of those that a connection's client has not taken.
+struct OwedPart {
+    wire: Rc<Wire>,
+    generation: usize,
 }
 
 /// Where bytes of an answer come from.
@@ -65,7 +76,7 @@ impl Memory {
 
     /// Its first `end` bytes as a part of an answer.
     pub const fn into_bytes(self, end: usize) -> Bytes {
-        Bytes { source: Source::Written(self), start: 0, end }
+        Bytes { source: Source::Written(self), start: 0, end, owed: None }
     }
 }
 
@@ -88,12 +99,18 @@ impl Reply {
         if bytes.is_empty() {
             return Self::Empty;
         }
-        Self::Whole(Bytes { source: Source::Constant(bytes), start: 0, end: bytes.len() })
+        Self::Whole(Bytes { source: Source::Constant(bytes), start: 0, end: bytes.len(), owed: None })
     }
 
     /// Bytes still to be sent, where that is known.
     pub fn length(&self) -> usize {
         if let Self::Whole(bytes) = self { bytes.remaining() } else { 0 }
+    }
+
+    /// The same, on the list of what the client of `wire` has not taken; parts of a stream are put there as they come about.
+    #[must_use]
+    pub fn watched(self, wire: &Rc<Wire>) -> Self {
+        if let Self::Whole(bytes) = self { Self::Whole(bytes.watched(wire)) } else { self }
     }
 
     fn of(memory: Memory, end: usize) -> Self {
@@ -125,6 +142,29 @@ impl Body for Reply {
     }
 }
 
+impl Bytes {
+    /// The same, on the list of what the client of `wire` has not taken.
+    #[must_use]
+    pub fn watched(self, wire: &Rc<Wire>) -> Self {
+        let generation = wire.owed.begin(Instant::now());
+        Self { owed: Some(OwedPart { wire: Rc::clone(wire), generation }), ..self }
+    }
+}
+
+impl OwedPart {
+    /// The client has taken some of it, and has as long again for the rest.
+    fn goes_on(&mut self) {
+        self.wire.owed.end(self.generation);
+        self.generation = self.wire.owed.begin(Instant::now());
+    }
+}
+
+impl Drop for OwedPart {
+    fn drop(&mut self) {
+        self.wire.owed.end(self.generation);
+    }
+}
+
 impl Buf for Bytes {
     fn remaining(&self) -> usize {
         self.end - self.start
@@ -141,6 +181,9 @@ impl Buf for Bytes {
     fn advance(&mut self, count: usize) {
         assert!(count <= self.remaining(), "advanced past the end of a reply");
         self.start += count;
+        if let Some(owed) = &mut self.owed {
+            owed.goes_on();
+        }
     }
 }
 

@@ -50,14 +50,19 @@ pub struct Station {
     pub limits: Limits,
     /// How long a client may take.
     pub timeouts: Timeouts,
+    /// The same while every place is taken.
+    hurried: Timeouts,
+    is_crowded: Cell<bool>,
     /// Which answers are logged, if any are.
     pub access_log: Option<AccessLog>,
     /// The daemon's phase of life.
     pub phase: SharedPhase,
     /// Whether connections are to end after what they have under way.
     pub draining: Cell<bool>,
-    /// Wakes every connection when draining begins.
-    pub drain: Notify,
+    /// Wakes every connection when there is something to hear.
+    pub call: Notify,
+    /// How often there was.
+    pub calls: Cell<u32>,
     /// Wakes whoever waits for a connection to end.
     pub closed: Notify,
     /// What requests have to pass, if authentication is on.
@@ -96,6 +101,8 @@ impl Station {
             api: RefCell::new(api),
             limits,
             timeouts: flags.timeouts(),
+            hurried: flags.timeouts().hurried(),
+            is_crowded: Cell::new(false),
             access_log: flags.access_log.then(|| {
                 // Each worker has its part of the limit.
                 let limit = flags.access_log_limit.div_ceil(flags.workers());
@@ -104,7 +111,8 @@ impl Station {
             started: Instant::now(),
             phase,
             draining: Cell::new(false),
-            drain: Notify::new(),
+            call: Notify::new(),
+            calls: Cell::new(0),
             closed: Notify::new(),
             gate: auth.map(|auth| RefCell::new(Gate::new(auth))),
             cors: flags.cors_origins.as_ref().map(Cors::new),
@@ -123,6 +131,25 @@ impl Station {
             held.set(held.get() + 1);
             Seat { station: Rc::clone(self), surface, taken: false }
         })
+    }
+
+    /// How long a client may take now.
+    #[inline]
+    pub fn patience(&self) -> &Timeouts {
+        if self.is_crowded.get() { &self.hurried } else { &self.timeouts }
+    }
+
+    /// Somebody finds no place: who holds one without a request is to make room, until an eighth of the places is free.
+    pub fn crowd(&self) {
+        if !self.is_crowded.replace(true) {
+            self.call_all();
+        }
+    }
+
+    /// Has every connection look at what has changed.
+    pub fn call_all(&self) {
+        self.calls.set(self.calls.get().wrapping_add(1));
+        self.call.notify_waiters();
     }
 
     /// How many places are held.
@@ -151,6 +178,12 @@ impl Station {
         let slot = self.bodies.borrow();
         self.shard.slots_used(self.bodies.lent() as u64);
         slot
+    }
+
+    /// Where a large answer is written that HTTP/2 may hold until its client takes it: half of the slots are for HTTP/1, whose
+    /// scrapes are answered whatever other clients leave lying.
+    pub fn large_reply_of_http2(&self) -> Option<Slot> {
+        (self.replies.lent() < LARGE_REPLIES / 2).then(|| self.replies.borrow()).flatten()
     }
 
     /// A request for a model begins: whether its stages are to be timed, which those of one in sixteen are, the first for
@@ -219,6 +252,10 @@ impl Drop for Seat {
     fn drop(&mut self) {
         let held = self.station.held_on(self.surface);
         held.set(held.get() - 1);
+        let (of_clients, most) = (self.station.held_on(Surface::Whole).get(), self.station.max_connections);
+        if of_clients + most / 8 < most {
+            self.station.is_crowded.set(false);
+        }
         if self.taken {
             self.station.shard.connection_closed();
         }

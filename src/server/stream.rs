@@ -248,7 +248,10 @@ impl Now {
             }
         };
         self.sent_bytes += length;
-        (length > 0).then(|| frame.into_bytes(length))
+        (length > 0).then(|| {
+            let bytes = frame.into_bytes(length);
+            if self.connection.closable { bytes } else { bytes.watched(&self.connection.wire) }
+        })
     }
 
     /// Takes up the next text, if there is one.
@@ -264,8 +267,8 @@ impl Now {
                 }
             });
         };
-        let Poll::Ready(line) = lines.poll(&self.connection.wire, &mut self.tally.received_bytes, context)? else {
-            if !self.connection.wire.is_expired() {
+        let Poll::Ready(line) = lines.poll(&self.connection, &mut self.tally.received_bytes, context)? else {
+            if !lines.is_late() {
                 return Ok(Next::Nothing);
             }
             self.connection.wire.linger();

@@ -75,6 +75,7 @@ async fn accept(listener: TcpListener, surface: Surface, station: Rc<Station>, m
     while *orders.borrow_and_update() == Order::Serve {
         let Some(seat) = station.seat(surface) else {
             // No slot, no accept: the kernel's backlog holds newcomers back.
+            station.crowd();
             tokio::select! { biased; () = station.closed.notified() => {}, _ = orders.changed() => {} }
             continue;
         };
@@ -116,7 +117,7 @@ fn begin(station: &Rc<Station>, socket: TcpStream, peer: SocketAddr, surface: Su
 /// Ends every connection gently, and returns when all have ended or the order comes to end now.
 async fn finish(station: &Station, mut orders: watch::Receiver<Order>) {
     station.draining.set(true);
-    station.drain.notify_waiters();
+    station.call_all();
     while station.connections() > 0 && *orders.borrow_and_update() != Order::Abort {
         tokio::select! { biased; () = station.closed.notified() => {}, changed = orders.changed() => if changed.is_err() { return } }
     }

@@ -7,6 +7,8 @@ pub mod auth;
 pub mod batch;
 pub mod credentials;
 pub mod daemon;
+pub mod frames;
+pub mod hostile;
 pub mod http;
 pub mod inference;
 pub mod metrics;

@@ -13,19 +13,18 @@ use super::wire::{Awaiting, Timeouts, Wire};
 pub struct Deadline {
     timer: Pin<Box<Sleep>>,
     armed: Option<Instant>,
-    timeouts: Timeouts,
 }
 
 impl Deadline {
     /// Not armed before the first poll.
-    pub fn new(timeouts: Timeouts) -> Self {
-        Self { timer: Box::pin(sleep_until(Instant::now().into())), armed: None, timeouts }
+    pub fn new() -> Self {
+        Self { timer: Box::pin(sleep_until(Instant::now().into())), armed: None }
     }
 
     /// Ready, with what was waited for in vain, once the patience that `wire` tells of is over.
-    pub fn poll_expired(&mut self, wire: &Wire, context: &mut Context<'_>) -> Poll<Awaiting> {
+    pub fn poll_expired(&mut self, wire: &Wire, timeouts: &Timeouts, context: &mut Context<'_>) -> Poll<Awaiting> {
         loop {
-            let (due, awaiting) = wire.due(&self.timeouts);
+            let (due, awaiting) = wire.due(timeouts);
             if self.armed.is_none_or(|armed| due < armed) {
                 self.arm(due, context);
             }

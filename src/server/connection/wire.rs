@@ -4,6 +4,8 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
+use super::owed::Owed;
+
 /// How long a connection may take over what.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
@@ -13,8 +15,20 @@ pub struct Timeouts {
     pub body: Duration,
     /// Between requests.
     pub idle: Duration,
+    /// Without a sign of life while a request is answered.
+    pub answer: Duration,
     /// Without the client taking a byte of the answer.
     pub write: Duration,
+}
+
+impl Timeouts {
+    /// The same for a worker without a free place: a second at most without a request, so that a place that is held for nothing
+    /// is worth little. Requests that have begun keep their time.
+    #[must_use]
+    pub fn hurried(self) -> Self {
+        const HURRIED: Duration = Duration::from_secs(1);
+        Self { header: self.header.min(HURRIED), idle: self.idle.min(HURRIED), ..self }
+    }
 }
 
 /// What the client owes.
@@ -43,6 +57,10 @@ pub struct Wire {
     models_awaited: Cell<usize>,
     expired: Cell<bool>,
     linger: Cell<bool>,
+    is_http2: Cell<bool>,
+    ends: Cell<bool>,
+    /// Parts of answers of HTTP/2 that the client has not taken.
+    pub owed: Owed,
 }
 
 impl Wire {
@@ -58,7 +76,30 @@ impl Wire {
             models_awaited: Cell::new(0),
             expired: Cell::new(false),
             linger: Cell::new(false),
+            is_http2: Cell::new(false),
+            ends: Cell::new(false),
+            owed: Owed::new(now),
         }
+    }
+
+    /// The client speaks HTTP/2, of which bytes that arrive may be anything: only a request ends the wait for one.
+    pub fn speaks_http2(&self) {
+        self.is_http2.set(true);
+    }
+
+    /// No request may follow those that have begun: trailers came behind a body.
+    pub fn end(&self) {
+        self.ends.set(true);
+    }
+
+    /// Whether no request may follow.
+    pub fn ends(&self) -> bool {
+        self.ends.get()
+    }
+
+    /// The same, which is said once.
+    pub fn ends_now(&self) -> bool {
+        self.ends.get() && self.ends.replace(false)
     }
 
     /// The header section is complete and a request begins.
@@ -116,11 +157,6 @@ impl Wire {
         self.exchanges.get() == 0
     }
 
-    /// Whether the body had to be waited for.
-    pub fn body_was_pending(&self) -> bool {
-        self.awaiting.get() == Awaiting::Body
-    }
-
     /// The adapter is asked for bytes: if some of a header section came before, the rest is owed from now.
     pub fn read_begins(&self) {
         if self.bytes_of_head.get() && self.awaiting.get() == Awaiting::Request {
@@ -131,7 +167,7 @@ impl Wire {
 
     /// Bytes arrived.
     pub fn bytes_read(&self) {
-        if matches!(self.awaiting.get(), Awaiting::Request | Awaiting::Head) {
+        if !self.is_http2.get() && matches!(self.awaiting.get(), Awaiting::Request | Awaiting::Head) {
             self.bytes_of_head.set(true);
         }
     }
@@ -179,12 +215,14 @@ impl Wire {
         let patience = match awaiting {
             Awaiting::Head => timeouts.header,
             Awaiting::Body => timeouts.body,
-            Awaiting::Request | Awaiting::Nothing | Awaiting::Reader => timeouts.idle,
+            Awaiting::Request => timeouts.idle,
+            Awaiting::Nothing | Awaiting::Reader => timeouts.answer,
         };
         // While a model is awaited the patience has not begun.
         let since = if self.models_awaited.get() > 0 { Instant::now() } else { self.since.get() };
         let due = since + patience;
-        match self.stalled_since.get().map(|stalled| stalled + timeouts.write) {
+        let stalled = [self.stalled_since.get(), self.owed.since()].into_iter().flatten().min();
+        match stalled.map(|stalled| stalled + timeouts.write) {
             Some(stalled) if stalled < due => (stalled, Awaiting::Reader),
             _ => (due, awaiting),
         }
@@ -199,6 +237,7 @@ mod tests {
         header: Duration::from_secs(1),
         body: Duration::from_secs(2),
         idle: Duration::from_secs(50),
+        answer: Duration::from_secs(50),
         write: Duration::from_secs(3),
     };
 
@@ -228,6 +267,18 @@ mod tests {
         assert_eq!(wire.due(&TIMEOUTS).1, Awaiting::Reader);
         wire.bytes_written();
         assert_eq!(wire.due(&TIMEOUTS).1, Awaiting::Request);
+    }
+
+    #[test]
+    fn hurry_is_for_those_who_ask_nothing() {
+        let (start, hurried) = (Instant::now(), TIMEOUTS.hurried());
+        let wire = Wire::new(start);
+        wire.request_begins(start);
+        assert_eq!(wire.due(&hurried), wire.due(&TIMEOUTS));
+        wire.body_pending();
+        assert_eq!(wire.due(&hurried), wire.due(&TIMEOUTS));
+        wire.request_ends(start);
+        assert_eq!(wire.due(&hurried), (start + Duration::from_secs(1), Awaiting::Request));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::{Connection, Exchange, OwnShard, Service, Stage};
 use crate::api::fault;
 use crate::api::oip::{self, Inference};
 use crate::api::route::{Action, Route, route};
-use crate::metrics::labels::{Handler, Shed};
+use crate::metrics::labels::{Handler, Method, Shed};
 use crate::metrics::{InProgress, Representation, Stages};
 use crate::problem::{Fault, Problem};
 use crate::server::admission::{self, Refusal};
@@ -20,8 +20,9 @@ use crate::server::body::ClientGone;
 use crate::server::headers::{
     Traceparent, is_form, is_json, is_lines, is_tensors, json_bytes, origin, page, representation, request_id,
 };
+use crate::server::patience::Patience;
 use crate::server::reply::Reply;
-use crate::server::{coding, timing};
+use crate::server::{coding, framing, timing};
 
 impl hyper::service::Service<Request<Incoming>> for Service {
     type Response = Response<Reply>;
@@ -36,6 +37,16 @@ impl hyper::service::Service<Request<Incoming>> for Service {
         let mut route = route(connection.surface, head.method.as_str(), head.uri.path());
         if route.handler == Handler::Token && !connection.station.issues_tokens() {
             route = route.unknown();
+        }
+        let is_chunked = incoming.size_hint().exact().is_none();
+        let ambiguous = framing::fault(head.version, &head.headers, is_chunked);
+        if ambiguous.is_some() {
+            // Whoever it is for.
+            route = Route {
+                handler: Handler::None,
+                method: Method::Other,
+                action: Action::Refuse(Problem::MalformedRequest),
+            };
         }
         let in_progress = InProgress::start(OwnShard(Rc::clone(connection)), route.handler, route.method);
         let mut headers = head.headers;
@@ -55,9 +66,10 @@ impl hyper::service::Service<Request<Incoming>> for Service {
         let takes_gzip = may_be_compressed(route.handler) && coding::takes_gzip(&headers);
         let (stage, client, challenge) = match connection.admit(route, &headers, head.uri.query()) {
             Ok(client) => {
-                let stage = match &inference {
-                    Ok(_) => connection.stage(route, &headers, incoming),
-                    Err(fault) => connection.refusal(&headers, incoming, fault.clone()),
+                let stage = match (ambiguous, &inference) {
+                    (Some(fault), _) => Stage::Refuse(fault),
+                    (None, Ok(_)) => connection.stage(route, &headers, incoming),
+                    (None, Err(fault)) => connection.refusal(&headers, incoming, fault.clone()),
                 };
                 (stage, client, None)
             }
@@ -83,6 +95,7 @@ impl hyper::service::Service<Request<Incoming>> for Service {
             is_compressed: false,
             is_cut: false,
             stage,
+            patience: Patience::default(),
             stages: if watched { Stages::watched(started) } else { Stages::UNWATCHED },
             tells_timing,
         }

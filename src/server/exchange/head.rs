@@ -15,6 +15,7 @@ use crate::api::{Content, Outcome};
 use crate::metrics::Representation;
 use crate::metrics::labels::{Handler, Method, Phase};
 use crate::pages::{self, When};
+use crate::problem::Problem;
 use crate::server::cors::{self, Cors};
 use crate::server::headers::{
     INFERENCE_HEADER_CONTENT_LENGTH, REQUEST_ID, TRACEPARENT, content_type, describe_beside_page, describe_page,
@@ -26,8 +27,15 @@ use crate::server::timing;
 impl Exchange {
     /// Whether no request may follow on the connection: where the rest of this one is not read, it cannot go on; a connection
     /// that a client kept while the daemon drains would be closed at the end of the delay, perhaps under its next request.
-    fn is_last(&self, status: u16) -> bool {
-        self.is_cut || matches!(status, 408 | 413) || self.connection.station.phase.get() == Phase::Draining
+    ///
+    /// Where somebody else may read the same bytes as other requests none may follow either: after a head that is no HTTP, and
+    /// after trailers, which hyper ends at an empty line and others at a bare line feed (RFC 9112, sections 2.2 and 11.2).
+    fn is_last(&self, outcome: &Outcome) -> bool {
+        self.is_cut
+            || matches!(outcome.status, 408 | 413)
+            || outcome.problem == Some(Problem::MalformedRequest)
+            || self.connection.wire.ends()
+            || self.connection.station.phase.get() == Phase::Draining
     }
 
     /// The head around `reply`.
@@ -97,7 +105,7 @@ impl Exchange {
             }
             _ => {}
         }
-        if self.connection.closable && self.is_last(outcome.status) {
+        if self.connection.closable && self.is_last(outcome) {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         if outcome.problem.is_some() {

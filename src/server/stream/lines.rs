@@ -1,12 +1,12 @@
 //! A body as lines, while it arrives.
 
 use std::task::{Context, Poll};
-use std::time::Instant;
 
 use super::pieces::{Piece, Pieces};
 use crate::problem::{Fault, Problem};
 use crate::server::body::ClientGone;
-use crate::server::connection::wire::Wire;
+use crate::server::exchange::Connection;
+use crate::server::patience::Patience;
 use crate::server::slots::Slot;
 
 /// The lines of a body. A line may be as long as a body.
@@ -19,6 +19,8 @@ pub struct Lines {
     /// Whether the line is there to its end.
     is_whole: bool,
     has_ended: bool,
+    patience: Patience,
+    is_late: bool,
 }
 
 /// What comes next.
@@ -36,7 +38,15 @@ pub enum Line<'l> {
 impl Lines {
     /// The lines of `pieces`, each collected in `slot`.
     pub fn new(pieces: Pieces, slot: Slot) -> Self {
-        Self { pieces, slot, length: 0, is_whole: false, has_ended: false }
+        Self {
+            pieces,
+            slot,
+            length: 0,
+            is_whole: false,
+            has_ended: false,
+            patience: Patience::default(),
+            is_late: false,
+        }
     }
 
     /// The line that is next, again and again until [`Self::advance`]. `received` counts the bytes of the body.
@@ -45,18 +55,21 @@ impl Lines {
     /// If the client goes before the body has ended.
     pub fn poll(
         &mut self,
-        wire: &Wire,
+        connection: &Connection,
         received: &mut usize,
         context: &mut Context<'_>,
     ) -> Result<Poll<Line<'_>>, ClientGone> {
         if !self.is_whole && !self.has_ended {
             let before = *received;
             let Poll::Ready(piece) = self.pieces.poll(received, context)? else {
-                wire.body_pending();
+                self.is_late = self.patience.is_over(connection, context);
                 return Ok(Poll::Pending);
             };
             if *received > before {
-                wire.body_goes_on(Instant::now());
+                self.patience.begins_anew(connection);
+            }
+            if self.pieces.has_trailers {
+                connection.wire.end();
             }
             match piece {
                 Piece::Some => self.collect_line(),
@@ -84,6 +97,11 @@ impl Lines {
             return Ok(Poll::Ready(Line::Wrong(fault)));
         }
         Ok(Poll::Ready(Line::Whole(&self.slot.bytes()[..self.length])))
+    }
+
+    /// Whether nothing has come for too long.
+    pub fn is_late(&self) -> bool {
+        self.is_late
     }
 
     /// The turn passes to the next line.

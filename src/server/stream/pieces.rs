@@ -17,6 +17,8 @@ pub struct Pieces {
     /// What has arrived and is not used yet.
     arrived: Bytes,
     has_ended: bool,
+    /// Whether fields came behind the body.
+    pub has_trailers: bool,
     coding: Option<Coding>,
 }
 
@@ -54,7 +56,7 @@ pub enum Piece {
 impl Pieces {
     /// The pieces of `incoming`.
     pub fn new(incoming: Incoming, coding: Option<Coding>) -> Self {
-        Self { incoming, arrived: Bytes::new(), has_ended: false, coding }
+        Self { incoming, arrived: Bytes::new(), has_ended: false, has_trailers: false, coding }
     }
 
     /// The bytes that are there.
@@ -99,6 +101,7 @@ impl Pieces {
                 Some(Err(_)) => return Poll::Ready(Err(ClientGone)),
                 Some(Ok(frame)) => {
                     // Trailers are read and dropped.
+                    self.has_trailers |= frame.is_trailers();
                     self.arrived = frame.into_data().unwrap_or_default();
                     *received += self.arrived.len();
                 }
