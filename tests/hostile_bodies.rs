@@ -232,7 +232,7 @@ fn bodies_that_are_no_document_are_refused_everywhere() {
             ("NUL alone", vec![0; 60_000], 400, "malformed_json"),
             ("open brackets", vec![b'['; 60_000], 400, "malformed_json"),
             ("quotes", vec![b'"'; 60_001], 400, "malformed_json"),
-            ("backslashes", [&b"\""[..], &[b'\\'; 60_001]].concat(), 400, "malformed_json"),
+            ("backslashes", [&b"\""[..], &vec![b'\\'; 60_001]].concat(), 400, "malformed_json"),
             ("a byte order mark", [&b"\xef\xbb\xbf"[..], &good].concat(), 400, "malformed_json"),
             ("UTF-16 with its mark", [&b"\xff\xfe"[..], &utf_16].concat(), 400, "invalid_utf8"),
             ("UTF-16", utf_16, 400, "malformed_json"),
@@ -274,7 +274,7 @@ fn gzip_that_is_a_bomb_or_no_gzip_is_refused_everywhere_in_the_same_memory() {
                 ("an end missing", good[..good.len() - 1].to_vec(), 400, "malformed_gzip"),
                 (
                     "a name without end",
-                    [&good[..3], &[8], &good[4..10], &[b'a'; 60_000]].concat(),
+                    [&good[..3], &[8], &good[4..10], &vec![b'a'; 60_000]].concat(),
                     400,
                     "malformed_gzip",
                 ),

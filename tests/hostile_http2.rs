@@ -70,6 +70,9 @@ fn flood(
     client.goaway()
 }
 
+/// What is sent, of each number.
+type Attack = Box<dyn FnMut(u32) -> Vec<u8>>;
+
 /// The streams of a client, in their order.
 const fn stream(count: u32) -> u32 {
     2 * count - 1
@@ -132,7 +135,7 @@ fn a_header_section_that_comes_slowly_has_its_time() {
 fn a_flood_of_pings_of_settings_or_of_priorities_ends_by_itself() {
     // CVE-2019-9512, CVE-2019-9515, CVE-2019-9513: each asks for an answer that is not read, or for nothing.
     let (daemon, before) = daemon(&["--header-timeout", "2s", "--write-timeout", "1s"]);
-    let floods: [(&str, Box<dyn FnMut(u32) -> Vec<u8>>); 4] = [
+    let floods: [(&str, Attack); 4] = [
         ("pings", Box::new(|_| frame(PING, 0, 0, &[7; 8]))),
         ("settings", Box::new(|_| frame(SETTINGS, 0, 0, &setting(4, 65_535)))),
         ("priorities", Box::new(|count| frame(PRIORITY, 0, stream(count), &[0, 0, 0, 0, 1]))),
