@@ -68,6 +68,7 @@ impl std::ops::Deref for OwnShard {
 }
 
 /// A request under way.
+#[expect(clippy::struct_excessive_bools, reason = "four switches, each by itself")]
 pub struct Exchange {
     connection: Rc<Connection>,
     tally: Tally,
