@@ -61,11 +61,12 @@ fn main() {
         let request = post(path, body);
         let seconds = length.as_secs_f64();
         let capacity = Clients::connect(server.port, busy, &request).arrive(None, length).good.len() as f64 / seconds;
-        let mut clients = Clients::connect(server.port, connections, &request);
         let mut rows: Vec<Vec<(Outcome, Watched)>> = TIMES.map(|_| Vec::new()).into();
         for _ in 0..rounds {
             for (row, times) in rows.iter_mut().zip(TIMES) {
                 let rate = Some((capacity * times).max(1.0));
+                // Anew each time: of those that a low rate does not need the daemon lets go after a while.
+                let mut clients = Clients::connect(server.port, connections, &request);
                 row.push(watched(server.port, || clients.arrive(rate, length)));
             }
         }

@@ -14,7 +14,7 @@ use common::daemon::Daemon;
 use common::http::{Connection, Request};
 use common::metrics::Samples;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Clients at once, and how many turns each takes.
 const CLIENTS: u64 = 8;
 const TURNS: u64 = 120;
@@ -97,7 +97,9 @@ fn live(address: SocketAddr, seed: u64, cuts: bool) -> Tally {
             3 => {
                 let many: Vec<&Kind> = (0..8).map(|_| &kinds[dice.below(kinds.len() as u64) as usize]).collect();
                 kept.send(&many.iter().flat_map(|kind| kind.request.to_bytes()).collect::<Vec<u8>>()).expect("sent");
-                many.into_iter().for_each(|kind| read(&mut kept, kind, &mut tally));
+                for kind in many {
+                    read(&mut kept, kind, &mut tally);
+                }
             }
             // Cut inside the request: nobody has asked anything.
             4 => connect().send(&bytes[..bytes.len() / 2]).expect("sent"),
@@ -145,8 +147,12 @@ fn run(daemon: &Daemon, cuts: bool) -> Tally {
         }
         for client in clients {
             let Tally { seen, unseen } = client.join().expect("no panic");
-            seen.into_iter().for_each(|(key, count)| *all.seen.entry(key).or_default() += count);
-            unseen.into_iter().for_each(|(key, count)| *all.unseen.entry(key).or_default() += count);
+            for (key, count) in seen {
+                *all.seen.entry(key).or_default() += count;
+            }
+            for (key, count) in unseen {
+                *all.unseen.entry(key).or_default() += count;
+            }
         }
         all
     })

@@ -11,7 +11,7 @@ use common::daemon::Daemon;
 use common::http::{Connection, Request, Response};
 use common::inference::analyze;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Clients of each kind.
 const CLIENTS: usize = 4;
 /// Requests that a client sends at once.

@@ -19,7 +19,7 @@ use common::tools;
 use tamis::config::{CommandLine, LogFormat, LogLevel};
 use tamis::server::Server;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How often an idle daemon is asked whether it is so already.
 const PAUSE: Duration = Duration::from_millis(20);
 

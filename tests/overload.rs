@@ -54,8 +54,7 @@ fn what_has_no_room_is_refused_with_the_time_to_come_back_and_probes_and_scrapes
                 assert_eq!(simple.status, 200, "who needs no queue is not refused");
             }
         });
-        let counts = clients.into_iter().map(|client| client.join());
-        let counts: Vec<_> = counts.collect();
+        let counts: Vec<_> = clients.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
         is_over.store(true, Ordering::Relaxed);
         counts.into_iter().map(|counts| counts.expect("no panic")).collect()
     });

@@ -14,7 +14,7 @@ use common::onnx::mean_of_rows;
 use common::user_model::{PIECES, UserModel, empty_directory, expected};
 use serde_json::{Value, json};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How often the models are replaced under load.
 const TIMES: usize = 24;
 /// Version, labels, and which of them takes the place of `angry`.

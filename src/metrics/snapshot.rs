@@ -232,10 +232,10 @@ impl Snapshot {
                 self.push(last.map_or(0, |shard| shard.scraped_bytes.get()));
             }
             Id::Authentications | Id::KeyRequests | Id::Reloads => self.collect_authentication(id, shards, live),
-            Id::ModelReloads if self.shape.reloads_models => {
-                live.model_reloads.into_iter().for_each(|count| self.push(count));
+            Id::ModelReloads => {
+                let count = if self.shape.reloads_models { RELOADED.len() } else { 0 };
+                live.model_reloads.into_iter().take(count).for_each(|count| self.push(count));
             }
-            Id::ModelReloads => {}
             Id::SuggestedScores => self.push_each(shards, SUGGESTED.len(), |shard, index| &shard.suggested[index]),
             Id::ScrapeDuration => self.push(0),
             // Fixed: rendered once, at start.
