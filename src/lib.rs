@@ -25,5 +25,6 @@ pub mod model;
 pub mod pages;
 pub mod pool;
 pub mod problem;
+pub mod secrecy;
 pub mod server;
 pub mod text;

@@ -8,7 +8,7 @@ use tamis::model::bert::{self, Bert};
 use tamis::model::toxicity::{EngineChoice, Toxicity};
 use tamis::model::{Loaded, Models, ModelsError};
 use tamis::server::{Server, StartError};
-use tamis::{alloc, cli, log, metrics};
+use tamis::{alloc, cli, log, metrics, secrecy};
 use tokio::signal::unix::{SignalKind, signal};
 
 #[global_allocator]
@@ -25,6 +25,10 @@ fn main() -> ExitCode {
         }
     };
     log::start(line.flags.log_level, line.flags.log_format);
+    // Before the first secret is read.
+    if let Err(error) = secrecy::seal() {
+        tracing::warn!(%error, "core dumps stay as they are");
+    }
     let ended = match line.command.unwrap_or(Command::Serve) {
         Command::Serve => serve(&line.flags, started),
         command => cli::run(&command, &line.flags),

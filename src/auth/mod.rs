@@ -33,10 +33,10 @@ use name::Name;
 use passwords::{Login, Passwords};
 use scopes::Scopes;
 use token::{Claims, Signer};
-use users::Users;
+use users::{MAX_PASSWORD, Users};
 use watch::Watch;
 
-use crate::alloc;
+use crate::{alloc, secrecy};
 
 /// What is asked for, and where it is kept.
 #[derive(Clone, Debug)]
@@ -293,14 +293,16 @@ impl Auth {
 
     /// The life of the thread `auth`, which ends with the process.
     fn work(&self, watch: &mut Watch) {
-        let mut looked = Instant::now();
+        let (mut looked, mut room) = (Instant::now(), [0; MAX_PASSWORD]);
         loop {
-            if let Some(job) = self.passwords.take(EVERY.saturating_sub(looked.elapsed())) {
+            if let Some(job) = self.passwords.take(EVERY.saturating_sub(looked.elapsed()), &mut room) {
                 let (_, credentials) = self.published();
                 let matches = credentials
                     .tokens
                     .as_ref()
-                    .is_some_and(|tokens| tokens.users.verify(job.name.as_ref(), job.password()));
+                    .is_some_and(|tokens| tokens.users.verify(job.name.as_ref(), job.password(&room)));
+                secrecy::wipe(&mut room);
+                secrecy::wipe_stack();
                 self.passwords.finish(job, matches);
                 // The megabytes that it took; the next one may be long in coming.
                 alloc::give_back();
