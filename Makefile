@@ -101,6 +101,10 @@ deny: ## Licences, duplicate versions and sources of the dependencies
 	fi
 	$(CARGO) deny check -D unmatched-skip -D unnecessary-skip -D license-not-encountered $(DENY)
 
+.PHONY: loom
+loom: ## Every interleaving of the threads of small models, over the code itself; builds the tree once more (src/sync.rs)
+	$(CARGO) test --locked --features loom --lib -- interleavings $(ARGS)
+
 check-aarch64: ## Compile for aarch64 without linking; needs the Rust target and aarch64-linux-gnu-gcc
 	$(CARGO) check --locked --target aarch64-unknown-linux-gnu
 

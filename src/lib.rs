@@ -27,4 +27,5 @@ pub mod pool;
 pub mod problem;
 pub mod secrecy;
 pub mod server;
+mod sync;
 pub mod text;

@@ -90,10 +90,10 @@ fn main() {
 /// Keys that are no good, by where they or their digests begin to differ from the good one.
 fn wrong_keys() -> [(&'static str, String); 4] {
     let stored = Sha256::digest(KEY);
-    // The best of a million guesses shares its digest's first bytes, by which it is looked up as well.
+    // By its first bytes the digest is looked up as well.
     let shared = |key: &String| Sha256::digest(key).iter().zip(&stored).take_while(|(one, other)| one == other).count();
     let guess = |number: u32| format!("tamis_{number:043}");
-    let close = (0..).map(guess).find(|key| shared(key) == 2).expect("one of 65,536");
+    let close = (0..10_000_000).map(guess).find(|key| shared(key) >= 2).expect("one of 65,536");
     let last = format!("{}j", &KEY[..KEY.len() - 1]);
     [
         ("first letter differs", format!("T{}", &KEY[1..])),

@@ -139,12 +139,11 @@ fn what_the_tables_name_is_there() {
     for row in unsafe_code.iter().chain(&threats) {
         let mut held = 0;
         for name in names(row.last().expect("cells")) {
-            let there = match name.strip_prefix("make ") {
-                Some(target) => makefile.contains(&format!("\n{target}:")),
-                None => {
-                    let (file, function) = (format!("tests/{name}.rs"), format!("fn {name}("));
-                    sources.iter().any(|(path, text)| *path == file || text.contains(&function))
-                }
+            let there = if let Some(target) = name.strip_prefix("make ") {
+                makefile.contains(&format!("\n{target}:"))
+            } else {
+                let (file, function) = (format!("tests/{name}.rs"), format!("fn {name}("));
+                sources.iter().any(|(path, text)| *path == file || text.contains(&function))
             };
             assert!(there, "{name} is not there: {WRITE}");
             held += 1;

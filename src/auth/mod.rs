@@ -10,6 +10,8 @@
 
 pub mod attempts;
 pub mod gate;
+#[cfg(all(test, feature = "loom"))]
+mod interleavings;
 pub mod keys;
 pub mod lines;
 pub mod name;
@@ -21,10 +23,9 @@ mod watch;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 
 use attempts::Attempts;
 use keys::Keys;
@@ -36,6 +37,8 @@ use token::{Claims, Signer};
 use users::{MAX_PASSWORD, Users};
 use watch::Watch;
 
+use crate::sync::RwLock;
+use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::{alloc, secrecy};
 
 /// What is asked for, and where it is kept.

@@ -112,6 +112,7 @@ impl Passwords {
     }
 
     /// Tells whoever waits for `job` how it ended.
+    #[expect(clippy::needless_pass_by_value, reason = "a job ends once")]
     pub fn finish(&self, job: Job, matches: bool) {
         let mut state = self.lock();
         let slot = &mut state.slots[job.slot];
@@ -239,8 +240,8 @@ mod tests {
         let thread = std::thread::spawn({
             let passwords = Arc::clone(&passwords);
             move || {
-                passwords
-                    .finish(passwords.take(Duration::from_secs(9), &mut [0; MAX_PASSWORD]).expect("a password"), true)
+                let job = passwords.take(Duration::from_secs(9), &mut [0; MAX_PASSWORD]);
+                passwords.finish(job.expect("a password"), true);
             }
         });
         thread.join().expect("no panic");

@@ -1,41 +1,40 @@
 //! What the process has loaded so far. Each part is written once, by the thread that loads it, and read by every worker.
 
-use std::sync::OnceLock;
-
 use super::bert::Bert;
 use super::registry::{Known, Models};
 use crate::metrics::LoadedModel;
+use crate::sync::OnceLock;
 
 /// The models that are there: first those without which the daemon is not ready, then `bert`.
-pub struct Loaded {
-    models: OnceLock<Models>,
-    bert: OnceLock<Bert>,
+pub struct Loaded<M = Models, B = Bert> {
+    models: OnceLock<M>,
+    bert: OnceLock<B>,
     wants_bert: bool,
 }
 
-impl Loaded {
+impl<M, B> Loaded<M, B> {
     /// Nothing yet; `wants_bert` tells whether `bert` is to come.
-    pub const fn new(wants_bert: bool) -> Self {
+    pub fn new(wants_bert: bool) -> Self {
         Self { models: OnceLock::new(), bert: OnceLock::new(), wants_bert }
     }
 
     /// Shows `models` to the workers; `false`, and nothing changed, if they have some already.
-    pub fn publish(&self, models: Models) -> bool {
+    pub fn publish(&self, models: M) -> bool {
         self.models.set(models).is_ok()
     }
 
     /// Shows `bert` to the workers; `false`, and nothing changed, if they have one already.
-    pub fn publish_bert(&self, bert: Bert) -> bool {
+    pub fn publish_bert(&self, bert: B) -> bool {
         self.bert.set(bert).is_ok()
     }
 
     /// All models but `bert`.
-    pub fn models(&self) -> Option<&Models> {
+    pub fn models(&self) -> Option<&M> {
         self.models.get()
     }
 
     /// `bert`.
-    pub fn bert(&self) -> Option<&Bert> {
+    pub fn bert(&self) -> Option<&B> {
         self.bert.get()
     }
 
@@ -43,7 +42,9 @@ impl Loaded {
     pub const fn wants_bert(&self) -> bool {
         self.wants_bert
     }
+}
 
+impl Loaded {
     /// What is known of `bert`, there or not.
     pub fn known_bert(&self) -> Option<&Known> {
         self.bert().map(Bert::known).or_else(|| self.models()?.bert_before.as_ref())
