@@ -24,7 +24,7 @@ struct Secrets(Vec<(&'static str, Vec<String>)>);
 
 impl Secrets {
     fn add(&mut self, name: &'static str, secret: &str) {
-        let hexadecimal: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let hexadecimal = secret.bytes().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
         let encoded = secret.replace('%', "%25").replace('+', "%2B").replace('&', "%26");
         let forms = [secret.to_owned(), encoded.replace(' ', "+"), encoded.replace(' ', "%20"), hexadecimal];
         self.0.push((name, forms.to_vec()));
@@ -74,6 +74,23 @@ fn everywhere(request: &Request, secret: &str) -> Vec<Request> {
         asked.push(strange);
     }
     asked
+}
+
+/// Files that turn bad while it runs: told by their name and line, and not quoted.
+fn spoil(daemon: &Daemon, files: [(&String, String); 3]) {
+    for (path, text) in files {
+        std::fs::write(path, text).expect("written");
+    }
+    let deadline = Instant::now() + PATIENCE;
+    let refused = || {
+        let samples = daemon.scrape();
+        let of = |file| samples.value("tamis_auth_reloads_total", &[("file", file), ("result", "refused")]);
+        ["api-keys", "users", "token-secret"].map(of)
+    };
+    while refused().contains(&0.0) {
+        assert!(Instant::now() < deadline, "the files are not read anew");
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
 }
 
 #[test]
@@ -131,7 +148,8 @@ fn no_secret_stands_in_logs_answers_metrics_or_the_command_line() {
     for request in &asked {
         let answer = daemon.ask(request);
         // An answer may give back what asked for it only where that is what was asked: nothing here is.
-        let headers: String = answer.headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
+        let headers = answer.headers.iter().map(|(name, value)| format!("{name}: {value}\n"));
+        let headers = headers.collect::<Vec<_>>().concat();
         secrets.assert_none_in(&format!("the answer to {} {}", request.method, request.target), &headers);
         secrets.assert_none_in(&format!("the body for {}", request.target), &String::from_utf8_lossy(&answer.body));
         statuses.insert(answer.status);
@@ -166,22 +184,7 @@ fn no_secret_stands_in_logs_answers_metrics_or_the_command_line() {
         let told = std::fs::read(format!("/proc/{}/{file}", daemon.id())).unwrap_or_default();
         secrets.assert_none_in(file, &String::from_utf8_lossy(&told));
     }
-    // Files that turn bad while it runs: told by their name and line, and not quoted.
-    for (path, text) in
-        [(&keys, format!("{key}\n")), (&users, format!("student:{PASSWORD}\n")), (&secret, WRONG.into())]
-    {
-        std::fs::write(path, text).expect("written");
-    }
-    let deadline = Instant::now() + PATIENCE;
-    let refused = |daemon: &Daemon| {
-        let samples = daemon.scrape();
-        let of = |file| samples.value("tamis_auth_reloads_total", &[("file", file), ("result", "refused")]);
-        ["api-keys", "users", "token-secret"].map(of)
-    };
-    while refused(&daemon).contains(&0.0) {
-        assert!(Instant::now() < deadline, "the files are not read anew");
-        std::thread::sleep(std::time::Duration::from_millis(100));
-    }
+    spoil(&daemon, [(&keys, format!("{key}\n")), (&users, format!("student:{PASSWORD}\n")), (&secret, WRONG.into())]);
     daemon.wait_for("credentials cannot be used: those from before stay", PATIENCE);
     daemon.signal("TERM");
     let (ended, lines) = daemon.wait(PATIENCE);
