@@ -108,6 +108,22 @@ deny: ## Licences, duplicate versions and sources of the dependencies
 	fi
 	$(CARGO) deny check -D unmatched-skip -D unnecessary-skip -D license-not-encountered $(DENY)
 
+.PHONY: loom coverage mutants
+loom: ## Every interleaving of the threads of small models, over the code itself; builds the tree once more (src/sync.rs)
+	$(CARGO) test --locked --features loom --lib -- interleavings $(ARGS)
+
+# The daemons that tests kill leave their counts too: those are mapped into a file (%c), not written at the end.
+coverage: ## Lines that the tests run, by room; installs cargo-llvm-cov and LLVM 22, builds the tree once more
+	bash tests/tools.sh coverage
+	LLVM_COV=$(TAMIS_TOOLS)/bin/llvm-cov LLVM_PROFDATA=$(TAMIS_TOOLS)/bin/llvm-profdata LLVM_PROFILE_FILE_NAME='tamis-%m%c.profraw' \
+	  RUSTFLAGS='-Cllvm-args=-runtime-counter-relocation' PATH=$(TAMIS_TOOLS)/bin:$$PATH \
+	  $(CARGO) llvm-cov --locked --json --summary-only --output-path $(TARGET_DIR)/coverage.json $(ARGS)
+	python3 tests/coverage.py $(TARGET_DIR)/coverage.json
+
+mutants: ## Small changes to some files that no test notices: ARGS='src/json'; installs cargo-mutants
+	bash tests/tools.sh mutants
+	$(TAMIS_TOOLS)/bin/cargo-mutants mutants --cargo-test-arg=--lib --timeout 120 --output $(TARGET_DIR)/mutants $(foreach room,$(ARGS),--file '$(room)/**/*.rs')
+
 check-aarch64: ## Compile for aarch64 without linking; needs the Rust target and aarch64-linux-gnu-gcc
 	$(CARGO) check --locked --target aarch64-unknown-linux-gnu
 

@@ -27,6 +27,8 @@ pub mod model;
 pub mod pages;
 pub mod pool;
 pub mod problem;
+pub mod secrecy;
 pub mod server;
 pub mod signals;
+mod sync;
 pub mod text;

@@ -7,7 +7,7 @@ use tamis::config::{Command, CommandLine, Flags};
 use tamis::model::{Models, ModelsError};
 use tamis::server::{Server, StartError};
 use tamis::signals::Signals;
-use tamis::{alloc, cli, loading, log, metrics};
+use tamis::{alloc, cli, loading, log, metrics, secrecy};
 
 #[global_allocator]
 static ALLOCATOR: alloc::Counting = alloc::Counting;
@@ -23,6 +23,10 @@ fn main() -> ExitCode {
         }
     };
     log::start(line.flags.log_level, line.flags.log_format);
+    // Before the first secret is read.
+    if let Err(error) = secrecy::seal() {
+        tracing::warn!(%error, "core dumps stay as they are");
+    }
     let ended = match line.command.unwrap_or(Command::Serve) {
         Command::Serve => serve(&line.flags, started),
         command => cli::run(&command, &line.flags),

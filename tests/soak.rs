@@ -202,8 +202,11 @@ fn slope(samples: &[Sample], value: fn(&Sample) -> f64) -> f64 {
 /// Resident memory as the kernel counts it page by page; `VmRSS` is a sum of counters that each core adds to when it likes
 /// (proc(5): "this value is inaccurate").
 fn resident_kib(process: u32) -> u64 {
-    let rollup = std::fs::read_to_string(format!("/proc/{process}/smaps_rollup")).expect("Linux 4.14");
-    let line = rollup.lines().find_map(|line| line.strip_prefix("Rss:")).expect("a line of it");
+    let read = |name| std::fs::read_to_string(format!("/proc/{process}/{name}"));
+    // Who is not root may not look at the pages of a process that is not dumpable.
+    let told = read("smaps_rollup").or_else(|_| read("status")).expect("a process");
+    let line = told.lines().find_map(|line| line.strip_prefix("Rss:").or_else(|| line.strip_prefix("VmRSS:")));
+    let line = line.expect("a line of it");
     line.trim().trim_end_matches(" kB").parse().expect("a number")
 }
 

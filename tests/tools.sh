@@ -10,6 +10,7 @@
 #   bin/buildah, bin/podman, bin/debootstrap   with what they call, and settings of their own; they need root
 #   docker/             Debian's Docker, which runs in machines of deploy/test/machine.py
 #   google-schema.json  Terraform's google provider, of the resources in deploy/terraform
+# `tests/tools.sh coverage` and `mutants` add what `make coverage` and `make mutants` run, which the gate does not.
 # `tests/tools.sh STEP...` does some of it: a step is an install_STEP of tests/tools/.
 # Nothing is installed on the machine itself: Debian packages are unpacked, not configured. Needs Python 3.11 or newer
 # with venv, and apt; for the JavaScript clients Node.js with npm. Does nothing where all is there; run it again after a failure.
@@ -20,7 +21,7 @@ tools=${TAMIS_TOOLS:-$root/.tools}
 mkdir -p "$tools/bin"
 tools=$(cd "$tools" && pwd)
 
-for room in common judges servers load deploy; do
+for room in common judges servers load deploy proofs; do
     # shellcheck source=/dev/null
     source "$root/tests/tools/$room.sh"
 done

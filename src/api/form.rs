@@ -1,6 +1,7 @@
 //! Forms: `application/x-www-form-urlencoded` (WHATWG URL Standard, section 5.1), read into memory of fixed size.
 
 use crate::problem::{Fault, Problem};
+use crate::secrecy;
 
 /// A field's value, of up to `N` bytes.
 pub struct Field<const N: usize> {
@@ -61,7 +62,7 @@ impl<const N: usize> Default for Field<N> {
 impl<const N: usize> Drop for Field<N> {
     fn drop(&mut self) {
         // What it held may be a password.
-        self.bytes = std::hint::black_box([0; N]);
+        secrecy::wipe(&mut self.bytes);
     }
 }
 

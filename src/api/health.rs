@@ -1,11 +1,11 @@
 //! `GET /health` for people and load balancers, `/livez`, `/readyz` and `/startupz` for Kubernetes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 
 use super::Worker;
 use crate::json::write::Writer;
 use crate::metrics::labels::Phase;
+use crate::sync::atomic::{AtomicU8, Ordering};
 
 /// The phase as all threads see it; it never goes back.
 #[derive(Clone, Debug)]

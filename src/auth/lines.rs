@@ -4,6 +4,8 @@ use std::fmt;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use crate::secrecy;
+
 /// The longest file that is read, in bytes.
 pub const MAX_FILE: u64 = 1 << 20;
 
@@ -39,13 +41,19 @@ impl std::error::Error for FileError {}
 /// If the file cannot be read, is longer than [`MAX_FILE`], or `parse` refuses it.
 pub fn read<T>(path: &Path, parse: impl FnOnce(&[u8]) -> Result<T, Wrong>) -> Result<T, FileError> {
     let wrong = |line, what: String| FileError { path: path.to_owned(), line, what };
-    let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(|error| wrong(None, error.to_string()))?;
+    // Room for all of it: a vector that grows leaves copies behind.
+    let length = file.metadata().map_or(0, |file| file.len());
+    let mut bytes = Vec::with_capacity(length.min(MAX_FILE) as usize + 32);
     file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|error| wrong(None, error.to_string()))?;
-    if bytes.len() as u64 > MAX_FILE {
-        return Err(wrong(None, format!("longer than {MAX_FILE} bytes")));
-    }
-    parse(&bytes).map_err(|(line, what)| wrong(line, what.to_owned()))
+    let parsed = if bytes.len() as u64 > MAX_FILE {
+        Err(wrong(None, format!("longer than {MAX_FILE} bytes")))
+    } else {
+        parse(&bytes).map_err(|(line, what)| wrong(line, what.to_owned()))
+    };
+    // It may be the secret that signs.
+    secrecy::wipe(&mut bytes);
+    parsed
 }
 
 /// The entries of a file with their line numbers, from 1: all lines but blank ones and those that begin with `#`.

@@ -10,6 +10,8 @@
 
 pub mod attempts;
 pub mod gate;
+#[cfg(all(test, feature = "loom"))]
+mod interleavings;
 pub mod keys;
 pub mod lines;
 pub mod name;
@@ -21,10 +23,9 @@ mod watch;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 
 use attempts::Attempts;
 use keys::Keys;
@@ -33,10 +34,12 @@ use name::Name;
 use passwords::{Login, Passwords};
 use scopes::Scopes;
 use token::{Claims, Signer};
-use users::Users;
+use users::{MAX_PASSWORD, Users};
 use watch::Watch;
 
-use crate::alloc;
+use crate::sync::RwLock;
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::{alloc, secrecy};
 
 /// What is asked for, and where it is kept.
 #[derive(Clone, Debug)]
@@ -302,14 +305,16 @@ impl Auth {
 
     /// The life of the thread `auth`, which ends with the process.
     fn work(&self) {
-        let mut looked = Instant::now();
+        let (mut looked, mut room) = (Instant::now(), [0; MAX_PASSWORD]);
         loop {
-            if let Some(job) = self.passwords.take(EVERY.saturating_sub(looked.elapsed())) {
+            if let Some(job) = self.passwords.take(EVERY.saturating_sub(looked.elapsed()), &mut room) {
                 let (_, credentials) = self.published();
                 let matches = credentials
                     .tokens
                     .as_ref()
-                    .is_some_and(|tokens| tokens.users.verify(job.name.as_ref(), job.password()));
+                    .is_some_and(|tokens| tokens.users.verify(job.name.as_ref(), job.password(&room)));
+                secrecy::wipe(&mut room);
+                secrecy::wipe_stack();
                 self.passwords.finish(job, matches);
                 // The megabytes that it took; the next one may be long in coming.
                 alloc::give_back();

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! All memory is allocated by [`Passwords::new`]; submitting, waiting and giving up allocate nothing. A password is
-//! overwritten as soon as it has been taken.
+//! overwritten as soon as it has been taken, into memory of whoever verifies it: a value that is moved leaves copies.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use super::name::Name;
 use super::users::MAX_PASSWORD;
+use crate::secrecy;
 
 /// Passwords that may wait at once.
 pub const QUEUE: usize = 16;
@@ -36,7 +37,6 @@ pub struct Job {
     slot: usize,
     /// Whose it is said to be; `None` for a name that nobody can have.
     pub name: Option<Name>,
-    password: [u8; MAX_PASSWORD],
     length: usize,
 }
 
@@ -91,8 +91,9 @@ impl Passwords {
         Some(Login { passwords: Arc::clone(self), slot: Some(slot) })
     }
 
-    /// The oldest password that waits, or `None` if none comes within `patience`.
-    pub fn take(&self, patience: Duration) -> Option<Job> {
+    /// The oldest password that waits, copied to the front of `room`, which the caller wipes; or `None` if none comes within
+    /// `patience`.
+    pub fn take(&self, patience: Duration, room: &mut [u8; MAX_PASSWORD]) -> Option<Job> {
         let state = self.lock();
         let none = |state: &mut State| !state.slots.iter().any(Slot::waits);
         let waited = self.work.wait_timeout_while(state, patience, none);
@@ -103,15 +104,16 @@ impl Passwords {
         };
         let (at, _) = state.slots.iter().enumerate().filter(|(_, slot)| slot.waits()).min_by_key(oldest)?;
         let slot = &mut state.slots[at];
-        let job = Job { slot: at, name: slot.name, password: slot.password, length: slot.length };
-        slot.password = [0; MAX_PASSWORD];
+        let job = Job { slot: at, name: slot.name, length: slot.length };
+        room.copy_from_slice(&slot.password);
+        secrecy::wipe(&mut slot.password);
         slot.phase = Phase::Running;
         Some(job)
     }
 
     /// Tells whoever waits for `job` how it ended.
-    pub fn finish(&self, mut job: Job, matches: bool) {
-        job.password = std::hint::black_box([0; MAX_PASSWORD]);
+    #[expect(clippy::needless_pass_by_value, reason = "a job ends once")]
+    pub fn finish(&self, job: Job, matches: bool) {
         let mut state = self.lock();
         let slot = &mut state.slots[job.slot];
         slot.phase = if slot.phase == Phase::Abandoned { Phase::Free } else { Phase::Done(matches) };
@@ -140,9 +142,9 @@ impl Slot {
 }
 
 impl Job {
-    /// The password.
-    pub fn password(&self) -> &[u8] {
-        &self.password[..self.length]
+    /// The password, of the room that it was taken into.
+    pub fn password<'a>(&self, room: &'a [u8; MAX_PASSWORD]) -> &'a [u8] {
+        &room[..self.length]
     }
 }
 
@@ -171,7 +173,7 @@ impl Drop for Login {
         let Some(at) = self.slot else { return };
         let mut state = self.passwords.lock();
         let slot = &mut state.slots[at];
-        slot.password = [0; MAX_PASSWORD];
+        secrecy::wipe(&mut slot.password);
         slot.phase = if slot.phase == Phase::Running { Phase::Abandoned } else { Phase::Free };
         let waker = std::mem::replace(&mut slot.waker, Waker::noop().clone());
         drop(state);
@@ -192,17 +194,18 @@ mod tests {
     #[test]
     fn the_oldest_is_verified_first_and_told_once() {
         let passwords = Arc::new(Passwords::new());
+        let mut room = [0; MAX_PASSWORD];
         let mut logins: Vec<_> =
             (0..3_u8).map(|at| passwords.submit(Name::new(b"a"), &[at; 3]).expect("room")).collect();
         for (at, login) in logins.iter_mut().enumerate() {
             assert_eq!(poll(login), Poll::Pending);
-            let job = passwords.take(SOON).expect("a password");
-            assert_eq!((job.password(), job.name), ([at as u8; 3].as_slice(), Name::new(b"a")));
+            let job = passwords.take(SOON, &mut room).expect("a password");
+            assert_eq!((job.password(&room), job.name), ([at as u8; 3].as_slice(), Name::new(b"a")));
             passwords.finish(job, at == 1);
             assert_eq!(poll(login), Poll::Ready(at == 1));
             assert_eq!(poll(login), Poll::Pending, "once");
         }
-        assert!(passwords.take(SOON).is_none());
+        assert!(passwords.take(SOON, &mut [0; MAX_PASSWORD]).is_none());
     }
 
     #[test]
@@ -211,12 +214,12 @@ mod tests {
         for round in 0..3 {
             let mut logins: Vec<_> = (0..QUEUE).map(|_| passwords.submit(None, b"x").expect("room")).collect();
             assert!(passwords.submit(None, b"x").is_none(), "round {round}");
-            let running = passwords.take(SOON).expect("a password");
+            let running = passwords.take(SOON, &mut [0; MAX_PASSWORD]).expect("a password");
             // One is given up while it runs, the others while they wait.
             let _ = poll(&mut logins[0]);
             drop(logins);
             passwords.finish(running, true);
-            assert!(passwords.take(SOON).is_none(), "what is given up is not verified");
+            assert!(passwords.take(SOON, &mut [0; MAX_PASSWORD]).is_none(), "what is given up is not verified");
         }
         assert!(passwords.submit(None, &[0; MAX_PASSWORD + 1]).is_none());
     }
@@ -236,7 +239,10 @@ mod tests {
         assert_eq!(login.poll(&mut Context::from_waker(&waker)), Poll::Pending);
         let thread = std::thread::spawn({
             let passwords = Arc::clone(&passwords);
-            move || passwords.finish(passwords.take(Duration::from_secs(9)).expect("a password"), true)
+            move || {
+                let job = passwords.take(Duration::from_secs(9), &mut [0; MAX_PASSWORD]);
+                passwords.finish(job.expect("a password"), true);
+            }
         });
         thread.join().expect("no panic");
         assert_eq!(woken.0.load(Ordering::SeqCst), 1);

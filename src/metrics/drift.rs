@@ -9,6 +9,7 @@
 //! a scrape sees the last 1,000 to 2,000 scores of each worker, and nothing is copied.
 
 use super::counter::Counter;
+use crate::sync::{array_of, const_but_in_models};
 
 /// How many bins there are.
 pub const BINS: usize = 10;
@@ -25,9 +26,11 @@ pub struct Window {
 }
 
 impl Window {
-    /// No score yet.
-    pub const fn new() -> Self {
-        Self { sets: [const { [const { Counter::new() }; _] }; _], scores: Counter::new() }
+    const_but_in_models! {
+        /// No score yet.
+        pub fn new() -> Self {
+            Self { sets: array_of![array_of![Counter::new()]], scores: Counter::new() }
+        }
     }
 
     /// A score that lies in `bin`, from 0; beyond the last it counts there.
@@ -149,7 +152,7 @@ mod tests {
         fn scores_of_the_reference_do_not_drift_and_others_do(
             scores in prop::collection::vec(0.0_f32..1.0, 1000..3000), moved in 0.35_f32..1.0, worker in 1_usize..4
         ) {
-            let (same, other) = ([const { Window::new() }; 3], [const { Window::new() }; 3]);
+            let (same, other): ([Window; 3], [Window; 3]) = (array_of![Window::new()], array_of![Window::new()]);
             for (place, &score) in scores.iter().enumerate() {
                 same[place % worker].scored(bin_of(&EDGES, score));
                 other[place % worker].scored(bin_of(&EDGES, score * (1.0 - moved)));

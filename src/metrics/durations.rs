@@ -5,6 +5,7 @@ use super::family::INFERENCE;
 use super::histogram::{COARSE, FINE};
 use super::labels::Method;
 use super::series::{self, LANES};
+use crate::sync::{array_of, const_but_in_models};
 
 /// Durations by lane: the routes that run a model in the fine geometry, the others in the coarse one.
 #[derive(Debug)]
@@ -24,17 +25,19 @@ pub(super) enum Buckets {
 }
 
 impl Durations {
-    /// No duration yet.
-    #[expect(
-        clippy::large_stack_arrays,
-        reason = "56 KiB on the stack of a thread that starts, held by a test of the shard"
-    )]
-    pub(super) const fn new() -> Self {
-        Self {
-            sum_ns: [const { Counter::new() }; _],
-            coarse: [const { [const { Counter::new() }; _] }; _],
-            fine: [const { [const { Counter::new() }; _] }; _],
-            fine_blocks: [const { Counter::new() }; _],
+    const_but_in_models! {
+        /// No duration yet.
+        #[expect(
+            clippy::large_stack_arrays,
+            reason = "56 KiB on the stack of a thread that starts, held by a test of the shard"
+        )]
+        pub(super) fn new() -> Self {
+            Self {
+                sum_ns: array_of![Counter::new()],
+                coarse: array_of![array_of![Counter::new()]],
+                fine: array_of![array_of![Counter::new()]],
+                fine_blocks: array_of![Counter::new()],
+            }
         }
     }
 

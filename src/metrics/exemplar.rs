@@ -6,7 +6,6 @@
 //! a whole one, it does without.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::catalog::{DURATION_BOUNDS, PROCESSING_BOUNDS};
@@ -16,6 +15,8 @@ use super::labels::ToxicityModel;
 use super::series::LANES;
 use super::shard::Shard;
 use super::trace::Trace;
+use crate::sync::atomic::{AtomicU64, Ordering, fence};
+use crate::sync::{array_of, const_but_in_models, hint};
 
 /// One observation of a histogram of times, and the trace it belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,8 +74,10 @@ impl Exemplar {
 }
 
 impl Slot {
-    pub(super) const fn new() -> Self {
-        Self { sequence: AtomicU64::new(0), words: [const { AtomicU64::new(0) }; 5] }
+    const_but_in_models! {
+        pub(super) fn new() -> Self {
+            Self { sequence: AtomicU64::new(0), words: array_of![AtomicU64::new(0)] }
+        }
     }
 
     /// Replaces the exemplar.
@@ -106,7 +109,7 @@ impl Slot {
                 let trace = Trace { trace_id: u128::from(high) << 64 | u128::from(low), span_id };
                 return Some(Exemplar { trace, value_ns, at_ns });
             }
-            std::hint::spin_loop();
+            hint::spin_loop();
         }
         None
     }
@@ -164,7 +167,7 @@ const PROCESSINGS: usize = PROCESSING_BOUNDS.len() + 1;
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 /// How often a slot that is being written is read before the reader does without. Writing takes a few ns.
-const ATTEMPTS: usize = 64;
+const ATTEMPTS: usize = if cfg!(feature = "loom") { 2 } else { 64 };
 
 /// The exemplars that a worker keeps.
 pub(super) const SLOTS: usize = LANES * DURATIONS + ToxicityModel::TIMED * PROCESSINGS;

@@ -25,6 +25,8 @@ mod exporter;
 mod facts;
 pub mod family;
 pub mod histogram;
+#[cfg(all(test, feature = "loom"))]
+mod interleavings;
 pub mod labels;
 mod layout;
 mod listing;

@@ -27,6 +27,7 @@ use super::trace::Trace;
 use crate::auth::NAMED_KEYS;
 use crate::metrics::catalog::{CONFIDENCE_BOUNDS, DURATION_BOUNDS, PROCESSING_BOUNDS, SCORE_BOUNDS};
 use crate::problem::Problem;
+use crate::sync::array_of;
 use crate::text::rules::{Rule, Rules};
 
 /// One worker's cells, about 63 KiB, zero at start. Written by ONE thread; see [`Counter`].
@@ -89,31 +90,31 @@ impl Shard {
     /// A shard in which nothing has happened. The one allocation of its life.
     pub fn new() -> Box<Self> {
         Box::new(Self {
-            requests: [const { Counter::new() }; _],
-            errors: [const { Counter::new() }; _],
+            requests: array_of![Counter::new()],
+            errors: array_of![Counter::new()],
             used: Counter::new(),
-            in_progress: [const { Counter::new() }; _],
-            request_bytes: [const { Counter::new() }; _],
-            response_bytes: [const { Counter::new() }; _],
+            in_progress: array_of![Counter::new()],
+            request_bytes: array_of![Counter::new()],
+            response_bytes: array_of![Counter::new()],
             durations: Durations::new(),
-            scores: [const { Counter::new() }; _],
+            scores: array_of![Counter::new()],
             score_sum: Counter::new(),
-            processing: [const { [const { Counter::new() }; _] }; _],
-            processing_ns: [const { Counter::new() }; _],
-            rules: [const { Counter::new() }; _],
-            drift: [const { Window::new() }; _],
-            stages: [const { [const { Counter::new() }; _] }; _],
-            stages_ns: [const { Counter::new() }; _],
-            analyses_failed: [const { Counter::new() }; _],
-            confidences: [const { [const { Counter::new() }; _] }; _],
-            confidence_percent: [const { Counter::new() }; _],
+            processing: array_of![array_of![Counter::new()]],
+            processing_ns: array_of![Counter::new()],
+            rules: array_of![Counter::new()],
+            drift: array_of![Window::new()],
+            stages: array_of![array_of![Counter::new()]],
+            stages_ns: array_of![Counter::new()],
+            analyses_failed: array_of![Counter::new()],
+            confidences: array_of![array_of![Counter::new()]],
+            confidence_percent: array_of![Counter::new()],
             connections_opened: Counter::new(),
             connections_closed: Counter::new(),
-            requests_shed: [const { Counter::new() }; _],
+            requests_shed: array_of![Counter::new()],
             requests_timed_out: Counter::new(),
-            authentications: [const { Counter::new() }; _],
-            key_requests: [const { Counter::new() }; _],
-            suggested: [const { Counter::new() }; _],
+            authentications: array_of![Counter::new()],
+            key_requests: array_of![Counter::new()],
+            suggested: array_of![Counter::new()],
             slots_used_max: Counter::new(),
             slot_fallbacks: Counter::new(),
             heap_allocations: Counter::new(),
@@ -122,7 +123,7 @@ impl Shard {
             scraped_at_ns: Counter::new(),
             clock: OnceLock::new(),
             clients: Clients::new(),
-            exemplars: [const { Slot::new() }; _],
+            exemplars: array_of![Slot::new()],
         })
     }
 

@@ -392,7 +392,8 @@ impl Snapshot {
     }
 }
 
-fn sum<'a>(shards: &'a [Arc<Shard>], cell: impl Fn(&'a Shard) -> &'a Counter) -> u64 {
+/// The merge: what all workers have in a cell, wrapping as each does.
+pub(super) fn sum<'a, S>(shards: &'a [Arc<S>], cell: impl Fn(&'a S) -> &'a Counter) -> u64 {
     shards.iter().map(|shard| cell(shard).get()).fold(0, u64::wrapping_add)
 }
 

@@ -17,9 +17,8 @@
 mod jobs;
 
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use thread_priority::{
@@ -27,6 +26,7 @@ use thread_priority::{
 };
 
 use super::toxicity::Probabilities;
+use crate::sync::{Condvar, Mutex, MutexGuard, thread};
 use jobs::Jobs;
 
 /// The size of an executor.
@@ -309,6 +309,10 @@ impl State {
 /// Puts this thread under the policy `SCHED_IDLE` (sched(7)): a worker that wakes on the same processor goes before it at once. Where
 /// workers want a processor all the time it gets three thousandths of it; what then waits too long is refused by its deadline.
 fn give_way() -> Result<(), thread_priority::Error> {
+    if cfg!(feature = "loom") {
+        // Its threads are all the test's own.
+        return Ok(());
+    }
     set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, IDLE)
 }
 
@@ -318,5 +322,7 @@ fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "loom"))]
+mod interleavings;
+#[cfg(all(test, not(feature = "loom")))]
 mod tests;

@@ -1,17 +1,18 @@
 //! What the process has loaded so far. Each part of a set is written once, by the thread that loads it, and read by every
 //! worker; to load anew is to put another set in its place, and who began with the old one ends with it.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use super::bert::Bert;
 use super::registry::{Known, Models};
 use crate::metrics::LoadedModel;
+use crate::sync::OnceLock;
+use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// A set of models that are there: first those without which the daemon is not ready, then `bert`.
-pub struct Loaded {
-    models: OnceLock<Models>,
-    bert: OnceLock<Arc<Bert>>,
+pub struct Loaded<M = Models, B = Bert> {
+    models: OnceLock<M>,
+    bert: OnceLock<Arc<B>>,
     wants_bert: bool,
     /// Which set it is, from 0.
     generation: u64,
@@ -21,7 +22,7 @@ pub struct Loaded {
     reloads: Arc<[AtomicU64; 2]>,
 }
 
-impl Loaded {
+impl<M, B> Loaded<M, B> {
     /// Nothing yet; `wants_bert` tells whether `bert` is to come.
     pub fn new(wants_bert: bool) -> Self {
         let (models, bert, reloads) = (OnceLock::new(), OnceLock::new(), Arc::default());
@@ -30,35 +31,39 @@ impl Loaded {
 
     /// The set that takes the place of this one.
     #[must_use]
-    pub fn next(&self, models: Models, bert: Option<Arc<Bert>>) -> Self {
-        let (models, bert) = (OnceLock::from(models), bert.map_or_else(OnceLock::new, OnceLock::from));
-        let reloads = Arc::clone(&self.reloads);
-        let (wants_bert, generation) = (self.wants_bert, self.generation + 1);
-        Self { models, bert, wants_bert, generation, taken: AtomicUsize::new(0), reloads }
+    pub fn next(&self, models: M, bert: Option<Arc<B>>) -> Self {
+        let (generation, reloads) = (self.generation + 1, Arc::clone(&self.reloads));
+        let next = Self { generation, reloads, ..Self::new(self.wants_bert) };
+        next.publish(models);
+        if let Some(bert) = bert {
+            // There is none before it.
+            let _ = next.bert.set(bert);
+        }
+        next
     }
 
     /// Shows `models` to the workers; `false`, and nothing changed, if they have some already.
-    pub fn publish(&self, models: Models) -> bool {
+    pub fn publish(&self, models: M) -> bool {
         self.models.set(models).is_ok()
     }
 
     /// Shows `bert` to the workers; `false`, and nothing changed, if they have one already.
-    pub fn publish_bert(&self, bert: Bert) -> bool {
+    pub fn publish_bert(&self, bert: B) -> bool {
         self.bert.set(Arc::new(bert)).is_ok()
     }
 
     /// All models but `bert`.
-    pub fn models(&self) -> Option<&Models> {
+    pub fn models(&self) -> Option<&M> {
         self.models.get()
     }
 
     /// `bert`.
-    pub fn bert(&self) -> Option<&Bert> {
+    pub fn bert(&self) -> Option<&B> {
         self.shared_bert().map(Arc::as_ref)
     }
 
     /// `bert`, for a set that goes on with it.
-    pub fn shared_bert(&self) -> Option<&Arc<Bert>> {
+    pub fn shared_bert(&self) -> Option<&Arc<B>> {
         self.bert.get()
     }
 
@@ -91,7 +96,9 @@ impl Loaded {
     pub fn reloads(&self) -> [u64; 2] {
         [0, 1].map(|at| self.reloads[at].load(Ordering::Relaxed))
     }
+}
 
+impl Loaded {
     /// What is known of `bert`, there or not.
     pub fn known_bert(&self) -> Option<&Known> {
         self.bert().map(Bert::known).or_else(|| self.models()?.bert_before.as_ref())

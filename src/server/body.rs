@@ -9,6 +9,7 @@ use hyper::body::{Body as _, Incoming};
 use super::connection::wire::Wire;
 use super::slots::Slot;
 use crate::problem::{Fault, Problem};
+use crate::secrecy;
 
 /// A body that is there in full.
 pub struct Body {
@@ -29,7 +30,7 @@ impl Body {
 
     /// Leaves nothing of it in memory.
     pub fn wipe(&mut self) {
-        self.slot.bytes_mut()[..self.length].fill(0);
+        secrecy::wipe(&mut self.slot.bytes_mut()[..self.length]);
     }
 }
 

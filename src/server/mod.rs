@@ -195,10 +195,7 @@ impl Server {
 
     /// Publishes the models and turns ready.
     pub fn ready(&self, models: Models) {
-        // Models are published once; a second set would be dropped.
-        if self.loaded().publish(models) {
-            self.phase.advance(Phase::Ready);
-        }
+        turn_ready(&self.loaded(), models, &self.phase);
     }
 
     /// Turns unready for good: whoever routes to this server is told to look elsewhere.
@@ -220,6 +217,14 @@ impl Server {
             let _ = worker.join();
         }
         gentle
+    }
+}
+
+/// Models first: who sees that the phase is [`Phase::Ready`] sees them.
+fn turn_ready<M, B>(loaded: &Loaded<M, B>, models: M, phase: &SharedPhase) {
+    // Models are published once; a second set would be dropped.
+    if loaded.publish(models) {
+        phase.advance(Phase::Ready);
     }
 }
 
@@ -246,3 +251,6 @@ impl Drop for EndOfWorker {
         self.0.changed.notify_all();
     }
 }
+
+#[cfg(all(test, feature = "loom"))]
+mod interleavings;
