@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Makes a corpus small: `merge.py BINARY COMMITTED GROWN` leaves in COMMITTED the inputs of both that reach the most, each time the one
-that adds most for its length, until MOST inputs or BYTES bytes. What is called `found-*` was found once, and stays."""
+that adds most for its length, until MOST inputs or BYTES bytes. What is called `found-*` was found once, and `seed-*` was written by
+hand: both stay."""
 
 import hashlib
 import pathlib
@@ -37,14 +38,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         scratch = pathlib.Path(name)
         features = reached(binary, [committed, grown], scratch)
-        found = sorted(committed.glob("found-*"))
+        found = sorted([*committed.glob("found-*"), *committed.glob("seed-*")])
         covered = set().union(*(features.get(path, set()) for path in found))
         # A merge tells of each input what those before it, shorter ones, did not reach.
         left = {path: reach for path, reach in features.items() if path not in found}
         chosen: list[pathlib.Path] = []
         size = sum(path.stat().st_size for path in found)
         while left and len(found) + len(chosen) < MOST:
-            best = max(left, key=lambda path: len(left[path] - covered) / (path.stat().st_size + 64))
+            best = max(left, key=lambda path: len(left[path] - covered) / (path.stat().st_size + 1024))
             if not left[best] - covered:
                 break
             covered |= left.pop(best)

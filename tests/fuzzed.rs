@@ -2,6 +2,7 @@
 //! same ones each time. `fuzz/README.md` says what each proves, and how it is fuzzed for hours.
 
 #[path = "../fuzz/src/lib.rs"]
+#[allow(clippy::pedantic, clippy::type_complexity, reason = "it is a crate of its own, with lints of its own")]
 mod fuzz;
 #[path = "fuzzed/mutation.rs"]
 mod mutation;
@@ -64,6 +65,7 @@ fn hold(name: &str) {
 /// Says which input it was, should it panic.
 fn try_one(target: &Target, what: &str, input: &[u8]) {
     struct Told<'t>(&'t str, &'t str, &'t [u8]);
+    #[expect(clippy::print_stderr, reason = "what a test that fails has to say")]
     impl Drop for Told<'_> {
         fn drop(&mut self) {
             if std::thread::panicking() {

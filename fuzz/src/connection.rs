@@ -74,7 +74,15 @@ pub fn run(input: &[u8]) {
             let (headers, counted) = (frames(&written), counted.iter().sum());
             assert!(headers <= counted, "{headers} answers, {counted} in the books");
         } else {
-            assert_eq!(answers(&written), counted, "by status: {}", String::from_utf8_lossy(&written));
+            let (found, endless) = answers(&written);
+            // Whether an answer of HTTP/1.0 without a length broke off with its request, nobody can tell.
+            let cut = endless.map(|status| {
+                let mut found = found.clone();
+                found[status] -= 1;
+                found
+            });
+            let told = String::from_utf8_lossy(&written);
+            assert!(found == counted || cut == Some(counted.clone()), "{found:?}, in the books {counted:?}: {told}");
         }
         nothing_is_kept(state);
     });
@@ -105,8 +113,9 @@ fn nothing_is_kept(state: &mut State) {
     }
 }
 
-/// The answers of HTTP/1 in `written`, by status; all of it must be answers.
-fn answers(mut written: &[u8]) -> Vec<u64> {
+/// The answers of HTTP/1 in `written`, by status, and the status of the last one if it ends with the connection; all of it must be
+/// answers.
+fn answers(mut written: &[u8]) -> (Vec<u64>, Option<usize>) {
     let mut counts = vec![0; Status::ALL.len()];
     while !written.is_empty() {
         let end = written.windows(4).position(|four| four == b"\r\n\r\n").expect("a whole head") + 4;
@@ -136,7 +145,7 @@ fn answers(mut written: &[u8]) -> Vec<u64> {
                 let Some(rest) = unchunked(written) else {
                     // The request broke off while it was being answered: such an answer has no end, and is in no book.
                     counts[Status::from_code(code).index()] -= 1;
-                    return counts;
+                    return (counts, None);
                 };
                 written = rest;
             }
@@ -145,11 +154,10 @@ fn answers(mut written: &[u8]) -> Vec<u64> {
             _ => {}
         }
         if line.starts_with("HTTP/1.0") && header("content-length").is_none() {
-            // It ends with the connection.
-            written = &[];
+            return (counts, Some(Status::from_code(code).index()));
         }
     }
-    counts
+    (counts, None)
 }
 
 /// What follows a body in chunks; nothing if it breaks off between two of them.
