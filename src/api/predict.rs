@@ -19,10 +19,11 @@ pub const fn max_len(rows: usize) -> usize {
     rows * MAX_ROW + 2
 }
 
-/// Whether `body` may hold a list of rows.
+/// Whether `body` may hold a list of rows. Where it does, the first bracket in it is that of the list, and what follows on it, after
+/// blanks, that of the first row: no key that is known has a bracket, and no value but a list does.
 pub fn may_be_a_list(body: &[u8]) -> bool {
-    let first = body.iter().position(|&byte| byte == b'[');
-    first.is_some_and(|first| body[first + 1..].contains(&b'['))
+    let first = memchr::memchr(b'[', body);
+    first.is_some_and(|first| body[first + 1..].trim_ascii_start().first() == Some(&b'['))
 }
 
 /// Classifies the rows of `request`; answers status and length.
@@ -235,6 +236,7 @@ mod tests {
     #[test]
     fn a_list_of_rows_is_told_by_its_second_bracket() {
         assert!(may_be_a_list(br#"{"features":[ [5,3,1,0]]}"#) && may_be_a_list(br#"{"features":[[],1]}"#));
+        assert!(may_be_a_list(b"{\"features\":[\r\n\t [5,3,1,0]]}") && !may_be_a_list(br#"{"features":[1,[]]}"#));
         assert!(!may_be_a_list(br#"{"features":[5.1,3.5,1.4,0.2]}"#) && !may_be_a_list(b"{}"));
     }
 }

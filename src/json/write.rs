@@ -73,7 +73,11 @@ impl<'a> Writer<'a> {
     }
 
     /// Appends an unsigned integer in decimal.
+    #[inline]
     pub fn integer(&mut self, value: u64) {
+        if value < 10 {
+            return self.raw(&[b'0' + value as u8]);
+        }
         let mut digits = [0; 20];
         let start = decimal(value, &mut digits);
         self.raw(&digits[start..]);

@@ -2,22 +2,22 @@
 //! is what request smuggling and cache poisoning live on. hyper itself refuses the rest: differing lengths, folded lines, spaces
 //! before colons, codings that do not end in `chunked`; and it closes the connection after a request with a length and a coding.
 
-use http::header::{HOST, TRANSFER_ENCODING};
+use http::header::TRANSFER_ENCODING;
 use http::{HeaderMap, Version};
 
+use super::fields::{Fields, Host};
 use crate::problem::{Fault, Problem};
 
-/// What is wrong with the head of a request of this version, whose body comes in chunks or not; the connection is to end with
+/// What is wrong with the head of a request of this version, whose `fields` are those of `headers` and whose body comes in chunks or not; the connection is to end with
 /// the answer, because what follows on it may be meant as something else.
 #[inline]
-pub fn fault(version: Version, headers: &HeaderMap, is_chunked: bool) -> Option<Fault> {
+pub fn fault(version: Version, fields: &Fields<'_>, headers: &HeaderMap, is_chunked: bool) -> Option<Fault> {
     let malformed = |field, expected| Some(Fault::new(Problem::MalformedRequest).field(field).expected(expected, ""));
-    let mut hosts = headers.get_all(HOST).iter();
-    let has_host = match (hosts.next(), hosts.next()) {
+    let has_host = match fields.host {
         // HTTP/1.0 had none, and HTTP/2 has its authority.
-        (None, _) => version != Version::HTTP_11,
-        (Some(host), None) => host.as_bytes().iter().all(|&byte| OF_HOST[usize::from(byte)]),
-        (Some(_), Some(_)) => false,
+        Host::None => version != Version::HTTP_11,
+        Host::One(host) => host.as_bytes().iter().all(|&byte| OF_HOST[usize::from(byte)]),
+        Host::Several => false,
     };
     if !has_host {
         // RFC 9112, section 3.2.
@@ -67,7 +67,8 @@ mod tests {
             (http::HeaderName::from_static(name), HeaderValue::from_bytes(value.as_bytes()).expect("a value"))
         });
         let headers: HeaderMap = fields.collect();
-        fault(version, &headers, is_chunked).map(|fault| fault.field.expect("named").name().to_owned())
+        fault(version, &Fields::of(&headers), &headers, is_chunked)
+            .map(|fault| fault.field.expect("named").name().to_owned())
     }
 
     #[test]

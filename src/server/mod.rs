@@ -13,6 +13,7 @@ pub mod connection;
 mod cors;
 mod descriptors;
 pub mod exchange;
+mod fields;
 mod framing;
 mod headers;
 mod listen;

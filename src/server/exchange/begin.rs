@@ -17,6 +17,7 @@ use crate::metrics::{InProgress, Representation, Stages};
 use crate::problem::{Fault, Problem};
 use crate::server::admission::{self, Refusal};
 use crate::server::body::ClientGone;
+use crate::server::fields::{Field, Fields};
 use crate::server::headers::{
     Traceparent, is_form, is_json, is_lines, is_tensors, json_bytes, origin, page, representation, request_id,
 };
@@ -39,7 +40,9 @@ impl hyper::service::Service<Request<Incoming>> for Service {
             route = route.unknown();
         }
         let is_chunked = incoming.size_hint().exact().is_none();
-        let ambiguous = framing::fault(head.version, &head.headers, is_chunked);
+        let mut headers = head.headers;
+        let fields = Fields::of(&headers);
+        let ambiguous = framing::fault(head.version, &fields, &headers, is_chunked);
         if ambiguous.is_some() {
             // Whoever it is for.
             route = Route {
@@ -49,26 +52,27 @@ impl hyper::service::Service<Request<Incoming>> for Service {
             };
         }
         let in_progress = InProgress::start(OwnShard(Rc::clone(connection)), route.handler, route.method);
-        let mut headers = head.headers;
-        let traceparent = Traceparent::of(&headers);
+        let traceparent = fields.has(Field::Traceparent).then(|| Traceparent::of(&headers)).flatten();
         let scrape = route.handler == Handler::Metrics;
         let representation = if scrape { representation(&headers) } else { Representation::default() };
         let for_model =
             route.action == Action::ReadJson && matches!(route.handler, Handler::Analyze | Handler::Predict);
-        let tells_timing = for_model && timing::is_preferred(&headers);
+        let tells_timing = for_model && fields.has(Field::Prefer) && timing::is_preferred(&headers);
         // The first of the two counts the request whatever the other says.
         let watched = for_model && (connection.station.watches_next() | tells_timing);
         let inference = connection.inference(route, head.uri.path(), &headers);
         let page = if route.action == Action::Answer { page(route.handler, &headers) } else { None };
         let origin = (route.handler == Handler::Discovery).then(|| origin(&head.uri, &headers));
         let allowed_origin = connection.station.cors.as_ref().and_then(|cors| cors.allowed(&headers));
-        let request_id = request_id(&headers, &mut connection.echo.borrow_mut());
-        let takes_gzip = may_be_compressed(route.handler) && coding::takes_gzip(&headers);
+        let echo = &connection.echo;
+        let request_id = fields.has(Field::RequestId).then(|| request_id(&headers, &mut echo.borrow_mut())).flatten();
+        let takes_gzip =
+            fields.has(Field::AcceptEncoding) && may_be_compressed(route.handler) && coding::takes_gzip(&headers);
         let (stage, client, challenge) = match connection.admit(route, &headers, head.uri.query()) {
             Ok(client) => {
                 let stage = match (ambiguous, &inference) {
                     (Some(fault), _) => Stage::Refuse(fault),
-                    (None, Ok(_)) => connection.stage(route, &headers, incoming),
+                    (None, Ok(_)) => connection.stage(route, &headers, &fields, incoming),
                     (None, Err(fault)) => connection.refusal(&headers, incoming, fault.clone()),
                 };
                 (stage, client, None)
@@ -122,13 +126,14 @@ impl Connection {
         Ok(subject.unwrap_or(self.client))
     }
 
-    fn stage(&self, route: Route, headers: &HeaderMap, incoming: Incoming) -> Stage {
+    fn stage(&self, route: Route, headers: &HeaderMap, fields: &Fields<'_>, incoming: Incoming) -> Stage {
         match route.action {
             Action::Answer => Stage::Answer(None),
             Action::Options => Stage::Options,
             Action::Refuse(problem) => self.refusal(headers, incoming, Fault::new(problem)),
             Action::ReadJson | Action::ReadForm | Action::ReadTensors => {
-                let is_gzip = match coding::is_gzip(headers) {
+                let is_coded = fields.has(Field::ContentEncoding);
+                let is_gzip = match if is_coded { coding::is_gzip(headers) } else { Ok(false) } {
                     // Of a password no copy is left.
                     Ok(true) if route.action == Action::ReadForm => {
                         let fault = Fault::new(Problem::UnsupportedMediaType);
