@@ -49,7 +49,7 @@ impl Daemon {
             }
         });
         let mut daemon = Self { process, addresses: Vec::new(), lines, reader: Some(reader) };
-        let ready = daemon.wait_for("ready", Duration::from_secs(60));
+        let ready = daemon.wait_for("ready", Duration::from_mins(1));
         let listen = ready["listen"].as_str().expect("addresses");
         daemon.addresses =
             listen.trim_matches(['[', ']']).split(", ").map(|text| text.parse().expect("an address")).collect();
