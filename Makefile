@@ -75,7 +75,7 @@ fuzz-merge: ## Put what fuzzing reached into fuzz/corpus/, in few and short inpu
 	fuzz/run.sh --merge $(ARGS)
 
 unit: ## Unit, integration and documentation tests
-	$(CARGO) test --locked $(ARGS)
+	$(CARGO) test --locked --no-fail-fast $(ARGS)
 
 bench-smoke: ## Every bench, compiled and run once; of those in Python what needs nothing installed
 	for bench in harness peers growth soak; do
