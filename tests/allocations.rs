@@ -254,10 +254,11 @@ fn hundreds_of_connections_that_come_and_go_cost_no_more_a_request_than_one_that
     let birth = few / CROWD as f64 - 2.0 * BODY_CHANNEL.0;
     println!("a connection's birth: {birth:.1} allocations");
     assert!(birth <= MOST_PER_CONNECTION, "a connection's birth takes {birth} allocations");
-    // What the allocator gives back for a while comes back: the most of ten crowds is what there is to them.
+    // What the allocator gives back for a while comes back: the most of ten crowds is what there is to them, and may take some more
+    // of them to show. What is lost with each connection is lost in every ten.
     let mut most_resident = || (0..10).map(|_| crowd(2).2).fold(0.0, f64::max);
-    let (resident, later) = (most_resident(), most_resident());
-    assert!(later - resident <= 512.0 * 1024.0, "grew from {resident} to {later} bytes");
+    let resident: Vec<f64> = (0..5).map(|_| most_resident()).collect();
+    assert!(resident.windows(2).any(|pair| pair[1] - pair[0] <= 512.0 * 1024.0), "grows without end: {resident:?}");
 }
 
 /// hyper's write buffer grows to the longest answer of the connection, which this one is.
