@@ -7,6 +7,8 @@
 #![expect(clippy::print_stdout, reason = "the table is what it is for")]
 #![allow(dead_code, reason = "the floor uses the rest of what is shared")]
 
+#[path = "latency/answer.rs"]
+mod answer;
 #[path = "latency/client.rs"]
 mod client;
 #[path = "floor/measure.rs"]
@@ -14,12 +16,12 @@ mod measure;
 #[path = "latency/statistics.rs"]
 mod statistics;
 
-use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use answer::{ask, post};
 use client::Client;
 use measure::Server;
 use statistics::{Pair, compare};
@@ -85,8 +87,7 @@ fn during<T>(beside: Beside, server: &Server, work: impl FnOnce() -> T) -> T {
             move || {
                 let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("the daemon");
                 while !ended.load(Ordering::Relaxed) {
-                    stream.write_all(request.as_bytes()).expect("the daemon");
-                    read_answer(&mut stream);
+                    ask(&mut stream, &request);
                     std::thread::sleep(pause);
                 }
             }
@@ -111,35 +112,11 @@ fn wait_for_bert(server: &Server) {
     let deadline = Instant::now() + Duration::from_mins(1);
     while cfg!(feature = "bert") {
         let mut stream = TcpStream::connect(("127.0.0.1", server.port)).expect("the daemon");
-        stream.write_all(post("/analyze", BERT).as_bytes()).expect("the daemon");
-        if read_answer(&mut stream).starts_with("HTTP/1.1 200") {
+        if ask(&mut stream, &post("/analyze", BERT)).starts_with("HTTP/1.1 200") {
             break;
         }
         assert!(Instant::now() < deadline, "bert is not loaded");
         std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
-fn post(path: &str, body: &str) -> String {
-    let length = body.len();
-    format!(
-        "POST {path} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
-    )
-}
-
-/// One answer, head and body.
-fn read_answer(stream: &mut TcpStream) -> String {
-    let (mut answer, mut buffer) = (Vec::new(), vec![0; 1 << 16]);
-    loop {
-        let length = stream.read(&mut buffer).expect("an answer");
-        assert!(length > 0, "the connection has ended");
-        answer.extend_from_slice(&buffer[..length]);
-        let text = String::from_utf8_lossy(&answer);
-        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-        let announced = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
-        if announced.is_some_and(|announced| body.len() >= announced) {
-            return text.into_owned();
-        }
     }
 }
 

@@ -7,17 +7,19 @@
 #![expect(clippy::print_stdout, reason = "the table is what it is for")]
 #![allow(dead_code, reason = "the floor uses the rest of what is shared")]
 
+#[path = "latency/answer.rs"]
+mod answer;
 #[path = "overload/load.rs"]
 mod load;
 #[path = "floor/measure.rs"]
 mod measure;
 
-use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use answer::{ask, post};
 use load::{Clients, Outcome};
 use measure::Server;
 
@@ -143,28 +145,4 @@ fn is_loaded(server: &Server, path: &str, body: &str) -> bool {
         std::thread::sleep(Duration::from_millis(50));
     }
     cfg!(feature = "bert")
-}
-
-fn post(path: &str, body: &str) -> String {
-    let length = body.len();
-    format!(
-        "POST {path} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
-    )
-}
-
-/// One answer, head and body.
-fn ask(stream: &mut TcpStream, request: &str) -> String {
-    stream.write_all(request.as_bytes()).expect("the daemon");
-    let (mut answer, mut buffer) = (Vec::new(), vec![0; 1 << 16]);
-    loop {
-        let length = stream.read(&mut buffer).expect("an answer");
-        assert!(length > 0, "the connection has ended");
-        answer.extend_from_slice(&buffer[..length]);
-        let text = String::from_utf8_lossy(&answer);
-        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-        let announced = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
-        if announced.is_some_and(|announced| body.len() >= announced) {
-            return text.into_owned();
-        }
-    }
 }
