@@ -19,6 +19,8 @@ def reached(binary: str, directories: list[pathlib.Path], scratch: pathlib.Path)
     control = scratch / "control"
     (scratch / "merged").mkdir()
     command = [binary, "-merge=1", "-use_counters=0", "-max_len=8192", f"-merge_control_file={control}"]
+    # What crashes meanwhile is counted out, and lies in GROWN or COMMITTED as it did.
+    command.append(f"-artifact_prefix={scratch}/")
     subprocess.run([*command, scratch / "merged", *directories], check=True, stderr=subprocess.DEVNULL)
     lines = control.read_text().splitlines()
     # How many files there are, how many of them were there first, the files, and then what each reaches.
