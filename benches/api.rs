@@ -10,7 +10,7 @@ use tamis::api::oip::Inference;
 use tamis::api::perspective::discovery::Origin;
 use tamis::api::route::{Surface, route};
 use tamis::api::scrape::Scrape;
-use tamis::api::{Answered, Limits, Request, SMALL_REPLY, Worker, analyze, fault, predict};
+use tamis::api::{Limits, Request, SMALL_REPLY, Worker, analyze, fault, predict};
 use tamis::json::read::Reader;
 use tamis::json::write::Writer;
 use tamis::metrics::labels::{Handler, Method};
@@ -67,8 +67,8 @@ fn answering(criterion: &mut Criterion) {
             inference: Inference::default(),
             origin: Origin::default(),
         };
-        assert!(matches!(worker.answer(&request, &mut out), Answered::Now(outcome) if outcome.status == 200));
-        group.bench_function(name, |bencher| bencher.iter(|| worker.answer(black_box(&request), &mut out)));
+        assert_eq!(worker.answer(&request, &mut out, &mut None).status, 200);
+        group.bench_function(name, |bencher| bencher.iter(|| worker.answer(black_box(&request), &mut out, &mut None)));
     }
     group.finish();
 }

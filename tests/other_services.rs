@@ -12,7 +12,7 @@ use tamis::api::health::SharedPhase;
 use tamis::api::oip::Inference;
 use tamis::api::perspective::discovery::Origin;
 use tamis::api::scrape::Scrape;
-use tamis::api::{Answered, CompatibleModel, Limits, Request, Worker};
+use tamis::api::{CompatibleModel, Limits, Request, Worker};
 use tamis::metrics::labels::{Handler, Method};
 use tamis::metrics::{Representation, Shard};
 use tamis::model::toxicity::EngineChoice;
@@ -43,10 +43,12 @@ fn ask(worker: &mut Worker, handler: Handler, body: &[u8]) -> (u16, Value) {
         origin: Origin::default(),
     };
     let mut out = vec![0; worker.max_reply()];
-    let outcome = match worker.answer(&request, &mut out) {
-        Answered::Now(outcome) => outcome,
+    let mut waiting = None;
+    let answered = worker.answer(&request, &mut out, &mut waiting);
+    let outcome = match waiting {
+        None => answered,
         // It made way for others.
-        Answered::Later(mut waiting) => loop {
+        Some(mut waiting) => loop {
             if let Poll::Ready(found) = worker.poll(&mut waiting, &mut Context::from_waker(Waker::noop())) {
                 break worker.resume(&waiting, found, &[], &mut out);
             }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tamis::api::oip::Inference;
 use tamis::api::perspective::discovery::Origin;
-use tamis::api::{Answered, Content, Outcome, Request, SMALL_REPLY, spans};
+use tamis::api::{Content, Outcome, Request, SMALL_REPLY, spans};
 use tamis::metrics::Representation;
 use tamis::metrics::labels::{Handler, Method, Status};
 use tamis::model::iris::{self, CLASSES};
@@ -78,9 +78,11 @@ fn answer(state: &mut State, handler: Handler, json_bytes: Option<usize>, body: 
     };
     let is_large = worker.is_large(handler, body);
     let out = if is_large { &mut state.large[..] } else { &mut state.small[..] };
-    let outcome = match worker.answer(&request, out) {
-        Answered::Now(outcome) => outcome,
-        Answered::Later(mut waiting) => {
+    let mut waiting = None;
+    let answered = worker.answer(&request, out, &mut waiting);
+    let outcome = match waiting {
+        None => answered,
+        Some(mut waiting) => {
             let mut context = Context::from_waker(Waker::noop());
             let mut turns = 0;
             let found = loop {

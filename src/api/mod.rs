@@ -151,15 +151,6 @@ pub struct Outcome {
     pub retry_after: u64,
 }
 
-/// What became of a request.
-#[expect(clippy::large_enum_variant, reason = "it is moved twice; a box would be an allocation")]
-pub enum Answered {
-    /// It is answered.
-    Now(Outcome),
-    /// Something that takes its time is asked; [`Worker::resume`] answers when that has something to say.
-    Later(Waiting),
-}
-
 /// What a request waits for.
 #[expect(clippy::large_enum_variant, reason = "it is moved twice; a box would be an allocation")]
 pub enum Waiting {
@@ -347,20 +338,31 @@ impl Worker {
 
     /// Answers `request` into `out`, which holds [`SMALL_REPLY`] bytes or, if the answer [is large](Self::is_large),
     /// [`Worker::max_reply`].
-    pub fn answer(&mut self, request: &Request<'_>, out: &mut [u8]) -> Answered {
+    ///
+    /// Where something that takes its time is asked, that is left in `waiting`, nothing is written and what this answers means
+    /// nothing: [`Self::resume`] answers when there is something to say. Apart from the outcome, because most requests wait for
+    /// nothing and what some wait for is large to move.
+    pub fn answer(&mut self, request: &Request<'_>, out: &mut [u8], waiting: &mut Option<Waiting>) -> Outcome {
+        const UNTOLD: Outcome = Outcome::good(200, 0);
         let answered = match request.handler {
             Handler::Analyze => match analyze::answer(self, request, out) {
                 Ok(analyze::Step::Answered(length)) => Ok((200, length)),
-                Ok(analyze::Step::Waiting(waiting)) => return Answered::Later(Waiting::Model(waiting)),
+                Ok(analyze::Step::Waiting(model)) => {
+                    *waiting = Some(Waiting::Model(model));
+                    return UNTOLD;
+                }
                 Err(fault) => Err(fault),
             },
             Handler::Predict => predict::answer(self, request, out),
             Handler::Token => match token::begin(self, request) {
-                Ok(waiting) => return Answered::Later(Waiting::Password(waiting)),
+                Ok(password) => {
+                    *waiting = Some(Waiting::Password(password));
+                    return UNTOLD;
+                }
                 Err(fault) => Err(fault),
             },
-            Handler::Metrics => return Answered::Now(scrape::answer(self, request.representation, out)),
-            Handler::Status => return Answered::Now(status::answer(self, out)),
+            Handler::Metrics => return scrape::answer(self, request.representation, out),
+            Handler::Status => return status::answer(self, out),
             Handler::Root => Ok(root::answer(out)),
             Handler::Health => Ok(health::health(self, out)),
             Handler::Livez => Ok(health::livez(out)),
@@ -368,8 +370,11 @@ impl Worker {
             Handler::Startupz => Ok(health::startupz(self, out)),
             Handler::ModelInfo => model_info::answer(self, out),
             Handler::CommentsAnalyze | Handler::Moderations => match round::begin(self, request, out) {
-                Ok(round::Step::Answered(outcome)) => return Answered::Now(outcome),
-                Ok(round::Step::Waiting(round)) => return Answered::Later(Waiting::Round(round)),
+                Ok(round::Step::Answered(outcome)) => return outcome,
+                Ok(round::Step::Waiting(round)) => {
+                    *waiting = Some(Waiting::Round(round));
+                    return UNTOLD;
+                }
                 Err(fault) => Err(fault),
             },
             Handler::CommentsSuggest => perspective::suggest::answer(self, request, out).map(|length| (200, length)),
@@ -384,12 +389,12 @@ impl Worker {
             | Handler::InferenceModel
             | Handler::InferenceModelReady
             | Handler::InferIris
-            | Handler::InferText => return oip::answer(self, request, out),
+            | Handler::InferText => return oip::answer(self, request, out, waiting),
         };
-        Answered::Now(match answered {
+        match answered {
             Ok((status, length)) => Outcome::good(status, length),
             Err(fault) => fault::answer_at(request.handler, &fault, out),
-        })
+        }
     }
 
     /// What a request is `waiting` for, once; until then the task of `context` is woken when there is

@@ -1,6 +1,7 @@
 //! `POST /predict`: which iris is it, or which are they: of a list each row is answered in its place, also one that is no iris.
 
 use super::{Request, Worker, fault};
+use crate::json::flat;
 use crate::json::read::{Reader, Value};
 use crate::json::write::Writer;
 use crate::metrics::labels::Stage;
@@ -53,15 +54,14 @@ fn classify(
     watch: &mut Watch<'_>,
     out: &mut [u8],
 ) -> Result<usize, Fault> {
+    let mut writer = Writer::new(out);
+    if let Some(row) = flat::only_numbers(body, b"features").and_then(in_single_precision) {
+        classify_row(&row, watch, &mut writer);
+        return Ok(writer.finish().unwrap_or_default());
+    }
     reader.read(body, |root| {
-        let mut writer = Writer::new(out);
         match parse(root)? {
-            Rows::One(row) => {
-                watch.stages.lap(Stage::Parse);
-                let prediction = predict(&row, watch.shard);
-                watch.stages.lap(Stage::Infer);
-                render(prediction, &mut writer);
-            }
+            Rows::One(row) => classify_row(&row, watch, &mut writer),
             Rows::Many(list) => {
                 let (length, rows) = list.as_array().ok_or(Fault::new(Problem::InvalidType))?;
                 if length > max_rows {
@@ -72,6 +72,13 @@ fn classify(
         }
         Ok(writer.finish().unwrap_or_default())
     })
+}
+
+fn classify_row(row: &[f32; FEATURES], watch: &mut Watch<'_>, writer: &mut Writer<'_>) {
+    watch.stages.lap(Stage::Parse);
+    let prediction = predict(row, watch.shard);
+    watch.stages.lap(Stage::Infer);
+    render(prediction, writer);
 }
 
 /// Classifies `rows`, some at a time: each stage has more to do than reading the clock takes. What is wrong with one is told in
@@ -181,6 +188,12 @@ fn number(value: Value<'_>, field: &str, row: Option<usize>, column: Option<usiz
     let double = value.as_f64().ok_or_else(|| fault(Problem::InvalidType).expected("a number", value.type_name()))?;
     let single = double as f32;
     if single.is_finite() { Ok(single) } else { Err(fault(Problem::NumberOutOfRange)) }
+}
+
+/// The same of four that are numbers, if all are finite.
+fn in_single_precision(row: [f64; FEATURES]) -> Option<[f32; FEATURES]> {
+    let single = row.map(|double| double as f32);
+    single.iter().all(|single| single.is_finite()).then_some(single)
 }
 
 fn wrong_length(expected: &'static str, found: usize, allowed: usize) -> Fault {

@@ -14,6 +14,32 @@ pub(super) fn fill<'b>(body: &'b [u8], tape: &mut Vec<Node<'b>>) -> bool {
     scan.object().is_some() && scan.skip_space().rest.is_empty()
 }
 
+/// The numbers of `{"key":[...]}` if `body` is that and no more, with as many of them; `None` for all else, right or wrong. `key` is
+/// what stands between the quotation marks.
+pub fn only_numbers<const COUNT: usize>(body: &[u8], key: &[u8]) -> Option<[f64; COUNT]> {
+    let mut scan = Scan { rest: body, tape: &mut Vec::new() };
+    scan.expect(b'{')?;
+    scan.skip_space().expect(b'"')?;
+    scan.rest = scan.rest.strip_prefix(key)?;
+    scan.expect(b'"')?;
+    scan.skip_space().expect(b':')?;
+    scan.skip_space().expect(b'[')?;
+    let mut numbers = [0.0; COUNT];
+    for (at, number) in numbers.iter_mut().enumerate() {
+        if at > 0 {
+            scan.skip_space().expect(b',')?;
+        }
+        *number = match scan.skip_space().number()? {
+            StaticNode::F64(value) => value,
+            StaticNode::I64(value) => value as f64,
+            _ => return None,
+        };
+    }
+    scan.skip_space().expect(b']')?;
+    scan.skip_space().expect(b'}')?;
+    scan.skip_space().rest.is_empty().then_some(numbers)
+}
+
 struct Scan<'t, 'b> {
     rest: &'b [u8],
     tape: &'t mut Vec<Node<'b>>,
@@ -87,34 +113,43 @@ impl<'b> Scan<'_, 'b> {
     }
 
     /// A number without an exponent whose nearest double is one exact division away (Clinger 1990): at most 2^53 without
-    /// its point, and at most 22 digits after it.
+    /// its point, and at most 19 digits.
+    #[inline]
     fn number(&mut self) -> Option<StaticNode> {
         let negative = self.expect(b'-').is_some();
-        let before = self.digits(0)?;
-        let (whole, leading_zero) = (before.value, before.count > 1 && before.first == b'0');
-        let fraction = if self.expect(b'.').is_some() { Some(self.digits(whole)?) } else { None };
-        let value = fraction.as_ref().map_or(whole, |digits| digits.value);
-        if leading_zero || value > EXACT || matches!(self.rest.first(), Some(b'e' | b'E')) {
+        let first = self.rest.first();
+        let (whole, before) = self.digits(0);
+        if before == 0 || before > 1 && first == Some(&b'0') {
             return None;
         }
-        let Some(fraction) = fraction else {
+        let has_point = self.expect(b'.').is_some();
+        let (value, behind) = if has_point { self.digits(whole) } else { (whole, 0) };
+        if has_point && behind == 0 || before + behind > MOST_DIGITS || value > EXACT {
+            return None;
+        }
+        if matches!(self.rest.first(), Some(b'e' | b'E')) {
+            return None;
+        }
+        if !has_point {
             let value = value.cast_signed();
             return Some(StaticNode::I64(if negative { -value } else { value }));
-        };
-        let value = value as f64 / *POWERS_OF_TEN.get(fraction.count)?;
+        }
+        let value = value as f64 / POWERS_OF_TEN[behind];
         Some(StaticNode::F64(if negative { -value } else { value }))
     }
 
-    /// One digit or more, appended to those of `value`; none if these are too many for 64 bits.
-    fn digits(&mut self, mut value: u64) -> Option<Digits> {
-        let first = *self.rest.first()?;
+    /// Digits appended to those of `value`, and how many they are. Of more than [`MOST_DIGITS`] the value means nothing.
+    #[inline]
+    fn digits(&mut self, mut value: u64) -> (u64, usize) {
         let mut count = 0;
-        while let Some(digit) = self.rest.get(count).map(|byte| byte.wrapping_sub(b'0')).filter(|&digit| digit < 10) {
-            value = value.checked_mul(10)?.checked_add(u64::from(digit))?;
+        while let Some(&byte) = self.rest.get(count)
+            && byte.is_ascii_digit()
+        {
+            value = value.wrapping_mul(10).wrapping_add(u64::from(byte - b'0'));
             count += 1;
         }
         self.rest = &self.rest[count..];
-        (count > 0).then_some(Digits { value, count, first })
+        (value, count)
     }
 
     fn word(&mut self, word: &[u8], node: StaticNode) -> Option<Node<'b>> {
@@ -146,13 +181,6 @@ impl<'b> Scan<'_, 'b> {
     }
 }
 
-/// Decimal digits: what they and those before them amount to, how many they are, and the first.
-struct Digits {
-    value: u64,
-    count: usize,
-    first: u8,
-}
-
 /// How many bytes come before the first that ends a plain string: a quotation mark, a backslash or a control character.
 fn plain_length(bytes: &[u8]) -> usize {
     let (words, rest) = bytes.as_chunks::<8>();
@@ -178,11 +206,12 @@ const DEEPEST_LIST: usize = 2;
 /// Up to here every whole number is a double.
 const EXACT: u64 = 1 << 53;
 
-/// The powers of ten that are doubles.
-const POWERS_OF_TEN: [f64; 23] = [
-    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
-    1e21, 1e22,
-];
+/// So many always fit in 64 bits.
+const MOST_DIGITS: usize = 19;
+
+/// Powers of ten, each a double without rounding.
+const POWERS_OF_TEN: [f64; MOST_DIGITS] =
+    [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18];
 
 #[cfg(test)]
 mod tests {
@@ -241,6 +270,30 @@ mod tests {
     }
 
     #[test]
+    fn a_list_of_numbers_alone_is_read_without_a_tape() {
+        let four = |body: &str| only_numbers::<4>(body.as_bytes(), b"features");
+        assert_eq!(four(r#"{"features":[5.1,3.5,1.4,0.2]}"#), Some([5.1, 3.5, 1.4, 0.2]));
+        assert_eq!(four("{ \"features\" : [ 5 ,\t-3.5,\n0, 0.0 ] }\r\n"), Some([5.0, -3.5, 0.0, 0.0]));
+        for body in [
+            "",
+            "{",
+            r#"{"features":[5.1,3.5,1.4]}"#,
+            r#"{"features":[5.1,3.5,1.4,0.2,1]}"#,
+            r#"{"features":[5.1,3.5,1.4,0.2],"features":[5.1,3.5,1.4,0.2]}"#,
+            r#"{"features":[5.1,3.5,1.4,0.2]} x"#,
+            r#"{"features":[5.1,3.5,1.4,0.2"#,
+            r#"{"features":[5.1,3.5,1.4,"0.2"]}"#,
+            r#"{"features":[5.1,3.5,1.4,1e3]}"#,
+            r#"{"features":[5.1,3.5,1.4,01]}"#,
+            r#"{"feature":[5.1,3.5,1.4,0.2]}"#,
+            r#"{"features2":[5.1,3.5,1.4,0.2]}"#,
+            r#"{"features":[[5.1,3.5,1.4,0.2]]}"#,
+        ] {
+            assert_eq!(four(body), None, "{body}");
+        }
+    }
+
+    #[test]
     fn what_is_hard_or_wrong_is_declined() {
         for body in [
             "",
@@ -288,6 +341,27 @@ mod tests {
         ) {
             if let Some((ours, theirs)) = both(body.as_bytes()) {
                 prop_assert_eq!(ours, theirs, "{}", body);
+            }
+        }
+
+        #[test]
+        fn a_list_of_numbers_alone_is_read_as_the_tape_reads_it(
+            body in "\\{ ?\"a\" ?: ?\\[ ?(-?[0-9]{1,20}(\\.[0-9]{0,20})?(e1)? ?,? ?){1,3}\\] ?\\} ?"
+        ) {
+            let mut nodes = Vec::new();
+            let filled = fill(body.as_bytes(), &mut nodes);
+            if let Some(numbers) = only_numbers::<2>(body.as_bytes(), b"a") {
+                prop_assert!(filled);
+                for (number, node) in numbers.iter().zip(&nodes[3..]) {
+                    let theirs = match node {
+                        Node::Static(StaticNode::F64(value)) => *value,
+                        Node::Static(StaticNode::I64(value)) => *value as f64,
+                        other => panic!("{other:?}"),
+                    };
+                    prop_assert_eq!(number.to_bits(), theirs.to_bits(), "{}", body);
+                }
+            } else {
+                prop_assert!(!filled || nodes[2] != (Node::Array { len: 2, count: 2 }), "{}", body);
             }
         }
 

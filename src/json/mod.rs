@@ -1,6 +1,6 @@
 //! JSON without allocation: reading over a recycled tape, writing into a slice.
 
-mod flat;
+pub mod flat;
 pub mod locate;
 pub mod read;
 pub mod write;

@@ -26,7 +26,7 @@ use super::stream::{Begun, make_way};
 use crate::api::oip::{self, Inference};
 use crate::api::perspective::discovery::Origin;
 use crate::api::route::{Action, Surface};
-use crate::api::{self, Answered, Content, Outcome, fault};
+use crate::api::{self, Content, Outcome, fault};
 use crate::metrics::labels::{self, Handler};
 use crate::metrics::{Representation, Shard, Stages};
 use crate::pages;
@@ -168,15 +168,17 @@ impl Exchange {
                 self.stream(Begun::Body(body))
             }
             Stage::Lines(incoming, is_gzip) => self.stream(Begun::Lines(incoming, is_gzip)),
-            Stage::Answer(mut body) => match self.watched(|exchange| exchange.handle(body.as_mut(), received)) {
-                (reply, Answered::Now(outcome)) => (reply, outcome),
-                (_, Answered::Later(waiting)) => {
+            Stage::Answer(mut body) => {
+                let mut waiting = None;
+                let answered = self.watched(|exchange| exchange.handle(body.as_mut(), received, &mut waiting));
+                if let Some(waiting) = waiting {
                     self.connection.wire.model_awaited();
                     let kept = body.filter(|_| waiting.needs_body());
                     self.stage = Stage::Wait(waiting, kept);
                     return self.answer(received, context);
                 }
-            },
+                answered
+            }
             Stage::Wait(mut waiting, body) => {
                 let polled = self.connection.station.api.borrow_mut().poll(&mut waiting, context);
                 let Poll::Ready(found) = polled else {
@@ -270,9 +272,15 @@ impl Exchange {
         self.respond(reply, outcome, ended)
     }
 
-    fn handle(&self, mut body: Option<&mut Body>, received: Instant) -> (Reply, Answered) {
+    /// Answers, unless something is left in `waiting`: then what this answers means nothing.
+    fn handle(
+        &self,
+        mut body: Option<&mut Body>,
+        received: Instant,
+        waiting: &mut Option<api::Waiting>,
+    ) -> (Reply, Outcome) {
         if let Some(found) = self.page {
-            return (Reply::constant(found.body()), Answered::Now(Outcome::page(found)));
+            return (Reply::constant(found.body()), Outcome::page(found));
         }
         let station = &self.connection.station;
         let request = api::Request {
@@ -290,13 +298,11 @@ impl Exchange {
                 .map_or_else(Origin::default, |(host, secure)| Origin { host: host.as_bytes(), secure: *secure }),
         };
         let write = |out: &mut [u8]| {
-            let answered = station.api.borrow_mut().answer(&request, out);
-            (if let Answered::Now(outcome) = &answered { outcome.length } else { 0 }, answered)
+            let outcome = station.api.borrow_mut().answer(&request, out, waiting);
+            (outcome.length, outcome)
         };
-        let answered = self.write(request.body, write).unwrap_or_else(|| {
-            let (reply, outcome) = self.refuse(&self.connection.no_slot());
-            (reply, Answered::Now(outcome))
-        });
+        let answered = self.write(request.body, write);
+        let answered = answered.unwrap_or_else(|| self.refuse(&self.connection.no_slot()));
         if self.tally.route.action == Action::ReadForm
             && let Some(body) = &mut body
         {

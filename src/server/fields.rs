@@ -8,6 +8,8 @@ pub struct Fields<'h> {
     seen: u8,
     /// `Host`.
     pub host: Host<'h>,
+    /// `Content-Type`, the first if there are several.
+    pub content_type: Option<&'h HeaderValue>,
 }
 
 /// `Host`, which is to be there once.
@@ -40,11 +42,15 @@ impl<'h> Fields<'h> {
     /// Those of `headers`.
     #[inline]
     pub fn of(headers: &'h HeaderMap) -> Self {
-        let mut fields = Self { seen: 0, host: Host::None };
+        let mut fields = Self { seen: 0, host: Host::None, content_type: None };
         for (name, value) in headers {
             let field = match name.as_str() {
                 "host" => {
                     fields.host = if matches!(fields.host, Host::None) { Host::One(value) } else { Host::Several };
+                    continue;
+                }
+                "content-type" => {
+                    fields.content_type.get_or_insert(value);
                     continue;
                 }
                 "traceparent" => Field::Traceparent,
@@ -91,10 +97,14 @@ mod tests {
                 assert_eq!(fields.has(other), other as u8 == field as u8, "{name}");
             }
             assert!(matches!(fields.host, Host::One(host) if host == "a"));
+            assert!(fields.content_type.is_some_and(|value| value == "a"));
             headers.append("host", HeaderValue::from_static("b"));
             headers.append("host", HeaderValue::from_static("c"));
+            headers.append("content-type", HeaderValue::from_static("b"));
+            assert!(Fields::of(&headers).content_type.is_some_and(|value| value == "a"), "the first");
             assert!(matches!(Fields::of(&headers).host, Host::Several));
         }
-        assert!(matches!(Fields::of(&HeaderMap::new()).host, Host::None));
+        let none = HeaderMap::new();
+        assert!(matches!(Fields::of(&none), Fields { seen: 0, host: Host::None, content_type: None }));
     }
 }

@@ -2,8 +2,8 @@
 
 use bytes::BytesMut;
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HOST,
-    IF_NONE_MATCH, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETAG, HOST, IF_NONE_MATCH,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
@@ -16,23 +16,26 @@ use crate::pages::{self, Found};
 use crate::problem::{Fault, Problem};
 
 /// `application/json`, or a type with the `+json` suffix (RFC 6839), whatever its parameters.
-pub fn is_json(headers: &HeaderMap) -> bool {
-    let Some(value) = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes) else { return false };
-    let essence = value.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
+#[inline]
+pub fn is_json(content_type: Option<&HeaderValue>) -> bool {
+    // As almost everybody writes it.
+    content_type.is_some_and(|value| value.as_bytes() == b"application/json" || is_json_essence(essence(value)))
+}
+
+fn is_json_essence(essence: &[u8]) -> bool {
     essence.eq_ignore_ascii_case(b"application/json")
         || essence.len() > 5 && essence[essence.len() - 5..].eq_ignore_ascii_case(b"+json")
 }
 
 /// `application/x-ndjson`, or one of the other names under which one JSON text a line is sent, whatever its parameters.
-pub fn is_lines(headers: &HeaderMap) -> bool {
-    LINES.iter().any(|name| is_of_type(headers, name))
+pub fn is_lines(content_type: Option<&HeaderValue>) -> bool {
+    LINES.iter().any(|name| is_of_type(content_type, name))
 }
 
 /// What a body of tensors may be sent as: JSON, `application/octet-stream` where binary tensors stand behind it, or anything
 /// without a type, as Triton's clients send it.
-pub fn is_tensors(headers: &HeaderMap) -> bool {
-    let typed = headers.contains_key(CONTENT_TYPE);
-    !typed || is_json(headers) || is_of_type(headers, "application/octet-stream")
+pub fn is_tensors(content_type: Option<&HeaderValue>) -> bool {
+    content_type.is_none() || is_json(content_type) || is_of_type(content_type, "application/octet-stream")
 }
 
 /// How many bytes of a body are JSON, where binary tensors stand behind it.
@@ -61,14 +64,17 @@ pub fn json_bytes_header(json: usize, buffer: &mut BytesMut) -> Option<HeaderVal
 pub static INFERENCE_HEADER_CONTENT_LENGTH: HeaderName = HeaderName::from_static("inference-header-content-length");
 
 /// `application/x-www-form-urlencoded`, whatever its parameters.
-pub fn is_form(headers: &HeaderMap) -> bool {
-    is_of_type(headers, "application/x-www-form-urlencoded")
+pub fn is_form(content_type: Option<&HeaderValue>) -> bool {
+    is_of_type(content_type, "application/x-www-form-urlencoded")
 }
 
-fn is_of_type(headers: &HeaderMap, name: &str) -> bool {
-    let Some(value) = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes) else { return false };
-    let essence = value.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
-    essence.eq_ignore_ascii_case(name.as_bytes())
+fn is_of_type(content_type: Option<&HeaderValue>, name: &str) -> bool {
+    content_type.is_some_and(|value| essence(value).eq_ignore_ascii_case(name.as_bytes()))
+}
+
+/// A media type without its parameters.
+fn essence(value: &HeaderValue) -> &[u8] {
+    value.as_bytes().split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii()
 }
 
 /// One JSON text a line: the name of the format's own site, and those without the prefix.
@@ -286,16 +292,14 @@ mod tests {
 
     #[test]
     fn lines_are_told_by_their_essence() {
-        let is =
-            |value: &'static str| is_lines(&HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(value))]));
+        let is = |value: &'static str| is_lines(Some(&HeaderValue::from_static(value)));
         assert!(is("application/x-ndjson") && is("Application/X-NDJSON; charset=utf-8") && is("application/jsonl"));
-        assert!(!is("application/json") && !is("application/x-ndjson2") && !is("") && !is_lines(&HeaderMap::new()));
+        assert!(!is("application/json") && !is("application/x-ndjson2") && !is("") && !is_lines(None));
     }
 
     #[test]
     fn json_is_told_by_its_essence() {
-        let is =
-            |value: &'static str| is_json(&HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(value))]));
+        let is = |value: &'static str| is_json(Some(&HeaderValue::from_static(value)));
         for value in ["application/json", "Application/JSON; charset=utf-8", "application/ld+json", "text/x+JSON ;a=b"]
         {
             assert!(is(value), "{value}");
@@ -303,6 +307,6 @@ mod tests {
         for value in ["", "text/plain", "+json", "application/jsonp", "application/json-seq", "text/html; a=+json"] {
             assert!(!is(value), "{value}");
         }
-        assert!(!is_json(&HeaderMap::new()));
+        assert!(!is_json(None));
     }
 }

@@ -24,7 +24,7 @@ mod target;
 mod texts;
 
 use super::round::{self, Round, Step};
-use super::{Answered, Content, Limits, Outcome, Request, Waiting, Worker};
+use super::{Content, Limits, Outcome, Request, Waiting, Worker};
 use crate::metrics::labels::Handler;
 use crate::model::Loaded;
 use crate::model::manifest::MAX_NAMED_BYTES;
@@ -60,8 +60,8 @@ pub const fn is_large(handler: Handler) -> bool {
     handler.infers() || matches!(handler, Handler::InferenceModel)
 }
 
-/// Answers a request of the protocol, or begins to.
-pub fn answer(worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Answered {
+/// Answers a request of the protocol, or begins to, as [`Worker::answer`] does.
+pub fn answer(worker: &mut Worker, request: &Request<'_>, out: &mut [u8], waiting: &mut Option<Waiting>) -> Outcome {
     let handler = request.handler;
     let answered = match (handler, &request.inference.target) {
         (Handler::InferenceServer, _) => Ok(metadata::server(out)),
@@ -71,19 +71,22 @@ pub fn answer(worker: &mut Worker, request: &Request<'_>, out: &mut [u8]) -> Ans
         (Handler::InferenceModelReady, Some(target)) => Ok(metadata::model_ready(worker, target, out)),
         (Handler::InferIris, Some(_)) => {
             let written = iris::answer(worker, request, out);
-            return Answered::Now(told(written, handler, out));
+            return told(written, handler, out);
         }
         (Handler::InferText, Some(_)) => match round::begin(worker, request, out) {
-            Ok(Step::Answered(outcome)) => return Answered::Now(outcome),
-            Ok(Step::Waiting(round)) => return Answered::Later(Waiting::Round(round)),
+            Ok(Step::Answered(outcome)) => return outcome,
+            Ok(Step::Waiting(round)) => {
+                *waiting = Some(Waiting::Round(round));
+                return Outcome::good(200, 0);
+            }
             Err(fault) => Err(fault),
         },
         _ => Err(Fault::new(Problem::NotFound)),
     };
-    Answered::Now(match answered {
+    match answered {
         Ok((status, length)) => Outcome::good(status, length),
         Err(fault) => error::answer(&fault, handler, out),
-    })
+    }
 }
 
 /// Answers the request for a `tensor` of texts, all of which are scored.

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use http::header::EXPECT;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response};
 use hyper::body::{Body as _, Incoming};
 
 use super::tally::Tally;
@@ -143,13 +143,13 @@ impl Connection {
                     Ok(is_gzip) => is_gzip,
                     Err(fault) => return self.refusal(headers, incoming, fault),
                 };
-                if route.handler == Handler::AnalyzeBatch && is_lines(headers) {
+                if route.handler == Handler::AnalyzeBatch && is_lines(fields.content_type) {
                     return Stage::Lines(incoming, is_gzip);
                 }
                 let limit = self.station.limits.body;
                 if incoming.size_hint().lower() > limit as u64 {
                     Stage::Refuse(Fault::new(Problem::BodyTooLarge).count(0, limit))
-                } else if !is_of_type(route.action, headers) {
+                } else if !is_of_type(route.action, fields.content_type) {
                     let fault = Fault::new(Problem::UnsupportedMediaType);
                     self.refusal(headers, incoming, fault.expected(fault::media_type_asked(route.handler), ""))
                 } else if let Some(slot) = self.station.borrow_body() {
@@ -180,11 +180,11 @@ impl Connection {
 }
 
 /// Whether the body is of the type that is to be read.
-fn is_of_type(action: Action, headers: &HeaderMap) -> bool {
+fn is_of_type(action: Action, content_type: Option<&HeaderValue>) -> bool {
     match action {
-        Action::ReadForm => is_form(headers),
-        Action::ReadTensors => is_tensors(headers),
-        _ => is_json(headers),
+        Action::ReadForm => is_form(content_type),
+        Action::ReadTensors => is_tensors(content_type),
+        _ => is_json(content_type),
     }
 }
 
