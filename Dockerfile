@@ -10,19 +10,19 @@ FROM rust:${RUST_VERSION}-bookworm AS build
 ARG TARGET_CPU=x86-64-v3
 WORKDIR /build
 
-# The dependencies, which both variants share, in a layer that lasts as long as Cargo.lock does. The stubs' own outputs go:
-# cargo would take them for those of sources that are older than they are.
+# The dependencies, of each variant, in a layer that lasts as long as Cargo.lock does. The stubs' own outputs go: cargo would
+# take them for those of sources that are older than they are.
 COPY Cargo.toml Cargo.lock ./
-COPY deploy/release/build.mk deploy/release/
+COPY deploy/release/build.mk deploy/release/small.toml deploy/release/
 COPY deploy/image/stubs.sh deploy/image/
+ARG FEATURES=bert
 RUN sh deploy/image/stubs.sh \
-    && make --file=deploy/release/build.mk build FEATURES= SOURCE_DATE_EPOCH=0 \
+    && make --file=deploy/release/build.mk build SOURCE_DATE_EPOCH=0 \
     && find target -name '*tamis*' -prune -exec rm -rf {} +
 
 COPY docs/openapi.json docs/
 COPY models models
 COPY src src
-ARG FEATURES=bert
 RUN make --file=deploy/release/build.mk build SOURCE_DATE_EPOCH=0
 
 COPY LICENSE ./

@@ -7,8 +7,9 @@ TARGET ?= $(shell rustc -vV | sed -n 's/^host: //p')
 # x86-64 is passed over where the target is another.
 TARGET_CPU ?=
 CPU := $(if $(filter x86_64-%,$(TARGET)),$(TARGET_CPU),$(filter-out x86-64%,$(TARGET_CPU)))
-# Those of Cargo.toml: `default`, `bert`, or none for `simple` and iris alone.
+# Those of Cargo.toml: `default`, `bert`, or none for `simple` and iris alone, which is compiled to be small.
 FEATURES ?= default
+SMALL := $(if $(strip $(FEATURES)),,--config $(dir $(lastword $(MAKEFILE_LIST)))small.toml)
 # Addresses that loading shifts, in the form that takes 1 % of the space (DT_RELR): a start reads and keeps 1.2 MB less. glibc
 # has read it since 2.36.
 PACKED := $(shell printf '%s\n' 2.36 "$$(getconf GNU_LIBC_VERSION 2>/dev/null | cut -d' ' -f2)" | sort -VC && echo -C link-arg=-Wl,-z,pack-relative-relocs)
@@ -22,5 +23,5 @@ RELEASE_BIN := $(TARGET_DIR)/$(TARGET)/release/tamis
 
 .PHONY: build
 build: ## The static release binary (TARGET_CPU=x86-64-v3 for AVX2 throughout; FEATURES= leaves bert out)
-	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) RUSTFLAGS='$(RELEASE_FLAGS)' $(CARGO) build --locked --release --target $(TARGET) \
+	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) RUSTFLAGS='$(RELEASE_FLAGS)' $(CARGO) build --locked --release --target $(TARGET) $(SMALL) \
 	  --no-default-features --features '$(FEATURES)'
