@@ -21,7 +21,7 @@ DEBUG_BIN := $(TARGET_DIR)/debug/tamis
 # The gate, in order: cheap before dear. The dependency tree is built three times and no more: checked for clippy and
 # rustdoc, built for the tests (dev), built for the release; `promises` points dev-built tests at the release binary,
 # `monitoring-test` Prometheus, and `deploy-test` what ships it.
-GATE := tools fmt-check lint doc unit bench-smoke check-models build promises monitoring-test deploy-test deny
+GATE := tools fmt-check lint doc unit tls-test bench-smoke check-models build promises monitoring-test deploy-test deny
 
 # The checks that need no network; the workflow adds `advisories`, whose database is a clone away.
 DENY ?= licenses bans sources
@@ -60,9 +60,10 @@ fmt: ## Format the code
 fmt-check: ## Formatting, checked
 	$(CARGO) fmt --check
 
-lint: ## Clippy over library, binary, tests and benches, and without bert; warnings fail
+lint: ## Clippy over library, binary, tests and benches, without bert, and with TLS; warnings fail
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) clippy --locked --lib --bins --no-default-features -- -D warnings
+	$(CARGO) clippy --locked --lib --bins --features tls --test tls -- -D warnings
 
 doc: ## API documentation; a broken link fails
 	RUSTDOCFLAGS='$(strip $(RUSTDOCFLAGS) -D warnings)' $(CARGO) doc --locked --no-deps
@@ -76,6 +77,9 @@ fuzz-merge: ## Put what fuzzing reached into fuzz/corpus/, in few and short inpu
 
 unit: ## Unit, integration and documentation tests
 	$(CARGO) test --locked --no-fail-fast $(ARGS)
+
+tls-test: ## The tests of TLS, which is a feature: library and binary are built once more, the dependencies but for rustls are not
+	$(CARGO) test --locked --features tls --test tls $(ARGS)
 
 bench-smoke: ## Every bench, compiled and run once; of those in Python what needs nothing installed
 	for bench in harness peers growth soak; do
