@@ -79,6 +79,7 @@ unit: ## Unit, integration and documentation tests
 	$(CARGO) test --locked --no-fail-fast $(ARGS)
 
 tls-test: ## The tests of TLS, which is a feature: library and binary are built once more, the dependencies but for rustls are not
+	$(CARGO) test --locked --features tls --lib tls
 	$(CARGO) test --locked --features tls --test tls $(ARGS)
 
 bench-smoke: ## Every bench, compiled and run once; of those in Python what needs nothing installed

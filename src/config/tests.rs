@@ -82,7 +82,7 @@ fn the_file_is_checked_like_the_command_line() {
 
 #[test]
 #[cfg(feature = "tls")]
-fn a_certificate_and_its_key_come_together() {
+fn tls_takes_a_certificate_and_its_key_together() {
     for (one, other) in [("--tls-certificate", "--tls-key"), ("--tls-key", "--tls-certificate")] {
         let told = read(&[one, "pem"]).expect_err("half of a pair");
         assert!(told.contains(&format!("{one} needs {other}")), "{told}");
