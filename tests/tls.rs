@@ -220,6 +220,37 @@ fn megabytes_go_through_to_who_reads_late_and_who_never_reads_is_let_go() {
     is_served(&daemon, &config);
 }
 
+/// What is encrypted and has not gone when the last byte of an answer is written has to go when the client reads on. How much the
+/// system holds is not known beforehand, so all lengths are tried up to more than that.
+#[test]
+fn answers_of_every_length_arrive_when_the_client_reads_late() {
+    const MOST: usize = 4 * 1024 * 1024;
+    const STEP: usize = 32 * 1024;
+    let (pair, files) = (Pair::new(), Files::new("lengths"));
+    let daemon = start(&pair, &files, &["--workers", "1"]);
+    let config = trusting(&[&pair], &TLS13);
+    let request = Request::get("/model-info").to_bytes();
+    let (mut first, ..) = connect(daemon.address(), &config).expect("a handshake");
+    let one = first.exchange(&Request::get("/model-info")).expect("an answer");
+    assert_eq!(one.status, 200);
+    let lengths: Vec<usize> = (STEP..=MOST).step_by(STEP).map(|length| length / one.body.len()).collect();
+    for some in lengths.chunks(16) {
+        let mut connections: Vec<_> = some
+            .iter()
+            .map(|&count| {
+                let (mut connection, ..) = connect(daemon.address(), &config).expect("a handshake");
+                connection.send(&request.repeat(count)).expect("sent");
+                (connection, count)
+            })
+            .collect();
+        std::thread::sleep(Duration::from_millis(200));
+        for (connection, count) in &mut connections {
+            let answers = connection.read_responses(*count).expect("all of them");
+            assert!(answers.iter().all(|answer| answer.status == 200 && answer.body.len() == one.body.len()));
+        }
+    }
+}
+
 #[test]
 fn certificates_are_replaced_under_load_without_a_lost_request() {
     const TIMES: usize = 12;
