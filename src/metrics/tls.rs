@@ -19,7 +19,7 @@ pub struct TlsFigures {
     pub handshakes: [u64; Handshake::ALL.len()],
     /// How often the certificate was loaded anew, and how often it could not be.
     pub reloads: [u64; RELOADED.len()],
-    /// When the certificate ends, in nanoseconds since the Unix epoch; [`UNKNOWN`](super::UNKNOWN) if it does not tell.
+    /// When the certificate ends, in nanoseconds since the Unix epoch; [`UNKNOWN`](super::decimal::UNKNOWN) if it does not tell.
     pub not_after: u64,
 }
 

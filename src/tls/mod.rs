@@ -4,7 +4,7 @@
 //! --tls-certificate, --tls-key ──Tls::look, on the thread `tls` and at SIGHUP──► Identity ──published──► next handshake
 //! ```
 //!
-//! An [`Identity`] is all that a handshake needs: certificate, key and the keys of tickets. It is replaced as a whole, so that a
+//! An `Identity` is all that a handshake needs: certificate, key and the keys of tickets. It is replaced as a whole, so that a
 //! handshake has one certificate with its own key, and no ticket of a key that was taken back is good any more. All workers share
 //! it: a client resumes on whichever accepts it. Connections under way go on with what they began with. There is no early
 //! data (0-RTT), which can be replayed, and no session is kept in memory: the client holds it, sealed, as its ticket.
