@@ -21,7 +21,7 @@ DEBUG_BIN := $(TARGET_DIR)/debug/tamis
 # The gate, in order: cheap before dear. The dependency tree is built three times and no more: checked for clippy and
 # rustdoc, built for the tests (dev), built for the release; `promises` points dev-built tests at the release binary,
 # `monitoring-test` Prometheus, and `deploy-test` what ships it.
-GATE := tools fmt-check lint doc unit bench-smoke check-models build promises monitoring-test deploy-test deny
+GATE := tools fmt-check lint doc unit tls-test bench-smoke check-models build promises monitoring-test deploy-test deny
 
 # The checks that need no network; the workflow adds `advisories`, whose database is a clone away.
 DENY ?= licenses bans sources
@@ -29,9 +29,9 @@ DENY ?= licenses bans sources
 # What monitoring/kubernetes/deploy.sh does, by the names that its users know.
 K8S_MONITORING := $(addprefix k8s-monitoring-,deploy status logs logs-grafana port-forward delete)
 
-BENCHES := $(filter-out bert floor instructions latency overload,$(basename $(notdir $(wildcard benches/*.rs))))
+BENCHES := $(filter-out bert floor instructions latency overload tls,$(basename $(notdir $(wildcard benches/*.rs))))
 
-.PHONY: help test quick fmt $(GATE) image image-reproducible instructions $(K8S_MONITORING) dashboards screenshots check-aarch64 documents run bench bench-bert bench-criterion bench-floor bench-growth bench-latency bench-overload bench-peers bench-recording bench-sizing chaos soak soak-heap train-iris train train-toxicity train-smoke train-smoke-dvc clean
+.PHONY: help test quick fmt $(GATE) image image-reproducible instructions $(K8S_MONITORING) dashboards screenshots check-aarch64 documents run bench bench-bert bench-criterion bench-floor bench-growth bench-latency bench-overload bench-peers bench-recording bench-sizing bench-tls chaos soak soak-heap train-iris train train-toxicity train-smoke train-smoke-dvc clean
 
 ifneq ($(filter train train-toxicity,$(MAKECMDGOALS)),)
 $(if $(DATA),,$(error train needs DATA=directory-of-the-data-sets; models/toxicity/README.md lists them))
@@ -60,9 +60,10 @@ fmt: ## Format the code
 fmt-check: ## Formatting, checked
 	$(CARGO) fmt --check
 
-lint: ## Clippy over library, binary, tests and benches, and without bert; warnings fail
+lint: ## Clippy over library, binary, tests and benches, without bert, and with TLS; warnings fail
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) clippy --locked --lib --bins --no-default-features -- -D warnings
+	$(CARGO) clippy --locked --lib --bins --features tls --test tls --bench tls -- -D warnings
 
 doc: ## API documentation; a broken link fails
 	RUSTDOCFLAGS='$(strip $(RUSTDOCFLAGS) -D warnings)' $(CARGO) doc --locked --no-deps
@@ -76,6 +77,11 @@ fuzz-merge: ## Put what fuzzing reached into fuzz/corpus/, in few and short inpu
 
 unit: ## Unit, integration and documentation tests
 	$(CARGO) test --locked --no-fail-fast $(ARGS)
+
+tls-test: ## The tests of TLS, which is a feature: library and binary are built once more, the dependencies but for rustls are not
+	$(CARGO) test --locked --features tls --lib tls
+	$(CARGO) test --locked --features tls --test tls $(ARGS)
+	$(CARGO) test --locked --features tls --bench tls
 
 bench-smoke: ## Every bench, compiled and run once; of those in Python what needs nothing installed
 	for bench in harness peers growth soak; do
@@ -203,6 +209,9 @@ instructions: ## Instructions of every stage, counted by callgrind and compared:
 
 bench-floor: ## CPU per request, beside hyper's own floor, in one run; ARGS='--against BINARY' beside another build
 	$(CARGO) bench --locked --bench floor -- $(ARGS)
+
+bench-tls: ## CPU of handshakes, full and resumed, and of a request over TLS beside plain, in one run; builds the tree once more
+	$(CARGO) bench --locked --features tls --bench tls
 
 bench-growth: build ## How the cost grows with text, rows, connections, workers and rate; builds oha (4 min): ARGS='--only text --print'
 	TAMIS_BIN=$(RELEASE_BIN) $(PYTHON) benches/growth/measure.py $(ARGS)

@@ -16,7 +16,7 @@ use tamis::metrics::labels::{Handler, Method, Model, Phase, Status, ToxicityMode
 use tamis::metrics::process::ProcessReader;
 use tamis::metrics::{
     Answer, EarlierLoads, Exporter, Format, InProgress, LiveFacts, LoadedModel, RELOADS, Representation, Shard,
-    Snapshot, StaticFacts, Template, Text, Trace,
+    Snapshot, StaticFacts, Template, Text, TlsFigures, Trace,
 };
 use tamis::problem::Problem;
 
@@ -26,6 +26,7 @@ const LIVE: LiveFacts = LiveFacts {
     queue_depth: 3,
     auth_reloads: [0; RELOADS],
     model_reloads: [0; 2],
+    tls: TlsFigures::NONE,
 };
 
 fn facts() -> StaticFacts {
@@ -42,6 +43,7 @@ fn facts() -> StaticFacts {
         slots_capacity: 1_024,
         models: vec![model(Model::Simple), model(Model::Iris), model(Model::Bert)],
         reloads_models: false,
+        tls: false,
         keys: None,
     }
 }

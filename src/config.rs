@@ -108,6 +108,16 @@ pub struct Flags {
     #[arg(long, global = true, env = "TAMIS_ADMIN_LISTEN", value_name = "ADDRESS")]
     pub admin_listen: Option<SocketAddr>,
 
+    /// Serve HTTPS on --listen with this certificate, in PEM, and those that lead from it to a known one
+    #[cfg(feature = "tls")]
+    #[arg(long, global = true, env = "TAMIS_TLS_CERTIFICATE", value_name = "FILE")]
+    pub tls_certificate: Option<PathBuf>,
+
+    /// The private key of --tls-certificate, in PEM
+    #[cfg(feature = "tls")]
+    #[arg(long, global = true, env = "TAMIS_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+
     /// Worker threads [default: one per CPU that the cgroup grants]
     #[arg(long, global = true, env = "TAMIS_WORKERS", value_name = "COUNT", value_parser = at_least_one())]
     pub workers: Option<usize>,
@@ -327,6 +337,10 @@ impl CommandLine {
         if let Some(wrong) = self.flags.wrong_with_auth() {
             return error(wrong);
         }
+        #[cfg(feature = "tls")]
+        if let Some(wrong) = self.flags.wrong_with_tls() {
+            return error(wrong);
+        }
         if self.flags.admin_listen == Some(self.flags.listen) && self.flags.listen.port() != 0 {
             return error("--admin-listen must differ from --listen");
         }
@@ -392,6 +406,8 @@ mod file;
 mod origins;
 mod score;
 mod table;
+#[cfg(feature = "tls")]
+mod tls;
 
 pub use credentials::{AuthMode, Door};
 pub use origins::Origins;

@@ -10,7 +10,7 @@
 //! models) and what one thread writes and others only read (the shards). A model that takes milliseconds has threads of
 //! its own behind a bounded queue: [`model::executor`]. Passwords have one such thread, and what requests must present is
 //! held against [`auth`] by a gate in each worker. What was
-//! loaded can be loaded anew under way: [`loading`].
+//! loaded can be loaded anew under way: [`loading`]. With the feature `tls` a worker's connections may be encrypted: `tls`.
 
 pub mod alloc;
 pub mod api;
@@ -30,5 +30,8 @@ pub mod problem;
 pub mod secrecy;
 pub mod server;
 pub mod signals;
+mod stamp;
 mod sync;
 pub mod text;
+#[cfg(feature = "tls")]
+pub mod tls;

@@ -52,16 +52,26 @@ pub fn load_bert(server: &Server, user_bert: Option<Timed>, flags: &Flags) -> io
 pub fn load_anew_when_asked(server: &Server, flags: &Flags) -> io::Result<SyncSender<()>> {
     let (asks, asked) = sync_channel(1);
     let (models, auth, flags) = (server.models(), server.auth(), flags.clone());
+    #[cfg(feature = "tls")]
+    let tls = server.tls();
     let work = move || {
         let mut replaced = Vec::new();
         while wait(&asked, &mut replaced) {
             if let Some(auth) = &auth {
                 auth.look();
             }
+            #[cfg(feature = "tls")]
+            if let Some(tls) = &tls {
+                tls.look();
+            }
             if flags.model_dir.is_some() {
                 replaced.extend(load_models(&models, &flags));
             }
-            if auth.is_none() && flags.model_dir.is_none() {
+            #[cfg(feature = "tls")]
+            let has_tls = tls.is_some();
+            #[cfg(not(feature = "tls"))]
+            let has_tls = false;
+            if auth.is_none() && flags.model_dir.is_none() && !has_tls {
                 tracing::info!("nothing to load anew: neither --auth nor --model-dir is given");
             }
             alloc::give_back();

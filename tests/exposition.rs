@@ -12,8 +12,10 @@ use common::tools::tool_or_skip;
 use serde_json::json;
 use tamis::metrics::catalog::{FAMILIES, LINES, LINES_A_WORKER, LINES_OF_AUTHENTICATION};
 use tamis::metrics::family::{Family, Kind, Shape};
-use tamis::metrics::labels::{Handler, Method, Phase, RELOADED, Status, ToxicityModel};
-use tamis::metrics::{Answer, BufferFull, Exporter, Format, InProgress, LiveFacts, RELOADS, Representation, Shard};
+use tamis::metrics::labels::{Handler, Handshake, Method, Phase, RELOADED, Status, ToxicityModel};
+use tamis::metrics::{
+    Answer, BufferFull, Exporter, Format, InProgress, LiveFacts, RELOADS, Representation, Shard, TlsFigures,
+};
 use tamis::problem::Problem;
 
 /// `name` and `{labels}` as written, and the value as written.
@@ -142,7 +144,7 @@ fn authentication_adds_its_own_series_and_the_names_of_its_keys() {
     }
     let (open, guarded) = (read(&render(&shards, &LIVE)), read(&guarded(&shards)));
     assert!(open.keys().all(|series| guarded.contains_key(series)));
-    assert_eq!(guarded.len(), LINES + LINES_OF_AUTHENTICATION + 2 + RELOADED.len());
+    assert_eq!(guarded.len(), LINES + LINES_OF_AUTHENTICATION + 2 + 2 * RELOADED.len() + Handshake::ALL.len() + 1);
     assert!(!open.keys().any(|series| series.contains("/token") || series.contains("tamis_auth")), "{open:?}");
     let key = |name| value(&guarded, &format!("tamis_key_requests_total{{key=\"{name}\"}}"));
     assert_eq!((key("one"), key("two"), key("other")), (1, 2, 2), "a name that is not listed yet counts as other");
@@ -162,7 +164,8 @@ fn every_family_is_fed_by_some_recording_call() {
         assert!(of_family(&after, family).any(|(_, value)| value != 0.0), "{} stays 0", family.name);
         let told =
             ["tamis_phase", "tamis_inference_queue_depth", "tamis_auth_reloads_total", "tamis_model_reloads_total"]
-                .contains(&family.name);
+                .contains(&family.name)
+                || family.name.starts_with("tamis_tls_");
         let live = !family.fixed && !family.name.starts_with("process_") && !told;
         let changed = of_family(&before, family).ne(of_family(&after, family));
         assert!(changed || !live, "{} is unmoved", family.name);
@@ -284,7 +287,14 @@ fn clients_leave_after_five_minutes_and_the_phase_moves() {
     let at = |phase, now_seconds| {
         read(&render(
             &shards,
-            &LiveFacts { phase, now_seconds, queue_depth: 0, auth_reloads: [0; RELOADS], model_reloads: [0; 2] },
+            &LiveFacts {
+                phase,
+                now_seconds,
+                queue_depth: 0,
+                auth_reloads: [0; RELOADS],
+                model_reloads: [0; 2],
+                tls: TlsFigures::NONE,
+            },
         ))
     };
     let ready = at(Phase::Ready, 60);

@@ -35,6 +35,9 @@ pub struct Server {
     process: Child,
     /// Where it listens.
     pub port: u16,
+    /// Where it is asked whether it is ready, in plain.
+    probe: u16,
+    scheme: &'static str,
 }
 
 impl Server {
@@ -51,6 +54,15 @@ impl Server {
         Self::start(port, workers, program, &arguments)
     }
 
+    /// The daemon over TLS with these files, one worker.
+    pub fn encrypted(certificate: &str, key: &str) -> Self {
+        let (port, probe) = (free_port(), free_port());
+        let (listen, admin) = (format!("127.0.0.1:{port}"), format!("127.0.0.1:{probe}"));
+        let addresses = ["--listen", &listen, "--admin-listen", &admin, "--workers", "1", "--bert", "off"];
+        let files = ["--tls-certificate", certificate, "--tls-key", key];
+        Self::start_probed(port, probe, "https", 1, env!("CARGO_BIN_EXE_tamis"), &[&addresses[..], &files].concat())
+    }
+
     /// This binary as the floor of that name, sending `body`.
     pub fn floor(name: &str, workers: usize, body: &str) -> Self {
         let port = free_port();
@@ -60,10 +72,21 @@ impl Server {
     }
 
     fn start(port: u16, workers: usize, program: &str, arguments: &[&str]) -> Self {
+        Self::start_probed(port, port, "http", workers, program, arguments)
+    }
+
+    fn start_probed(
+        port: u16,
+        probe: u16,
+        scheme: &'static str,
+        workers: usize,
+        program: &str,
+        arguments: &[&str],
+    ) -> Self {
         let cores = if workers == 1 { "0" } else { "0-1" };
         let process =
             Command::new("taskset").args(["-c", cores, program]).args(arguments).stderr(Stdio::null()).spawn();
-        let server = Self { process: process.expect("taskset and the server"), port };
+        let server = Self { process: process.expect("taskset and the server"), port, probe, scheme };
         let deadline = Instant::now() + Duration::from_secs(10);
         while !server.is_ready() {
             assert!(Instant::now() < deadline, "{program} does not answer");
@@ -93,7 +116,7 @@ impl Server {
     }
 
     fn ask(&self, request: &str) -> Option<String> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
+        let mut stream = TcpStream::connect(("127.0.0.1", self.probe)).ok()?;
         stream.write_all(request.as_bytes()).ok()?;
         // Whoever does not read `connection: close` ends the connection at this.
         stream.shutdown(Shutdown::Write).ok()?;
@@ -103,7 +126,7 @@ impl Server {
     }
 
     /// Nanoseconds that all threads of the process have run.
-    fn cpu_nanoseconds(&self) -> u64 {
+    pub fn cpu_nanoseconds(&self) -> u64 {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.process.id())).expect("a running server");
         let ran = |task: std::io::Result<std::fs::DirEntry>| {
             let text = std::fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
@@ -130,7 +153,7 @@ pub fn wrk() -> Option<PathBuf> {
 /// One round: 32 connections from another core for `seconds`.
 pub fn measure(wrk: &Path, server: &Server, load: &Load, seconds: f64) -> Sample {
     let script = script(load);
-    let url = format!("http://127.0.0.1:{}{}", server.port, load.path);
+    let url = format!("{}://127.0.0.1:{}{}", server.scheme, server.port, load.path);
     let duration = format!("{}s", seconds.ceil());
     let before = server.cpu_nanoseconds();
     let output = Command::new("taskset")

@@ -14,7 +14,7 @@ use tamis::api::route::Surface;
 use tamis::metrics::family::Id;
 use tamis::metrics::labels::{Phase, Status};
 use tamis::metrics::process::ProcessReader;
-use tamis::metrics::{Format, LiveFacts, RELOADS, Shard, Snapshot, answered};
+use tamis::metrics::{Format, LiveFacts, RELOADS, Shard, Snapshot, TlsFigures, answered};
 use tamis::server::connection;
 use tamis::server::station::Station;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -106,6 +106,7 @@ fn nothing_is_kept(state: &mut State) {
         queue_depth: 0,
         auth_reloads: [0; RELOADS],
         model_reloads: [0; 2],
+        tls: TlsFigures::NONE,
     };
     snapshot.collect(shards, &live, &process.read(), Format::Text);
     for id in [Id::HttpInProgress, Id::ConnectionsOpen, Id::SlotFallbacks] {

@@ -9,7 +9,7 @@ use tamis::metrics::labels::{
 };
 use tamis::metrics::{
     Answer, EarlierLoads, Exporter, Format, InProgress, LiveFacts, LoadedModel, RELOADS, Representation, Shard,
-    StaticFacts, Trace,
+    StaticFacts, TlsFigures, Trace,
 };
 use tamis::problem::Problem;
 
@@ -41,6 +41,7 @@ pub fn run(input: &[u8]) {
         slots_capacity: sample.number(),
         models: vec![model],
         reloads_models: true,
+        tls: true,
         keys: Some(keys.clone()),
     };
     let shards = [0, 1].map(|_| Arc::from(Shard::new()));
@@ -51,6 +52,7 @@ pub fn run(input: &[u8]) {
         queue_depth: sample.number(),
         auth_reloads: [1; RELOADS],
         model_reloads: [2; 2],
+        tls: TlsFigures { handshakes: [3; 4], reloads: [4; 2], not_after: u64::MAX },
     };
     let mut exporter = Exporter::new(shards.to_vec(), &facts);
     let mut out = vec![0; exporter.max_len()];

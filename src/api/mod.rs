@@ -28,7 +28,7 @@ use std::time::Instant;
 use crate::auth::Auth;
 use crate::json::read::Reader;
 use crate::metrics::labels::{Handler, Method};
-use crate::metrics::{Representation, Shard, Stages, Trace};
+use crate::metrics::{Representation, Shard, Stages, TlsCounts, Trace};
 use crate::model::Loaded;
 use crate::model::executor;
 use crate::model::iris::Prediction;
@@ -255,6 +255,12 @@ impl Worker {
     #[must_use]
     pub fn with_reloads(self, reloads: bool) -> Self {
         Self { scrape: self.scrape.with_reloads(reloads), ..self }
+    }
+
+    /// The same where TLS is spoken.
+    #[must_use]
+    pub fn with_tls(self, tls: Option<Arc<TlsCounts>>) -> Self {
+        Self { scrape: self.scrape.with_tls(tls), ..self }
     }
 
     /// The same where requests in the shape of another service are answered by the model of this name.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::{Content, Outcome, Worker};
 use crate::auth::{Auth, NAMED_KEYS};
 use crate::kernel::bag;
-use crate::metrics::{Exporter, LiveFacts, LoadedModel, RELOADS, Representation, Shard, Snapshot, StaticFacts};
+use crate::metrics::{
+    Exporter, LiveFacts, LoadedModel, RELOADS, Representation, Shard, Snapshot, StaticFacts, TlsCounts, TlsFigures,
+};
 use crate::model::Loaded;
 use crate::model::bert::Bert;
 
@@ -17,6 +19,7 @@ pub struct Scrape {
     /// Which set of models the facts are of.
     generation: u64,
     auth: Option<Arc<Auth>>,
+    tls: Option<Arc<TlsCounts>>,
 }
 
 impl Scrape {
@@ -29,10 +32,11 @@ impl Scrape {
             slots_capacity: (shards.len() * slots) as u64,
             models: Vec::new(),
             reloads_models: false,
+            tls: false,
             keys: None,
         };
         let exporter = Exporter::new(shards.to_vec(), &facts);
-        Self { exporter, shards: Arc::clone(shards), facts, generation: 0, auth: None }
+        Self { exporter, shards: Arc::clone(shards), facts, generation: 0, auth: None, tls: None }
     }
 
     /// The same where authentication is on, which has families of its own.
@@ -52,6 +56,15 @@ impl Scrape {
             self.exporter = Exporter::new(self.shards.to_vec(), &self.facts);
         }
         self
+    }
+
+    /// The same where TLS is spoken, which has families of its own.
+    pub(super) fn with_tls(mut self, tls: Option<Arc<TlsCounts>>) -> Self {
+        if tls.is_some() {
+            self.facts.tls = true;
+            self.exporter = Exporter::new(self.shards.to_vec(), &self.facts);
+        }
+        Self { tls, ..self }
     }
 
     /// Bytes that a scrape takes at most, before and after the models are there.
@@ -101,6 +114,7 @@ pub fn live(worker: &Worker) -> LiveFacts {
         queue_depth: worker.loaded.bert().map_or(0, Bert::waiting) as u64,
         auth_reloads: worker.auth.as_ref().map_or([0; RELOADS], |auth| auth.reloads()),
         model_reloads: worker.loaded.reloads(),
+        tls: worker.scrape.tls.as_ref().map_or(TlsFigures::NONE, |tls| tls.figures()),
     }
 }
 

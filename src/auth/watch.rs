@@ -1,11 +1,7 @@
 //! The files of credentials: read at start, and again when they have changed.
 //!
-//! A file counts as changed when what its name leads to is another file, or has another length or time: so do a rename
-//! over it, a write into it, and the swap of the symbolic links by which mounted secrets are updated. What cannot be used
-//! changes nothing.
+//! A file counts as changed when its [`Stamp`] is another. What cannot be used changes nothing.
 
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,6 +11,7 @@ use super::lines::{self, FileError};
 use super::token::Signer;
 use super::users::Users;
 use super::{Auth, Credentials, File, Settings, Tokens};
+use crate::stamp::Stamp;
 
 /// The files that are asked for, each with how it looked when it was last read.
 #[derive(Default)]
@@ -25,10 +22,6 @@ struct Watched {
     path: PathBuf,
     seen: Option<Stamp>,
 }
-
-/// What tells that a file has changed: device, inode, length, times of change of content and of inode, in ns.
-#[derive(Clone, Copy, PartialEq)]
-struct Stamp(u64, u64, u64, (i64, i64), (i64, i64));
 
 impl Watch {
     /// The files of `settings`, none of them read yet.
@@ -50,7 +43,7 @@ impl Watch {
     pub fn read_all(&mut self, auth: &Auth) -> Result<Credentials, FileError> {
         let (mut keys, mut users, mut signer) = (None, None, None);
         for watched in &mut self.0 {
-            watched.seen = stamp(&watched.path);
+            watched.seen = Stamp::of(&watched.path);
             match watched.file {
                 File::Keys => keys = Some(read_keys(&watched.path, auth)?),
                 File::Users => users = Some(read_users(&watched.path)?),
@@ -65,7 +58,7 @@ impl Watch {
     pub fn look(&mut self, auth: &Auth) {
         for watched in &mut self.0 {
             // Before the file is read: what is written meanwhile is read the next time.
-            let now = stamp(&watched.path);
+            let now = Stamp::of(&watched.path);
             if now == watched.seen {
                 continue;
             }
@@ -121,13 +114,4 @@ fn read_users(path: &Path) -> Result<Arc<Users>, FileError> {
 
 fn read_signer(path: &Path) -> Result<Arc<Signer>, FileError> {
     lines::read(path, Signer::parse).map(Arc::new)
-}
-
-/// How what `path` leads to looks now; `None` if it leads nowhere.
-fn stamp(path: &Path) -> Option<Stamp> {
-    let of = |file: Metadata| {
-        let (content, inode) = ((file.mtime(), file.mtime_nsec()), (file.ctime(), file.ctime_nsec()));
-        Stamp(file.dev(), file.ino(), file.len(), content, inode)
-    };
-    std::fs::metadata(path).ok().map(of)
 }

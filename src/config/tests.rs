@@ -81,6 +81,18 @@ fn the_file_is_checked_like_the_command_line() {
 }
 
 #[test]
+#[cfg(feature = "tls")]
+fn tls_takes_a_certificate_and_its_key_together() {
+    for (one, other) in [("--tls-certificate", "--tls-key"), ("--tls-key", "--tls-certificate")] {
+        let told = read(&[one, "pem"]).expect_err("half of a pair");
+        assert!(told.contains(&format!("{one} needs {other}")), "{told}");
+    }
+    let flags = read(&["--tls-key", "key.pem", "--tls-certificate", "chain.pem"]).expect("a pair");
+    let settings = crate::tls::Settings { certificate: "chain.pem".into(), key: "key.pem".into() };
+    assert_eq!((flags.tls(), read(&[]).expect("defaults").tls()), (Some(settings), None));
+}
+
+#[test]
 fn every_flag_has_a_twin_in_the_environment_and_a_line_in_the_table() {
     let table = markdown();
     for flag in CommandLine::command().get_arguments() {

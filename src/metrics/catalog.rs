@@ -27,7 +27,7 @@ pub const CONFIDENCE_BOUNDS: [u64; 7] = [0, 50, 70, 80, 90, 95, 100];
 
 /// Every family, in the order of the exposition. `tamis_scrape_duration_seconds` is last: it covers what is above.
 #[rustfmt::skip] // one row a family
-pub const FAMILIES: [Family; 48] = [
+pub const FAMILIES: [Family; 51] = [
     Family::counter(Id::HttpRequests, "http_requests_total", Series::Requests,
         "HTTP requests answered. POST at a route for GET counts as method \"other\"; status 500 of handler \"none\" is what should never be answered."),
     Family::histogram(Id::HttpDuration, "http_request_duration_seconds", Series::Lanes, Scale::Nanoseconds, &DURATION_BOUNDS,
@@ -120,6 +120,12 @@ pub const FAMILIES: [Family; 48] = [
         "Times that a file of credentials had changed and was loaded, or refused because it could not be used."),
     Family::counter(Id::ModelReloads, "tamis_model_reloads_total", Series::ModelReloads,
         "Times that SIGHUP had the models loaded anew, or that they were refused and those from before stayed."),
+    Family::counter(Id::TlsHandshakes, "tamis_tls_handshakes_total", Series::Handshakes,
+        "TLS handshakes that have ended, by how; clients that came and went without a byte are not counted."),
+    Family::counter(Id::TlsCertificateReloads, "tamis_tls_certificate_reloads_total", Series::CertificateReloads,
+        "Times that the certificate or its key had changed and both were loaded, or refused and those from before stayed."),
+    Family::gauge(Id::TlsCertificateNotAfter, "tamis_tls_certificate_not_after_seconds", Series::Certificate,
+        "When the certificate that is served ends, in seconds since the Unix epoch; NaN if it does not tell.").scaled(Scale::Nanoseconds),
     Family::counter(Id::SuggestedScores, "tamis_suggested_scores_total", Series::Suggested,
         "Scores that clients of comments:suggestscore suggested, by attribute; all of them are dropped."),
     Family::gauge(Id::ScrapeDuration, "tamis_scrape_duration_seconds", Series::Single,

@@ -21,6 +21,8 @@ pub struct StaticFacts {
     pub models: Vec<LoadedModel>,
     /// Whether models can be loaded anew.
     pub reloads_models: bool,
+    /// Whether it speaks TLS.
+    pub tls: bool,
     /// The names of the keys that are counted apart; `None` without authentication.
     pub keys: Option<Vec<String>>,
 }
@@ -86,7 +88,7 @@ impl StaticFacts {
     /// What the number of label sets depends on.
     pub fn shape(&self) -> Shape {
         let keys = self.keys.as_ref().map(Vec::len);
-        Shape { workers: self.workers as usize, keys, reloads_models: self.reloads_models }
+        Shape { workers: self.workers as usize, keys, reloads_models: self.reloads_models, tls: self.tls }
     }
 
     /// The samples of label set `index` of a fixed family, in the order of its lines.

@@ -1,7 +1,8 @@
 //! What a metric family is: its type, unit, label sets and sample lines.
 
 use super::labels::{
-    AskedModel, Authentication, Handler, IRIS_CLASSES, Model, Phase, RELOADED, SUGGESTED, Shed, Stage, ToxicityModel,
+    AskedModel, Authentication, Handler, Handshake, IRIS_CLASSES, Model, Phase, RELOADED, SUGGESTED, Shed, Stage,
+    ToxicityModel,
 };
 use super::series::{
     ERROR_OVERFLOW, ERRORS, LANE_HANDLERS, LANES, REQUEST_OVERFLOW, REQUEST_SIZED, REQUESTS, RESPONSE_SIZED,
@@ -111,6 +112,12 @@ pub enum Series {
     Reloads,
     /// `result`.
     ModelReloads,
+    /// `result`; none without TLS, as of the next two.
+    Handshakes,
+    /// `result`.
+    CertificateReloads,
+    /// No label.
+    Certificate,
 }
 
 /// What the number of label sets depends on.
@@ -122,6 +129,8 @@ pub struct Shape {
     pub keys: Option<usize>,
     /// Whether models can be loaded anew.
     pub reloads_models: bool,
+    /// Whether it speaks TLS.
+    pub tls: bool,
 }
 
 impl Shape {
@@ -130,11 +139,11 @@ impl Shape {
 
     /// A daemon of so many workers, without authentication.
     pub const fn of(workers: usize) -> Self {
-        Self { workers, keys: None, reloads_models: false }
+        Self { workers, keys: None, reloads_models: false, tls: false }
     }
 
     /// A daemon of [`TWO_WORKERS`] with every family there is, and no key that is counted apart.
-    pub const WHOLE: Self = Self { reloads_models: true, ..Self::DEFAULT.guarded() };
+    pub const WHOLE: Self = Self { reloads_models: true, tls: true, ..Self::DEFAULT.guarded() };
 
     /// The same with authentication, and no key that is counted apart.
     #[must_use]
@@ -199,6 +208,9 @@ pub enum Id {
     KeyRequests,
     Reloads,
     ModelReloads,
+    TlsHandshakes,
+    TlsCertificateReloads,
+    TlsCertificateNotAfter,
     SuggestedScores,
     ScrapeDuration,
 }
@@ -219,7 +231,7 @@ impl Series {
     /// The label names, in the order in which they are written.
     pub const fn names(self) -> &'static [&'static str] {
         match self {
-            Self::Single => &[],
+            Self::Single | Self::Certificate => &[],
             Self::Requests => &["method", "handler", "status"],
             Self::Lanes => &["method", "handler"],
             Self::RequestSizes | Self::ResponseSizes | Self::Inference => &["handler"],
@@ -240,7 +252,7 @@ impl Series {
             Self::Authentications => &["scheme", "result"],
             Self::Keys => &["key"],
             Self::Reloads => &["file", "result"],
-            Self::ModelReloads => &["result"],
+            Self::ModelReloads | Self::Handshakes | Self::CertificateReloads => &["result"],
         }
     }
 
@@ -280,7 +292,15 @@ impl Series {
                 None => 0,
             },
             Self::ModelReloads if shape.reloads_models => RELOADED.len(),
-            Self::Authentications | Self::Reloads | Self::ModelReloads => 0,
+            Self::Handshakes if shape.tls => Handshake::ALL.len(),
+            Self::CertificateReloads if shape.tls => RELOADED.len(),
+            Self::Certificate if shape.tls => 1,
+            Self::Authentications
+            | Self::Reloads
+            | Self::ModelReloads
+            | Self::Handshakes
+            | Self::CertificateReloads
+            | Self::Certificate => 0,
         }
     }
 
@@ -315,6 +335,7 @@ impl Series {
     pub const fn only_with(self) -> Option<&'static str> {
         match self {
             Self::ModelReloads => Some("--model-dir"),
+            Self::Handshakes | Self::CertificateReloads | Self::Certificate => Some("--tls-certificate"),
             Self::Authentications | Self::Keys | Self::Reloads => Some("--auth"),
             _ => None,
         }
@@ -324,7 +345,7 @@ impl Series {
     /// known only at start is empty too.
     pub fn values(self, index: usize) -> [&'static str; 3] {
         match self {
-            Self::Single | Self::Build | Self::CpuPath | Self::Workers | Self::Keys => [""; 3],
+            Self::Single | Self::Build | Self::CpuPath | Self::Workers | Self::Keys | Self::Certificate => [""; 3],
             Self::Requests => {
                 let (handler, method, status) = REQUESTS[index];
                 [method.as_str(), handler.as_str(), status.as_str()]
@@ -357,7 +378,8 @@ impl Series {
                 [scheme, result, ""]
             }
             Self::Reloads => [File::ALL[index / RELOADED.len()].as_str(), RELOADED[index % RELOADED.len()], ""],
-            Self::ModelReloads => [RELOADED[index], "", ""],
+            Self::ModelReloads | Self::CertificateReloads => [RELOADED[index], "", ""],
+            Self::Handshakes => [Handshake::ALL[index].as_str(), "", ""],
         }
     }
 }

@@ -276,7 +276,36 @@ impl Authentication {
     }
 }
 
-/// `result` of `tamis_auth_reloads_total` and `tamis_model_reloads_total`.
+/// `result` of `tamis_tls_handshakes_total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Handshake {
+    /// With a signature by the certificate's key.
+    Full,
+    /// By a ticket of an earlier one, without a signature.
+    Resumed,
+    /// The client sent what is no TLS or nothing that can be agreed on, or went in the middle.
+    Failed,
+    /// It was not done within `--header-timeout`.
+    TimedOut,
+}
+
+impl Handshake {
+    /// Every one, in the order of the discriminants.
+    pub const ALL: [Self; 4] = [Self::Full, Self::Resumed, Self::Failed, Self::TimedOut];
+
+    /// The label's value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Resumed => "resumed",
+            Self::Failed => "failed",
+            Self::TimedOut => "timed-out",
+        }
+    }
+}
+
+/// `result` of `tamis_auth_reloads_total`, `tamis_model_reloads_total` and `tamis_tls_certificate_reloads_total`.
 pub const RELOADED: [&str; 2] = ["loaded", "refused"];
 
 /// `model` and `model_type` of the loading families: every model of the daemon.

@@ -25,6 +25,7 @@ use super::protobuf::Dynamic;
 use super::series::{LANES, REQUEST_OVERFLOW, REQUESTS, request_size_index, response_size_index};
 use super::shard::Shard;
 use super::shown::Shown;
+use super::tls::TlsFigures;
 use crate::auth::{File, NAMED_KEYS};
 use crate::text::rules::Rule;
 
@@ -41,6 +42,8 @@ pub struct LiveFacts {
     pub auth_reloads: [u64; RELOADS],
     /// How often models were loaded anew, and how often they could not be.
     pub model_reloads: [u64; RELOADED.len()],
+    /// What is counted of TLS.
+    pub tls: TlsFigures,
 }
 
 /// Files of credentials, times what becomes of them.
@@ -232,10 +235,8 @@ impl Snapshot {
                 self.push(last.map_or(0, |shard| shard.scraped_bytes.get()));
             }
             Id::Authentications | Id::KeyRequests | Id::Reloads => self.collect_authentication(id, shards, live),
-            Id::ModelReloads => {
-                let count = if self.shape.reloads_models { RELOADED.len() } else { 0 };
-                live.model_reloads.into_iter().take(count).for_each(|count| self.push(count));
-            }
+            Id::ModelReloads if self.shape.reloads_models => self.push_all(live.model_reloads),
+            Id::TlsHandshakes | Id::TlsCertificateReloads | Id::TlsCertificateNotAfter => self.collect_tls(id, live),
             Id::SuggestedScores => self.push_each(shards, SUGGESTED.len(), |shard, index| &shard.suggested[index]),
             Id::ScrapeDuration => self.push(0),
             // Fixed: rendered once, at start.
@@ -245,7 +246,9 @@ impl Snapshot {
             | Id::CpuPath
             | Id::Digests
             | Id::Workers
-            | Id::SlotsCapacity => {}
+            | Id::SlotsCapacity
+            // Without the flag.
+            | Id::ModelReloads => {}
         }
     }
 
@@ -265,8 +268,18 @@ impl Snapshot {
                 let others = (named..=NAMED_KEYS).map(|index| sum(shards, |shard| &shard.key_requests[index]));
                 self.push(others.fold(0, u64::wrapping_add));
             }
-            Id::Reloads => live.auth_reloads.into_iter().for_each(|count| self.push(count)),
+            Id::Reloads => self.push_all(live.auth_reloads),
             _ => self.push_each(shards, Authentication::ALL.len(), |shard, index| &shard.authentications[index]),
+        }
+    }
+
+    /// What is there only with TLS.
+    fn collect_tls(&mut self, id: Id, live: &LiveFacts) {
+        match id {
+            _ if !self.shape.tls => {}
+            Id::TlsHandshakes => self.push_all(live.tls.handshakes),
+            Id::TlsCertificateReloads => self.push_all(live.tls.reloads),
+            _ => self.push(live.tls.not_after),
         }
     }
 
@@ -280,6 +293,12 @@ impl Snapshot {
     fn push(&mut self, value: u64) {
         self.samples[self.len] = value;
         self.len += 1;
+    }
+
+    fn push_all<const N: usize>(&mut self, values: [u64; N]) {
+        for value in values {
+            self.push(value);
+        }
     }
 
     fn push_each(&mut self, shards: &[Arc<Shard>], count: usize, cell: impl Fn(&Shard, usize) -> &Counter) {

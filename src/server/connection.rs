@@ -5,6 +5,8 @@ mod deadline;
 pub mod outbox;
 mod owed;
 pub mod refusal;
+#[cfg(feature = "tls")]
+pub mod secure;
 pub mod wire;
 
 use std::cell::{Cell, RefCell};
@@ -40,30 +42,16 @@ pub trait Stream: AsyncRead + AsyncWrite + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Stream for S {}
 
-/// Serves `socket` until either side ends it. `_seat` is held for as long.
-pub async fn serve(station: Rc<Station>, socket: impl Stream, peer: SocketAddr, surface: Surface, _seat: Seat) {
-    let wire = Rc::new(Wire::new(Instant::now()));
-    let mut io = Io::new(socket, Rc::clone(&wire), Rc::clone(&station));
-    let mut watch = Watch { deadline: Deadline::new(), wire: Rc::clone(&wire), station };
-    let Some(is_http2) = watch.protocol(&mut io).await else { return };
-    let client = BuildHasherDefault::<DefaultHasher>::new().hash_one(peer.ip());
-    let station = Rc::clone(&watch.station);
-    let service = Service(Rc::new(Connection {
-        station,
-        wire,
-        surface,
-        client,
-        closable: !is_http2,
-        echo: RefCell::default(),
-        timing: RefCell::default(),
-        spare_timer: Cell::default(),
-    }));
-    if is_http2 {
-        watch.wire.speaks_http2();
-        watch.http2(http2_builder().serve_connection(io, service)).await;
-    } else {
-        watch.http1(http1_builder().serve_connection(io, service)).await;
-    }
+/// Serves `socket` until either side ends it. `seat` is held for as long. The time for the first head begins at the call, which is
+/// made inside the worker's runtime.
+pub fn serve(
+    station: Rc<Station>,
+    socket: impl Stream,
+    peer: SocketAddr,
+    surface: Surface,
+    seat: Seat,
+) -> impl Future<Output = ()> {
+    Watch::new(station).serve(socket, peer, surface, seat)
 }
 
 /// hyper's knobs for HTTP/1, each with what it is worth (benches/README.md).
@@ -133,6 +121,34 @@ struct Watch {
 }
 
 impl Watch {
+    /// Over a connection that begins now.
+    fn new(station: Rc<Station>) -> Self {
+        Self { station, wire: Rc::new(Wire::new(Instant::now())), deadline: Deadline::new() }
+    }
+
+    /// Serves `socket` until either side ends it. `_seat` is held for as long.
+    async fn serve(mut self, socket: impl Stream, peer: SocketAddr, surface: Surface, _seat: Seat) {
+        let mut io = Io::new(socket, Rc::clone(&self.wire), Rc::clone(&self.station));
+        let Some(is_http2) = self.protocol(&mut io).await else { return };
+        let client = BuildHasherDefault::<DefaultHasher>::new().hash_one(peer.ip());
+        let service = Service(Rc::new(Connection {
+            station: Rc::clone(&self.station),
+            wire: Rc::clone(&self.wire),
+            surface,
+            client,
+            closable: !is_http2,
+            echo: RefCell::default(),
+            timing: RefCell::default(),
+            spare_timer: Cell::default(),
+        }));
+        if is_http2 {
+            self.wire.speaks_http2();
+            self.http2(http2_builder().serve_connection(io, service)).await;
+        } else {
+            self.http1(http1_builder().serve_connection(io, service)).await;
+        }
+    }
+
     /// Whether the client speaks HTTP/2; `None` if it went, or time ran out, before it was known.
     async fn protocol(&mut self, io: &mut Io<impl Stream>) -> Option<bool> {
         let station = Rc::clone(&self.station);

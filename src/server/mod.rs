@@ -47,6 +47,8 @@ use crate::log;
 use crate::metrics::Shard;
 use crate::metrics::labels::Phase;
 use crate::model::{Loaded, Models};
+#[cfg(feature = "tls")]
+use crate::tls::Tls;
 pub use models::Shown;
 use station::Station;
 use worker::Order;
@@ -60,6 +62,8 @@ pub struct Server {
     workers: Vec<JoinHandle<()>>,
     running: Arc<Running>,
     auth: Option<Arc<Auth>>,
+    #[cfg(feature = "tls")]
+    tls: Option<Arc<Tls>>,
     shards: Arc<[Arc<Shard>]>,
 }
 
@@ -96,7 +100,7 @@ struct Running {
 }
 
 impl Server {
-    /// Reads the credentials, opens the ports and starts the workers. They answer probes at once, and everything else once
+    /// Reads the credentials and the certificate, opens the ports and starts the workers. They answer probes at once, and everything else once
     /// [`Server::ready`] has been called.
     ///
     /// # Errors
@@ -104,6 +108,8 @@ impl Server {
     pub fn start(flags: &Flags) -> std::result::Result<Self, StartError> {
         let auth = flags.auth().map(|settings| Auth::start(&settings)).transpose();
         let auth = auth.map_err(StartError::Credentials)?;
+        #[cfg(feature = "tls")]
+        let tls = flags.tls().map(Tls::start).transpose().map_err(StartError::Credentials)?;
         let count = flags.workers();
         let max_connections = descriptors::connections(flags.max_connections, count)?;
         let flags = &Flags { max_connections, ..flags.clone() };
@@ -123,7 +129,18 @@ impl Server {
         let models = Shown::new(Loaded::new(flags.bert()));
         let (phase, workers) = (SharedPhase::new(), Vec::new());
         let shards = (0..count).map(|_| Arc::from(Shard::new())).collect();
-        let mut server = Self { addresses, phase, models, orders, workers, running, auth, shards };
+        let mut server = Self {
+            addresses,
+            phase,
+            models,
+            orders,
+            workers,
+            running,
+            auth,
+            #[cfg(feature = "tls")]
+            tls,
+            shards,
+        };
         let started = Instant::now();
         let (prepared, all_prepared) = mpsc::sync_channel(count);
         for (index, listeners) in listeners.into_iter().enumerate() {
@@ -148,6 +165,8 @@ impl Server {
         let (orders, running) = (self.orders.subscribe(), Arc::clone(&self.running));
         let (models, phase, shards) = (self.models.follow(), self.phase.clone(), self.shards());
         let auth = self.auth.clone();
+        #[cfg(feature = "tls")]
+        let tls = self.tls.clone();
         std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
             let _ended = EndOfWorker(running);
             let ended = worker::run(listeners, orders, models, |loaded| {
@@ -156,7 +175,13 @@ impl Server {
                 let api = api::Worker::new(Arc::clone(&shard), loaded, scrape, flags.limits(), phase, started);
                 let api = api.with_auth(auth.clone()).with_compatible(flags.compatible_model);
                 let api = api.with_reloads(flags.model_dir.is_some());
+                #[cfg(feature = "tls")]
+                let api = api.with_tls(tls.as_ref().map(|tls| Arc::clone(tls.counts())));
                 let station = Station::new(api, shard, &flags, auth);
+                #[cfg(feature = "tls")]
+                if let Some(tls) = tls {
+                    let _ = station.tls.set(tls);
+                }
                 // Whoever waits for it is there, or the start has failed.
                 let _ = prepared.send(());
                 station
@@ -187,6 +212,12 @@ impl Server {
     /// Who may ask, if anybody has to say who they are.
     pub fn auth(&self) -> Option<Arc<Auth>> {
         self.auth.clone()
+    }
+
+    /// What encrypts, if anything does.
+    #[cfg(feature = "tls")]
+    pub fn tls(&self) -> Option<Arc<Tls>> {
+        self.tls.clone()
     }
 
     /// What the workers count, for whoever tells of it once they have ended.

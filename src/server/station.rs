@@ -1,5 +1,7 @@
 //! What the connections of one worker share.
 
+#[cfg(feature = "tls")]
+use std::cell::OnceCell;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -26,6 +28,8 @@ use crate::metrics::Shard;
 use crate::metrics::labels::Handler;
 use crate::pool::Pool;
 use crate::problem::Problem;
+#[cfg(feature = "tls")]
+use crate::tls::Tls;
 
 /// One worker's slots, counters and handlers. Lives on the worker's thread.
 pub struct Station {
@@ -69,6 +73,9 @@ pub struct Station {
     pub gate: Option<RefCell<Gate>>,
     /// Whose pages may read the answers.
     pub cors: Option<Cors>,
+    /// What encrypts the clients' connections, if anything does: set before the first is accepted.
+    #[cfg(feature = "tls")]
+    pub tls: OnceCell<Arc<Tls>>,
     asked_of_models: Cell<u32>,
     /// Places that are held: by clients, and by those of the admin listener.
     held: [Cell<usize>; 2],
@@ -116,6 +123,8 @@ impl Station {
             closed: Notify::new(),
             gate: auth.map(|auth| RefCell::new(Gate::new(auth))),
             cors: flags.cors_origins.as_ref().map(Cors::new),
+            #[cfg(feature = "tls")]
+            tls: OnceCell::new(),
             asked_of_models: Cell::new(0),
             held: Default::default(),
             max_connections,

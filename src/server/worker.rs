@@ -111,6 +111,12 @@ async fn accept(listener: TcpListener, surface: Surface, station: Rc<Station>, m
 fn begin(station: &Rc<Station>, socket: TcpStream, peer: SocketAddr, surface: Surface, seat: Seat) {
     // A client that has gone already is found out by the first read.
     let _ = socket.set_nodelay(true);
+    #[cfg(feature = "tls")]
+    if let Some(tls) = station.tls.get().filter(|_| surface != Surface::Admin) {
+        let (tls, station) = (Arc::clone(tls), Rc::clone(station));
+        spawn_local(connection::secure::serve(tls, station, socket, peer, surface, seat.taken()));
+        return;
+    }
     spawn_local(connection::serve(Rc::clone(station), socket, peer, surface, seat.taken()));
 }
 

@@ -16,5 +16,7 @@ pub mod onnx;
 pub mod recording;
 pub mod score;
 pub mod tensors;
+#[cfg(feature = "tls")]
+pub mod tls;
 pub mod tools;
 pub mod user_model;

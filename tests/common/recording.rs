@@ -9,7 +9,7 @@ use tamis::metrics::labels::{
 };
 use tamis::metrics::{
     Answer, EarlierLoads, Exporter, InProgress, LiveFacts, LoadedModel, RELOADS, Representation, Shard, StaticFacts,
-    Trace,
+    TlsFigures, Trace,
 };
 use tamis::problem::Problem;
 use tamis::text::rules::{Rule, Rules};
@@ -21,6 +21,7 @@ pub const LIVE: LiveFacts = LiveFacts {
     queue_depth: 4,
     auth_reloads: [7; RELOADS],
     model_reloads: [8; 2],
+    tls: TlsFigures { handshakes: [9; 4], reloads: [10; 2], not_after: 11_000_000_000 },
 };
 
 /// A version with everything that a format must escape.
@@ -34,6 +35,7 @@ pub fn facts() -> StaticFacts {
         workers: 2,
         slots_capacity: 512,
         reloads_models: false,
+        tls: false,
         keys: None,
         models: vec![
             LoadedModel {
@@ -68,10 +70,10 @@ pub fn render_as(shards: &[Arc<Shard>], live: &LiveFacts, representation: Repres
     render_of(&StaticFacts { workers: shards.len() as u64, ..facts() }, shards, live, representation)
 }
 
-/// A whole body of a daemon with authentication, which has two names of keys, and models that can be loaded anew.
+/// A whole body of a daemon with authentication, which has two names of keys, models that can be loaded anew, and TLS.
 pub fn render_guarded(shards: &[Arc<Shard>], live: &LiveFacts, representation: Representation) -> Vec<u8> {
     let keys = Some(["one", "two"].map(str::to_owned).to_vec());
-    let facts = StaticFacts { workers: shards.len() as u64, keys, reloads_models: true, ..facts() };
+    let facts = StaticFacts { workers: shards.len() as u64, keys, reloads_models: true, tls: true, ..facts() };
     render_of(&facts, shards, live, representation)
 }
 

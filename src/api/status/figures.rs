@@ -238,7 +238,7 @@ mod tests {
     use super::*;
     use crate::metrics::family::Shape;
     use crate::metrics::labels::Phase;
-    use crate::metrics::{EarlierLoads, LoadedModel, RELOADS};
+    use crate::metrics::{EarlierLoads, LoadedModel, RELOADS, TlsFigures};
     use proptest::prelude::*;
 
     fn facts() -> StaticFacts {
@@ -255,6 +255,7 @@ mod tests {
             slots_capacity: UNKNOWN - 1,
             models: Model::ALL.map(model).to_vec(),
             reloads_models: true,
+            tls: true,
             keys: Some(vec!["k".repeat(64); 64]),
         }
     }
@@ -267,6 +268,7 @@ mod tests {
             queue_depth: 0,
             auth_reloads: [0; RELOADS],
             model_reloads: [0; 2],
+            tls: TlsFigures::NONE,
         };
         Figures { snapshot, facts: &facts, live, uptime: Duration::MAX, loaded: &loaded }.write(out)
     }

@@ -5,6 +5,7 @@ use crate::metrics::native::HISTOGRAMS;
 use crate::metrics::process::ProcessReader;
 use crate::metrics::series::lane;
 use crate::metrics::shard::Answer;
+use crate::metrics::tls::TlsFigures;
 use proptest::prelude::*;
 
 const PREDICT: usize = lane(Handler::Predict, Method::Post);
@@ -15,6 +16,7 @@ const LIVE: LiveFacts = LiveFacts {
     queue_depth: 0,
     auth_reloads: [0; RELOADS],
     model_reloads: [0; 2],
+    tls: TlsFigures::NONE,
 };
 
 fn shards(count: usize) -> Vec<Arc<Shard>> {
