@@ -31,7 +31,9 @@ class Daemon:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        self.command = [binary, "--listen", f"127.0.0.1:{self.port}", "--log-level", "error", *flags]
+        # `bert` has what others leave of the processors, which is little where every test runs at once.
+        own = ["--listen", f"127.0.0.1:{self.port}", "--log-level", "error", "--bert-timeout", "60s"]
+        self.command = [binary, *own, *flags]
         self.process = None
 
     def __enter__(self):

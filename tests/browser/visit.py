@@ -7,7 +7,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from server import Daemon
 
 DESKTOP, PHONE = {"width": 1200, "height": 800}, {"width": 390, "height": 844}
-PATIENCE = 20  # seconds
+# `bert` has what others leave of the processors, and an explanation holds it many times as long as a score does.
+PATIENCE = 120  # seconds
 
 
 def until(what: str, condition):
