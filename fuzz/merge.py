@@ -19,7 +19,7 @@ def reached(binary: str, directories: list[pathlib.Path], scratch: pathlib.Path)
     control = scratch / "control"
     (scratch / "merged").mkdir()
     command = [binary, "-merge=1", "-use_counters=0", "-max_len=8192", f"-merge_control_file={control}"]
-    # What crashes meanwhile is counted out, and lies in GROWN or COMMITTED as it did.
+    # An input that crashes lies in GROWN or COMMITTED already: its copy goes with the scratch.
     command.append(f"-artifact_prefix={scratch}/")
     subprocess.run([*command, scratch / "merged", *directories], check=True, stderr=subprocess.DEVNULL)
     lines = control.read_text().splitlines()

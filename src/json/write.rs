@@ -103,7 +103,7 @@ impl<'a> Writer<'a> {
     pub fn fixed<const DECIMALS: usize>(&mut self, numerator: u64) {
         let scale = const { 10_u64.pow(DECIMALS as u32) };
         let whole = numerator / scale;
-        // A digit that may be left out, the point, and those behind it.
+        // The digit before the point, the point, and those behind it.
         let mut text = *b"0.00000000000000";
         let (mut rest, mut last) = ((numerator % scale) as u32, 0);
         for at in (2..DECIMALS + 2).rev() {
