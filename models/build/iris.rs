@@ -38,7 +38,7 @@ pub fn compile(root: &Path, out: &Path) -> Result<(), String> {
 /// The generated module: types and names as `src/model/iris.rs` expects them.
 fn source(forest: &Forest, grid: &Grid, rows: &Rows, sha256: &str, golden: &str) -> String {
     let longest = grid.thresholds.iter().map(Vec::len).max().unwrap_or(0);
-    let width = (longest + 1).next_power_of_two();
+    let width = (longest + 2).next_power_of_two();
     let mut ladders = String::new();
     for thresholds in &grid.thresholds {
         let padded = thresholds.iter().copied().chain(std::iter::repeat(f32::INFINITY)).take(width);
