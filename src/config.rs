@@ -15,6 +15,7 @@ use crate::api::batch::MOST_AT_ONCE;
 use crate::api::{CompatibleModel, Limits};
 use crate::model::bert;
 use crate::model::toxicity::EngineChoice;
+use crate::server::bodies::Bodies;
 use crate::server::connection::wire::Timeouts;
 use crate::text::MAX_PIECES;
 
@@ -186,6 +187,10 @@ pub struct Flags {
     #[arg(long, global = true, env = "TAMIS_MAX_BODY_BYTES", default_value = "65536", value_name = "BYTES", value_parser = within(256, 16 << 20))]
     pub max_body_bytes: usize,
 
+    /// Most memory per worker for bodies longer than 4 KiB that are under way, in bytes; for those beyond it is 503
+    #[arg(long, global = true, env = "TAMIS_MAX_BUFFERED_BYTES", default_value = "8388608", value_name = "BYTES", value_parser = within(256, MAX_BODIES))]
+    pub max_buffered_bytes: usize,
+
     /// Longest text to score, in bytes of UTF-8
     #[arg(long, global = true, env = "TAMIS_MAX_TEXT_BYTES", default_value = "16384", value_name = "BYTES", value_parser = within(1, 16 << 20))]
     pub max_text_bytes: usize,
@@ -323,9 +328,9 @@ impl CommandLine {
         if self.flags.max_text_bytes > self.flags.max_body_bytes {
             return error("--max-text-bytes must not exceed --max-body-bytes: such a text could not arrive");
         }
-        if self.flags.max_connections.saturating_mul(self.flags.max_body_bytes) > MAX_BODIES {
+        if self.flags.max_body_bytes > self.flags.max_buffered_bytes {
             return error(
-                "--max-connections times --max-body-bytes must not exceed 4 GiB: a worker reserves that much",
+                "--max-body-bytes must not exceed --max-buffered-bytes: there would be no room for such a body",
             );
         }
         if self.flags.bert() && !bert::EMBEDDED {
@@ -377,6 +382,11 @@ impl Flags {
             // An eighth of the places: several batches and single texts get on beside each other.
             window: ((bert.queue + bert.threads) / 8).clamp(1, MOST_AT_ONCE),
         }
+    }
+
+    /// The buffers that a worker has for bodies, long and short.
+    pub fn body_slots(&self) -> usize {
+        self.max_connections + Bodies::long_buffers(self.max_body_bytes, self.max_buffered_bytes)
     }
 
     /// How long a client may take.

@@ -333,7 +333,7 @@ fn is_running(daemon: &Daemon) -> bool {
 fn with_every_place_taken_it_stays_within_its_memory_and_beyond_it_the_kernel_ends_it() {
     const PLACES: usize = 256;
     let places = PLACES.to_string();
-    let settings = ["--max-connections", &places];
+    let settings = ["--max-connections", &places, "--max-buffered-bytes", "16777216"];
     let Some(room) = Cgroup::new("room", 96 << 20) else { return left_out("a memory cgroup needs root") };
     let inside = Wrapper::new("room", &room.enter());
     let daemon = inside.start(&settings);

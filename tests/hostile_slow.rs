@@ -1,5 +1,6 @@
 //! Clients that take their time, and many of them: slow heads, bodies and readers, connections that are opened for nothing or
-//! for a moment. A place that is held is given up in bounded time, memory follows `--max-connections`, and others are served.
+//! for a moment. A place that is held is given up in bounded time, memory follows `--max-connections` and `--max-buffered-bytes`, and
+//! others are served.
 
 mod common;
 
@@ -93,6 +94,66 @@ fn heads_and_bodies_that_trickle_have_their_time_and_no_more() {
     }
     let moved = delta(&before, &daemon.scrape());
     assert_eq!(moved.value("tamis_requests_timed_out_total", &[]), 400.0);
+    nothing_is_left(&daemon);
+}
+
+#[test]
+fn long_bodies_beyond_their_memory_are_refused_and_short_ones_are_served() {
+    const ROOM: usize = 16;
+    let room = (ROOM << 16).to_string();
+    let daemon = start(&["--body-timeout", NEVER, "--max-buffered-bytes", &room]);
+    let text = format!(r#"{{"text":"You are kind."{}}}"#, " ".repeat(60_000));
+    let (last, body) = text.as_bytes().split_last().expect("a body");
+    let head = "POST /analyze HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n";
+    let announced = format!("{head}Content-Length: {}\r\n\r\n", text.len());
+    is_served(&daemon);
+    let (before, samples) = (resident(&daemon), daemon.scrape());
+    // Ten times what there is room for, but for one byte each.
+    let open = |head: &str, beginning: &[u8]| {
+        let mut stream = connect(daemon.address());
+        stream.write_all(head.as_bytes()).expect("sent");
+        // It may be refused before it is sent.
+        let _ = stream.write_all(beginning);
+        stream
+    };
+    let holders: Vec<_> = (0..ROOM).map(|_| open(&announced, body)).collect();
+    let is_full = || daemon.scrape().value("tamis_slots_used_max", &[]) >= ROOM as f64;
+    let begun = Instant::now();
+    while !is_full() {
+        assert!(begun.elapsed() < LONG, "the bodies are not taken");
+    }
+    for _ in 0..9 * ROOM {
+        let words = last_words(open(&announced, body));
+        assert!(words.starts_with("HTTP/1.1 503 ") && words.contains("\r\nretry-after: "), "{words}");
+        assert!(words.contains("overloaded"), "{words}");
+        is_served(&daemon);
+    }
+    // Nor for one that has said nothing of its length, and turns out to be long.
+    let mut grows = open(&format!("{head}Transfer-Encoding: chunked\r\n\r\n"), b"fff\r\n");
+    grows.write_all(&body[..0xfff]).expect("sent");
+    is_served(&daemon);
+    let _ = grows.write_all(b"\r\n2\r\n  \r\n");
+    let words = last_words(grows);
+    assert!(words.starts_with("HTTP/1.1 503 "), "{words}");
+    let grown = resident(&daemon).saturating_sub(before);
+    println!("{} KiB for {ROOM} bodies of 60 KB and {} that were refused", grown >> 10, 9 * ROOM + 1);
+    // Their own memory, and hyper's buffer of each connection that is read from.
+    assert!(grown < (2 * ROOM as u64 * (1 << 16)) + (1 << 20), "{grown} bytes");
+    let moved = delta(&samples, &daemon.scrape());
+    assert_eq!(moved.value("tamis_requests_shed_total", &[("reason", "slot")]), (9 * ROOM + 1) as f64);
+    for mut stream in holders {
+        stream.write_all(&[*last]).expect("sent");
+        let answer = Connection::over(stream).read_response().expect("an answer");
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+    // There is room again, also for what grows.
+    let mut grows = open(&format!("{head}Transfer-Encoding: chunked\r\n\r\n"), b"");
+    for piece in text.as_bytes().chunks(1_000) {
+        grows.write_all(format!("{:x}\r\n", piece.len()).as_bytes()).expect("sent");
+        grows.write_all(&[piece, b"\r\n"].concat()).expect("sent");
+    }
+    grows.write_all(b"0\r\n\r\n").expect("sent");
+    assert_eq!(Connection::over(grows).read_response().expect("an answer").status, 200);
     nothing_is_left(&daemon);
 }
 

@@ -62,6 +62,7 @@ pub(super) fn submit(
     explain: bool,
     scratch: &mut Scratch,
 ) -> Result<Option<(Ticket, Prior)>, Full> {
+    executor.room()?;
     // The partner's kernel cannot fail; on tract, which can, the model speaks alone rather than not at all.
     let prior = model.prior(text, scratch).unwrap_or_default();
     let Some(ids) = model.ids(text, scratch) else { return Ok(None) };

@@ -134,6 +134,18 @@ impl Executor {
         Ok(executor)
     }
 
+    /// Whether a job would find a place now: so that a text for which there is none is refused before any work is done on it.
+    ///
+    /// # Errors
+    /// If there is no room.
+    pub fn room(&self) -> Result<(), Full> {
+        let state = self.0.lock();
+        if state.jobs.is_full() {
+            return Err(Full { retry_after: state.seconds_to_work_off(self.0.size.threads) });
+        }
+        Ok(())
+    }
+
     /// Adds a job behind all that are due before it. Ids beyond [`Size::max_ids`] are left out. An explanation takes as
     /// long as the longest text at least, and is due as that is.
     ///

@@ -250,7 +250,10 @@ const fn below() -> [[u8; BUCKETS]; FEATURES] {
             assert!(count - before <= 2, "narrower buckets");
             place += 1;
         }
-        assert!(count + 2 <= table::WIDTH && thresholds[count] == f32::INFINITY, "two infinities behind all thresholds");
+        assert!(
+            count + 2 <= table::WIDTH && thresholds[count] == f32::INFINITY,
+            "two infinities behind all thresholds"
+        );
         feature += 1;
     }
     below

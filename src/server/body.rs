@@ -8,6 +8,7 @@ use hyper::body::{Body as _, Incoming};
 
 use super::connection::wire::Wire;
 use super::slots::Slot;
+use super::station::Station;
 use crate::problem::{Fault, Problem};
 use crate::secrecy;
 
@@ -46,13 +47,13 @@ impl fmt::Display for ClientGone {
 
 impl std::error::Error for ClientGone {}
 
-/// Collects the body's frames in `slot`, or drops them; trailers are read and dropped. `Err(None)` means that the client is
-/// gone.
+/// Collects the body's frames in `slot`, which grows where it must, or drops them; trailers are read and dropped. `Err(None)`
+/// means that the client is gone.
 pub fn poll(
     incoming: &mut Incoming,
     mut slot: Option<&mut Slot>,
     length: &mut usize,
-    limit: usize,
+    station: &Station,
     wire: &Wire,
     context: &mut Context<'_>,
 ) -> Poll<Result<(), Option<Fault>>> {
@@ -68,11 +69,16 @@ pub fn poll(
                     wire.end();
                     continue;
                 };
-                let end = *length + data.len();
+                let (end, limit) = (*length + data.len(), station.limits.body);
                 if end > limit {
                     return Poll::Ready(Err(Some(Fault::new(Problem::BodyTooLarge).count(end, limit))));
                 }
                 if let Some(slot) = &mut slot {
+                    if end > slot.bytes().len()
+                        && let Err(fault) = station.grow_body(slot, *length)
+                    {
+                        return Poll::Ready(Err(Some(fault)));
+                    }
                     slot.bytes_mut()[*length..end].copy_from_slice(data);
                 }
                 *length = end;

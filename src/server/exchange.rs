@@ -122,7 +122,7 @@ impl Future for Exchange {
                 incoming,
                 slot.as_mut(),
                 &mut exchange.tally.received_bytes,
-                exchange.connection.station.limits.body,
+                &exchange.connection.station,
                 &exchange.connection.wire,
                 context,
             );
@@ -196,7 +196,7 @@ impl Exchange {
                         (outcome.length, outcome)
                     })
                 });
-                written.unwrap_or_else(|| self.refuse(&self.connection.no_slot()))
+                written.unwrap_or_else(|| self.refuse(&self.connection.station.no_slot()))
             }
             Stage::Options => {
                 let outcome = Outcome { status: 204, content: Content::Json, length: 0, problem: None, retry_after: 1 };
@@ -215,11 +215,11 @@ impl Exchange {
         if !is_gzip {
             return Stage::Answer(Some(Body::new(slot, length)));
         }
-        let Some(mut expanded) = station.borrow_body() else { return Stage::Refuse(self.connection.no_slot()) };
-        match station.codings.expand(&slot.bytes()[..length], expanded.bytes_mut()) {
-            Ok(length) => Stage::Answer(Some(Body::new(expanded, length))),
-            Err(fault) => Stage::Refuse(fault),
-        }
+        let expanded = station.borrow_longest_body().and_then(|mut expanded| {
+            let length = station.codings.expand(&slot.bytes()[..length], expanded.bytes_mut())?;
+            Ok(Stage::Answer(Some(Body::new(expanded, length))))
+        });
+        expanded.unwrap_or_else(Stage::Refuse)
     }
 
     /// The reply in gzip where the client takes that, it is worth while and there is memory for it.
@@ -249,7 +249,7 @@ impl Exchange {
     /// Begins an answer that is sent as it comes about.
     fn stream(&mut self, begun: Begun) -> (Reply, Outcome) {
         let Some(mut stream) = self.connection.station.streams.borrow() else {
-            return self.refuse(&self.connection.no_slot());
+            return self.refuse(&self.connection.station.no_slot());
         };
         match stream.begin(&self.connection, self.client, &mut self.tally, begun, self.takes_gzip) {
             Ok(content) => {
@@ -302,7 +302,7 @@ impl Exchange {
             (outcome.length, outcome)
         };
         let answered = self.write(request.body, write);
-        let answered = answered.unwrap_or_else(|| self.refuse(&self.connection.no_slot()));
+        let answered = answered.unwrap_or_else(|| self.refuse(&self.connection.station.no_slot()));
         if self.tally.route.action == Action::ReadForm
             && let Some(body) = &mut body
         {

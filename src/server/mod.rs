@@ -7,6 +7,7 @@
 //! ```
 
 mod admission;
+pub mod bodies;
 mod body;
 mod coding;
 pub mod connection;
@@ -171,7 +172,7 @@ impl Server {
             let _ended = EndOfWorker(running);
             let ended = worker::run(listeners, orders, models, |loaded| {
                 let shard = Arc::clone(&shards[index]);
-                let scrape = Scrape::new(&shards, flags.max_connections);
+                let scrape = Scrape::new(&shards, flags.body_slots());
                 let api = api::Worker::new(Arc::clone(&shard), loaded, scrape, flags.limits(), phase, started);
                 let api = api.with_auth(auth.clone()).with_compatible(flags.compatible_model);
                 let api = api.with_reloads(flags.model_dir.is_some());

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use tokio::sync::Notify;
 
+use super::bodies::Bodies;
 use super::coding::Codings;
 use super::connection::outbox;
 use super::connection::wire::Timeouts;
@@ -25,9 +26,9 @@ use crate::auth::gate::Gate;
 use crate::config::Flags;
 use crate::log::access::AccessLog;
 use crate::metrics::Shard;
-use crate::metrics::labels::Handler;
+use crate::metrics::labels::{Handler, Shed};
 use crate::pool::Pool;
-use crate::problem::Problem;
+use crate::problem::{Fault, Problem};
 #[cfg(feature = "tls")]
 use crate::tls::Tls;
 
@@ -38,7 +39,7 @@ pub struct Station {
     /// The counters.
     pub shard: Arc<Shard>,
     /// Where request bodies are collected.
-    pub bodies: Slots,
+    bodies: Bodies,
     /// Where large answers are written.
     pub replies: Slots,
     small_replies: Slots,
@@ -97,7 +98,7 @@ impl Station {
         let (limits, max_connections, phase) = (flags.limits(), flags.max_connections, api.phase());
         Rc::new(Self {
             shard,
-            bodies: Slots::new(max_connections, limits.body),
+            bodies: Bodies::new(max_connections, limits.body, flags.max_buffered_bytes),
             replies: Slots::new(LARGE_REPLIES, api.max_reply()),
             small_replies: Slots::new(max_connections + ADMIN_CONNECTIONS, SMALL_REPLY),
             streams: Pool::new(STREAMS, || Stream::new(&limits)),
@@ -182,11 +183,42 @@ impl Station {
         self.gate.as_ref().is_some_and(|gate| gate.borrow().auth().schemes().bearer)
     }
 
-    /// Borrows a slot for a body.
-    pub fn borrow_body(&self) -> Option<Slot> {
-        let slot = self.bodies.borrow();
+    /// Borrows memory for a body of `length` bytes or more, which [`grow_body`](Self::grow_body) replaces where it becomes too
+    /// short.
+    ///
+    /// # Errors
+    /// The refusal, counted, where all is lent.
+    pub fn borrow_body(&self, length: u64) -> Result<Slot, Fault> {
+        self.lent(self.bodies.borrow(length))
+    }
+
+    /// Borrows memory for the longest body that is taken; errors as [`borrow_body`](Self::borrow_body).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn borrow_longest_body(&self) -> Result<Slot, Fault> {
+        self.lent(self.bodies.borrow_longest())
+    }
+
+    /// Makes room in `slot`, of which `length` bytes are used, for the longest body that is taken.
+    ///
+    /// # Errors
+    /// As [`borrow_body`](Self::borrow_body).
+    pub fn grow_body(&self, slot: &mut Slot, length: usize) -> Result<(), Fault> {
+        let grown = self.bodies.grow(slot, length).then_some(());
+        self.lent(grown)
+    }
+
+    #[inline]
+    fn lent<T>(&self, memory: Option<T>) -> Result<T, Fault> {
         self.shard.slots_used(self.bodies.lent() as u64);
-        slot
+        memory.ok_or_else(|| self.no_slot())
+    }
+
+    /// The refusal of a request for which there is no memory.
+    pub fn no_slot(&self) -> Fault {
+        self.shard.shed(Shed::Slot);
+        Fault::new(Problem::Overloaded)
     }
 
     /// Where a large answer is written that HTTP/2 may hold until its client takes it: half of the slots are for HTTP/1, whose

@@ -123,7 +123,7 @@ impl Stream {
                 (None, Content::Json)
             }
             Begun::Lines(incoming, is_gzip) => {
-                let slot = station.borrow_body().ok_or_else(|| connection.no_slot())?;
+                let slot = station.borrow_longest_body()?;
                 station.api.borrow().batch_begins(client);
                 let coding = is_gzip.then(|| Coding::new(self.expander.take().unwrap_or_default(), station.frame()));
                 (Some(Lines::new(Pieces::new(incoming, coding), slot)), Content::Lines)

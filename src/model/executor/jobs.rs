@@ -70,6 +70,11 @@ impl Jobs {
         }
     }
 
+    /// Whether every slot is taken.
+    pub fn is_full(&self) -> bool {
+        self.free.is_empty()
+    }
+
     /// Adds a job behind all that are due when it is or before, and answers its slot, or `None` if every slot is taken. Ids
     /// beyond the most that a job may have are left out. `explain` is told to whoever takes it.
     pub fn submit(&mut self, ids: &[u32], explain: bool, due: Instant, deadline: Instant) -> Option<usize> {

@@ -113,7 +113,8 @@ fn a_full_queue_refuses_at_once_and_says_when_to_come_back() {
     let mut tickets: Vec<_> = (0..3).map(|id| executor.submit(&[id], false).expect("room")).collect();
     assert_eq!(begun.recv_timeout(PATIENCE), Ok(0));
     assert_eq!(executor.waiting(), 2);
-    assert_eq!(executor.submit(&[3], false).err(), Some(Full { retry_after: 1 }), "nothing is known of its speed yet");
+    assert_eq!(executor.room(), Err(Full { retry_after: 1 }), "nothing is known of its speed yet");
+    assert_eq!(executor.submit(&[3], false).err(), Some(Full { retry_after: 1 }));
     word.send(()).expect("it waits");
     assert_eq!(wait(tickets.remove(0)), Ok([0.0; MAX_LABELS]));
     drop(executor.submit(&[4], false).expect("room again"));

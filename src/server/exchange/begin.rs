@@ -12,7 +12,7 @@ use super::{Connection, Exchange, OwnShard, Service, Stage};
 use crate::api::fault;
 use crate::api::oip::{self, Inference};
 use crate::api::route::{Action, Route, route};
-use crate::metrics::labels::{Handler, Method, Shed};
+use crate::metrics::labels::{Handler, Method};
 use crate::metrics::{InProgress, Representation, Stages};
 use crate::problem::{Fault, Problem};
 use crate::server::admission::{self, Refusal};
@@ -152,19 +152,14 @@ impl Connection {
                 } else if !is_of_type(route.action, fields.content_type) {
                     let fault = Fault::new(Problem::UnsupportedMediaType);
                     self.refusal(headers, incoming, fault.expected(fault::media_type_asked(route.handler), ""))
-                } else if let Some(slot) = self.station.borrow_body() {
-                    Stage::Read(incoming, Some(slot), None, is_gzip)
                 } else {
-                    Stage::Refuse(self.no_slot())
+                    match self.station.borrow_body(incoming.size_hint().lower()) {
+                        Ok(slot) => Stage::Read(incoming, Some(slot), None, is_gzip),
+                        Err(fault) => Stage::Refuse(fault),
+                    }
                 }
             }
         }
-    }
-
-    /// The refusal of a request for which there is no slot.
-    pub(in crate::server) fn no_slot(&self) -> Fault {
-        self.station.shard.shed(Shed::Slot);
-        Fault::new(Problem::Overloaded)
     }
 
     /// A refusal that leaves the connection fit for the next request: the body that comes with it is read and
