@@ -14,19 +14,19 @@ pub const HEAD: usize = 32;
 /// The most rows (pieces of a text) that a [`Scratch`] holds.
 pub const MAX_ROWS: usize = 256;
 
-/// Rows whose scores are computed together, so that a key is read once for all of them.
-const BLOCK: usize = 4;
+/// Rows whose scores are computed together at most, so that a key is read once for all of them.
+const MAX_BLOCK: usize = 8;
 
 /// Keys and values of one head, close together as a cache wants them, and the scores of a block of rows.
 pub struct Scratch {
     /// Transposed within each block of keys: `[block][dimension][key]`.
     keys: Box<[[[f32; LANES]; HEAD]]>,
     values: Box<[[f32; HEAD]]>,
-    scores: Box<Scores>,
+    scores: Box<Scores<MAX_BLOCK>>,
 }
 
 /// The scores of a block of rows, `[row][other / LANES][other % LANES]`.
-type Scores = [[[f32; LANES]; MAX_ROWS / LANES]; BLOCK];
+type Scores<const BLOCK: usize> = [[[f32; LANES]; MAX_ROWS / LANES]; BLOCK];
 
 impl Scratch {
     /// Room for one text.
@@ -34,7 +34,7 @@ impl Scratch {
         Self {
             keys: vec![[[0.0; LANES]; HEAD]; MAX_ROWS / LANES].into(),
             values: vec![[0.0; HEAD]; MAX_ROWS].into(),
-            scores: Box::new([[[0.0; LANES]; MAX_ROWS / LANES]; BLOCK]),
+            scores: Box::new([[[0.0; LANES]; MAX_ROWS / LANES]; MAX_BLOCK]),
         }
     }
 
@@ -64,6 +64,22 @@ for_each_path! {
 
 #[inline(always)]
 fn attend_body<V: Vector>(joined: &[f32], width: usize, scratch: &mut Scratch, mixed: &mut [f32]) -> Extent {
+    // As many rows as have their sums in registers: two for each, a sum for each half of a head.
+    if V::REGISTERS > 2 * MAX_BLOCK {
+        attend_by_blocks::<V, MAX_BLOCK, 2>(joined, width, scratch, mixed)
+    } else {
+        attend_by_blocks::<V, 4, 1>(joined, width, scratch, mixed)
+    }
+}
+
+/// By `BLOCK` rows and `KEYS` blocks of keys at a time.
+#[inline(always)]
+fn attend_by_blocks<V: Vector, const BLOCK: usize, const KEYS: usize>(
+    joined: &[f32],
+    width: usize,
+    scratch: &mut Scratch,
+    mixed: &mut [f32],
+) -> Extent {
     let rows = (joined.len() / (3 * width)).min(MAX_ROWS);
     let blocks = rows.div_ceil(LANES);
     let mut lanes = Lanes::new();
@@ -71,17 +87,18 @@ fn attend_body<V: Vector>(joined: &[f32], width: usize, scratch: &mut Scratch, m
         let at = head * HEAD;
         scratch.take(joined, width, at);
         let Scratch { keys, values, scores } = scratch;
+        let Some(scores) = scores.first_chunk_mut::<BLOCK>() else { break };
         for first in (0..rows).step_by(BLOCK) {
             let count = BLOCK.min(rows - first);
             let queries: [&[f32]; BLOCK] =
                 std::array::from_fn(|row| &joined[(first + row.min(count - 1)) * 3 * width + at..][..HEAD]);
-            score::<V>(queries, &keys[..blocks], scores);
+            score::<V, BLOCK, KEYS>(queries, &keys[..blocks], scores);
             let factors = softmax::<V, BLOCK>(scores.each_mut().map(|scores| {
                 // Those beyond the last row hold leavings.
                 scores.as_flattened_mut()[rows..blocks * LANES].fill(f32::NEG_INFINITY);
                 &mut scores[..blocks]
             }));
-            let sums = mix::<V>(&values[..rows], scores);
+            let sums = mix::<V, BLOCK>(&values[..rows], scores);
             for (row, (sums, factor)) in sums.into_iter().zip(factors).enumerate().take(count) {
                 let (out, _) = mixed[(first + row) * width + at..][..HEAD].as_chunks_mut::<LANES>();
                 for (sum, out) in sums.into_iter().zip(out) {
@@ -95,27 +112,52 @@ fn attend_body<V: Vector>(joined: &[f32], width: usize, scratch: &mut Scratch, m
     lanes.extent()
 }
 
-/// `scores[row][other] = queries[row] · keys[other]`, for whole blocks of keys.
+/// `scores[row][other] = queries[row] · keys[other]`, for whole blocks of keys: for `KEYS` at a time, so that what is read of a
+/// query is used as often.
 #[inline(always)]
-fn score<V: Vector>(queries: [&[f32]; BLOCK], keys: &[[[f32; LANES]; HEAD]], scores: &mut Scores) {
+fn score<V: Vector, const BLOCK: usize, const KEYS: usize>(
+    queries: [&[f32]; BLOCK],
+    keys: &[[[f32; LANES]; HEAD]],
+    scores: &mut Scores<BLOCK>,
+) {
     let queries: [&[f32; HEAD]; BLOCK] = queries.map(|query| query.first_chunk().unwrap_or(&[0.0; HEAD]));
-    for (block, keys) in keys.iter().enumerate() {
-        let mut sums = [V::splat(0.0); BLOCK];
-        for dimension in 0..HEAD {
-            let key = V::load(&keys[dimension]);
-            for row in 0..BLOCK {
-                sums[row] = key.fma(V::splat(queries[row][dimension]), sums[row]);
+    let (together, rest) = keys.as_chunks::<KEYS>();
+    for (place, keys) in together.iter().enumerate() {
+        score_blocks::<V, BLOCK, KEYS>(queries, keys, KEYS * place, scores);
+    }
+    for (place, keys) in rest.iter().enumerate() {
+        score_blocks::<V, BLOCK, 1>(queries, std::array::from_ref(keys), KEYS * together.len() + place, scores);
+    }
+}
+
+/// The scores of `N` blocks of keys, which stand from block `first` on.
+#[inline(always)]
+fn score_blocks<V: Vector, const BLOCK: usize, const N: usize>(
+    queries: [&[f32; HEAD]; BLOCK],
+    keys: &[[[f32; LANES]; HEAD]; N],
+    first: usize,
+    scores: &mut Scores<BLOCK>,
+) {
+    let mut sums = [[V::splat(0.0); N]; BLOCK];
+    for dimension in 0..HEAD {
+        let keys: [V; N] = std::array::from_fn(|block| V::load(&keys[block][dimension]));
+        for row in 0..BLOCK {
+            let query = V::splat(queries[row][dimension]);
+            for block in 0..N {
+                sums[row][block] = keys[block].fma(query, sums[row][block]);
             }
         }
-        for row in 0..BLOCK {
-            sums[row].store(&mut scores[row][block]);
+    }
+    for row in 0..BLOCK {
+        for block in 0..N {
+            sums[row][block].store(&mut scores[row][first + block]);
         }
     }
 }
 
 /// The values of one head, mixed by each row of `scores`.
 #[inline(always)]
-fn mix<V: Vector>(values: &[[f32; HEAD]], scores: &Scores) -> [[V; HEAD / LANES]; BLOCK] {
+fn mix<V: Vector, const BLOCK: usize>(values: &[[f32; HEAD]], scores: &Scores<BLOCK>) -> [[V; HEAD / LANES]; BLOCK] {
     let mut sums = [[V::splat(0.0); HEAD / LANES]; BLOCK];
     let scores = scores.each_ref().map(|scores| scores.as_flattened());
     for (other, values) in values.iter().enumerate() {

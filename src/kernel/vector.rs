@@ -17,6 +17,8 @@ pub(super) struct Aligned<T>(pub(super) T);
 
 /// Sixteen float32. Everything is done lane by lane.
 pub(super) trait Vector: Copy {
+    /// How many of them the registers hold.
+    const REGISTERS: usize;
     /// `value` in all lanes.
     fn splat(value: f32) -> Self;
     /// The values of memory.
@@ -67,6 +69,8 @@ pub(super) trait Vector: Copy {
 pub(super) type Plain = [f32; LANES];
 
 impl Vector for Plain {
+    const REGISTERS: usize = 4; // of 128 bits, which every processor has
+
     #[inline(always)]
     fn splat(value: f32) -> Self {
         [value; LANES]
@@ -180,6 +184,8 @@ mod x86 {
     }
 
     impl<const VNNI: bool> Vector for Registers256<VNNI> {
+        const REGISTERS: usize = 8;
+
         #[inline(always)]
         fn splat(value: f32) -> Self {
             run! { Self([_mm256_set1_ps(value); 2]) }
@@ -279,6 +285,8 @@ mod x86 {
     }
 
     impl Vector for Avx512 {
+        const REGISTERS: usize = 32;
+
         #[inline(always)]
         fn splat(value: f32) -> Self {
             run! { Self(_mm512_set1_ps(value)) }

@@ -60,7 +60,8 @@ fn avx2(rows: &[u8], inputs: usize, weights: &[Line], tile: &mut Tile) {
 }
 
 /// Defines the products of exactly `N` rows by an instruction that multiplies four bytes by four weights and adds all to a sum, all
-/// sums in registers of `$columns` columns.
+/// sums in registers of `$columns` columns. Meanwhile the weights of the next panel, which lie behind these, are called from the
+/// caches that all cores share.
 macro_rules! dot_products {
     ($name:ident, $features:literal, $columns:literal, $dot:ident, $zero:ident, $splat:ident, $load:ident, $store:ident) => {
         #[target_feature(enable = $features)]
@@ -69,6 +70,10 @@ macro_rules! dot_products {
             let row: [&[[u8; GROUP]]; N] = std::array::from_fn(|at| rows[at * inputs..][..inputs].as_chunks().0);
             let mut sums = [[$zero(); PANEL / $columns]; N];
             for (k, lines) in weights.as_chunks::<LINES>().0.iter().enumerate() {
+                for line in lines {
+                    // An address that is prefetched need not be one that may be read, as that behind the last panel is not.
+                    _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(line).wrapping_add(weights.len()).cast());
+                }
                 let weights: [_; PANEL / $columns] = std::array::from_fn(|part| {
                     let line = &lines[part * $columns / LANES].0;
                     let weights = &line.as_chunks::<{ $columns * GROUP }>().0[part * $columns % LANES / $columns];
