@@ -12,7 +12,7 @@
 //! ```
 //!
 //! Rows of cells along one feature repeat, so each distinct row is kept once: a third of the size of the plain grid for
-//! one dependent load. For an interval, a feature's range is cut into [`BUCKETS`] of equal width, so narrow that none holds more
+//! one dependent load. For an interval, a feature's range is cut into 256 buckets of equal width, so narrow that none holds more
 //! than two thresholds: how many lie below a bucket is looked up, those within are compared with. No branch.
 //!
 //! Answers equal scikit-learn's `predict_proba` and `predict` for every finite input: `tests/iris_exhaustive.rs`.

@@ -39,7 +39,7 @@ pub struct Station {
     /// The counters.
     pub shard: Arc<Shard>,
     /// Where request bodies are collected.
-    bodies: Bodies,
+    pub bodies: Bodies,
     /// Where large answers are written.
     pub replies: Slots,
     small_replies: Slots,
