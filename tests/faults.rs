@@ -384,7 +384,7 @@ fn no_more_address_space_after_the_start_is_no_matter_and_at_the_start_it_is_sai
     daemon.signal("TERM");
     assert!(daemon.wait(PATIENCE).0.success());
 
-    let small = Wrapper::new("small", "ulimit -c 0; ulimit -v 400000");
+    let small = Wrapper::new("small", "ulimit -c 0; ulimit -v 200000");
     let output = Command::new(&small.0).args(["--listen", "127.0.0.1:0", "--workers", "4"]).output().expect("it runs");
     let told = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.signal(), Some(6), "{told}");

@@ -34,7 +34,7 @@ fn bad_values_are_refused_by_name() {
         (vec!["--bert-timeout", "0s"], "--bert-timeout"),
         (vec!["--max-body-bytes", "1"], "--max-body-bytes"),
         (vec!["--max-text-bytes", "70000"], "--max-text-bytes"),
-        (vec!["--max-body-bytes", "16777216", "--max-connections", "1024"], "--max-connections"),
+        (vec!["--max-body-bytes", "16777216"], "--max-buffered-bytes"),
         (vec!["--admin-listen", "0.0.0.0:8000"], "--admin-listen"),
         (vec!["--nonsense"], "--nonsense"),
         (vec!["--config", "/nonexistent.toml"], "/nonexistent.toml"),

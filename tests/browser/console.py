@@ -157,6 +157,30 @@ def check_models(browser: Browser, daemon: Daemon):
     console.end("status of 503")
 
 
+# Of an explanation that takes its time the head is here, and the body is not when it is given up.
+HALF = """const own = window.fetch;
+window.fetch = async (path, options) => {
+    const asked = path === "analyze" && JSON.parse(options.body);
+    if (!asked.explain || asked.model === "simple") return own(path, options);
+    window.half = true;
+    const start = (body) => options.signal.addEventListener("abort", () => body.error(options.signal.reason));
+    return new Response(new ReadableStream({ start }), { headers: { "Content-Type": "application/json" } });
+};"""
+
+
+def check_given_up_between_head_and_body(browser: Browser, daemon: Daemon):
+    """An answer that is given up when its head is here is none, and what was typed is scored."""
+    console = Console(browser, daemon, before=HALF)
+    console.page.get_by_text("bert", exact=True).click()
+    console.put("Your plan is stupid.")
+    until("half an explanation", lambda: console.page.evaluate("window.half"))
+    text = "You are kind."
+    console.page.fill("#text", text)
+    said = answer(daemon, "/analyze", {"text": text, "model": "bert"})
+    until("the score of what was typed", lambda: console.text("#score") == str(said["score"]))
+    console.end()
+
+
 def check_iris(browser: Browser, daemon: Daemon):
     """The sliders' iris is the daemon's, and the flower follows them."""
     console = Console(browser, daemon)
@@ -337,7 +361,7 @@ def main(binary: str, chromium: str, pictures: str = ""):
         print(check_key.__name__, flush=True)
         check_key(browser, binary)
         with Daemon(binary, "--workers", "1", "--model-dir", str(TINY)) as daemon:
-            run((check_models,), browser, daemon)
+            run((check_models, check_given_up_between_head_and_body), browser, daemon)
 
 
 if __name__ == "__main__":

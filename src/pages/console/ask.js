@@ -33,7 +33,8 @@ async function ask(path, body, signal) {
   if (path === "predict") headers.Prefer = "server-timing";
   try {
     const answer = await fetch(path, { method: body ? "POST" : "GET", headers, body: body && JSON.stringify(body), signal, cache: "no-store", credentials: "omit" });
-    const json = await answer.json().catch(() => ({}));
+    // An answer that breaks off is none.
+    const json = await answer.json().catch((error) => { if (answer.ok) throw error; return {}; });
     const total = /total;dur=([\d.]+)/.exec(answer.headers.get("server-timing"))?.[1];
     return { status: answer.status, json, took: performance.now() - began, told: Number(total), wait: Number(answer.headers.get("retry-after")) || 1 };
   } catch (error) {
@@ -67,7 +68,12 @@ function newest(work) {
     while (next) {
       running = { job: next, abort: new AbortController() };
       next = null;
-      await work(running.job, running.abort.signal).catch((error) => { if (error.name !== "AbortError") throw error; });
+      const { job, abort } = running;
+      await work(job, abort.signal).catch((error) => {
+        if (abort.signal.aborted) return;
+        running = null;
+        throw error;
+      });
     }
     running = null;
   };
