@@ -119,7 +119,7 @@ def filled(process: subprocess.Popen, url: str, values: list[dict]) -> str:
     # The rest is for what the kernel counts beside it: sockets, tables of pages.
     if peak > 0.8 * room:
         raise Failure(f"{peak:.0f} MiB at most, of {room:.0f}")
-    return f"{count} connections, {answers.count(b'200')} bodies at once, {peak:.0f} MiB at most of {room:.0f}"
+    return f"{count} connections, {answers.count(b'200')} bodies taken and the others refused, {peak:.0f} MiB at most of {room:.0f}"
 
 
 def send(client: socket.socket, data: bytes) -> None:
