@@ -192,10 +192,10 @@ impl Station {
         self.lent(self.bodies.borrow(length))
     }
 
-    /// Borrows memory for the longest body that is taken; errors as [`borrow_body`](Self::borrow_body).
+    /// Borrows memory for the longest body that is taken.
     ///
     /// # Errors
-    /// As there.
+    /// As [`borrow_body`](Self::borrow_body).
     pub fn borrow_longest_body(&self) -> Result<Slot, Fault> {
         self.lent(self.bodies.borrow_longest())
     }

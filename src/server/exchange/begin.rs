@@ -153,10 +153,8 @@ impl Connection {
                     let fault = Fault::new(Problem::UnsupportedMediaType);
                     self.refusal(headers, incoming, fault.expected(fault::media_type_asked(route.handler), ""))
                 } else {
-                    match self.station.borrow_body(incoming.size_hint().lower()) {
-                        Ok(slot) => Stage::Read(incoming, Some(slot), None, is_gzip),
-                        Err(fault) => Stage::Refuse(fault),
-                    }
+                    let slot = self.station.borrow_body(incoming.size_hint().lower());
+                    slot.map_or_else(Stage::Refuse, |slot| Stage::Read(incoming, Some(slot), None, is_gzip))
                 }
             }
         }
