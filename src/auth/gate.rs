@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
+use super::cache::{Cache, Verified};
 use super::scopes::Scope;
 use super::token::BadToken;
-use super::{Auth, Credentials, NO_NAME};
+use super::{Auth, Credentials, NO_NAME, Tokens};
 
 /// What a route needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,13 +64,16 @@ pub struct Gate {
     auth: Arc<Auth>,
     seen: u64,
     credentials: Arc<Credentials>,
+    /// Tokens that were verified by these credentials.
+    verified: Cache,
 }
 
 impl Gate {
     /// A gate that follows what `auth` publishes.
     pub fn new(auth: Arc<Auth>) -> Self {
         let (seen, credentials) = auth.published();
-        Self { auth, seen, credentials }
+        let verified = Cache::new(auth.schemes().bearer);
+        Self { auth, seen, credentials, verified }
     }
 
     /// What it follows.
@@ -90,6 +94,7 @@ impl Gate {
     ) -> Result<Subject, Denied> {
         if self.auth.generation() != self.seen {
             (self.seen, self.credentials) = self.auth.published();
+            self.verified.clear();
         }
         let by_key = self.by_key(need, presented);
         match by_key {
@@ -110,19 +115,39 @@ impl Gate {
         met(need, |scope| key.scopes.has(scope), subject)
     }
 
-    fn by_token(&self, need: Need, presented: &Presented<'_>, now: impl FnOnce() -> u64) -> Result<Subject, Denied> {
-        let tokens = self.credentials.tokens.as_ref().ok_or(Denied::Missing)?;
+    fn by_token(
+        &mut self,
+        need: Need,
+        presented: &Presented<'_>,
+        now: impl FnOnce() -> u64,
+    ) -> Result<Subject, Denied> {
+        let Self { credentials, verified, .. } = self;
+        let tokens = credentials.tokens.as_ref().ok_or(Denied::Missing)?;
         let token = presented.authorization.and_then(bearer).ok_or(Denied::Missing)?;
-        let claims = tokens.signer.verify(token, now()).map_err(|bad| match bad {
-            BadToken::Invalid => Denied::Invalid(Scheme::Bearer),
-            BadToken::Expired => Denied::Expired,
-        })?;
-        // Who has been struck from the file is out at once, and who may do less may do less at once.
-        let user = tokens.users.find(&claims.subject).ok_or(Denied::Invalid(Scheme::Bearer))?;
-        let scopes = claims.scopes.and(user.scopes);
-        let subject = Subject { client: claims.subject.client(), scheme: Scheme::Bearer, counted: NO_NAME };
-        met(need, |scope| scopes.has(scope), subject)
+        let now = now();
+        let good = match verified.find(token) {
+            Some(good) if now < good.expires => good,
+            Some(_) => return Err(Denied::Expired),
+            None => {
+                let good = verify(tokens, token, now)?;
+                verified.insert(token, good);
+                good
+            }
+        };
+        let subject = Subject { client: good.client, scheme: Scheme::Bearer, counted: NO_NAME };
+        met(need, |scope| good.scopes.has(scope), subject)
     }
+}
+
+fn verify(tokens: &Tokens, token: &[u8], now: u64) -> Result<Verified, Denied> {
+    let claims = tokens.signer.verify(token, now).map_err(|bad| match bad {
+        BadToken::Invalid => Denied::Invalid(Scheme::Bearer),
+        BadToken::Expired => Denied::Expired,
+    })?;
+    // Who has been struck from the file is out at once, and who may do less may do less at once.
+    let user = tokens.users.find(&claims.subject).ok_or(Denied::Invalid(Scheme::Bearer))?;
+    let scopes = claims.scopes.and(user.scopes);
+    Ok(Verified { client: claims.subject.client(), scopes, expires: claims.expires })
 }
 
 fn met(need: Need, has: impl FnOnce(Scope) -> bool, subject: Subject) -> Result<Subject, Denied> {
@@ -145,7 +170,6 @@ pub fn bearer(value: &[u8]) -> Option<&[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::Tokens;
     use crate::auth::keys::{Keys, hexadecimal_digest};
     use crate::auth::name::Name;
     use crate::auth::scopes::Scopes;
@@ -243,5 +267,35 @@ mod tests {
         gate.auth().publish(Credentials { keys, tokens: None });
         assert_eq!(outcome(&mut gate, ANALYZE, Some(b"secret"), None), Err(Denied::Invalid(Scheme::ApiKey)));
         assert_eq!(outcome(&mut gate, ANALYZE, Some(b"new"), None), Ok(Scheme::ApiKey));
+    }
+
+    #[test]
+    fn a_token_that_was_let_in_before_is_held_against_the_clock_the_need_and_the_newest_credentials() {
+        let mut gate = gate(false, true);
+        let value = token("student", "predict");
+        let mut changed = value.clone();
+        changed[60] ^= 1;
+        let again = |gate: &mut Gate, value: &[u8], now| {
+            gate.admit(PREDICT, &Presented { api_key: None, authorization: Some(value) }, || now)
+                .map(|subject| subject.scheme)
+        };
+        for _ in 0..3 {
+            assert_eq!(again(&mut gate, &value, 99), Ok(Scheme::Bearer));
+            assert_eq!(again(&mut gate, &changed, 99), Err(Denied::Invalid(Scheme::Bearer)));
+            assert_eq!(again(&mut gate, &value, 100), Err(Denied::Expired));
+            assert!(matches!(outcome(&mut gate, ANALYZE, None, Some(&value)), Err(Denied::Scope(_))));
+        }
+        let publish = |gate: &Gate, users: &str, signer| {
+            let users = Arc::new(Users::parse(users.as_bytes()).expect("a good file"));
+            gate.auth().publish(Credentials { keys: None, tokens: Some(Tokens { users, signer: Arc::new(signer) }) });
+        };
+        publish(&gate, &USERS.replace(":predict", ":analyze"), signer());
+        assert!(matches!(again(&mut gate, &value, 50), Err(Denied::Scope(_))), "its user may do less");
+        publish(&gate, &USERS.replace("student", "teacher"), signer());
+        assert_eq!(again(&mut gate, &value, 50), Err(Denied::Invalid(Scheme::Bearer)), "its user is struck");
+        publish(&gate, USERS, Signer::parse(&[2; 32]).expect("a secret"));
+        assert_eq!(again(&mut gate, &value, 50), Err(Denied::Invalid(Scheme::Bearer)), "the secret is another");
+        publish(&gate, USERS, signer());
+        assert_eq!(again(&mut gate, &value, 50), Ok(Scheme::Bearer));
     }
 }

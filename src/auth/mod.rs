@@ -5,10 +5,11 @@
 //! password ──Passwords, a bounded queue──► the thread `auth`: Argon2id ──woken──► whoever polls the Login
 //! ```
 //!
-//! No secret is kept that a digest or a hash can stand for, and none is ever logged: of a file that cannot be used the
-//! log has the name and the line's number.
+//! No secret is kept that a digest or a hash can stand for, except the tokens that a gate has verified ([`cache`]), and none is
+//! ever logged: of a file that cannot be used the log has the name and the line's number.
 
 pub mod attempts;
+pub mod cache;
 pub mod gate;
 #[cfg(all(test, feature = "loom"))]
 mod interleavings;

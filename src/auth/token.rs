@@ -25,7 +25,7 @@ const HEADER: &[u8] = b"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.";
 const MAX_CLAIMS: usize = 192;
 
 /// The signature, in bytes of base64url.
-const SIGNATURE: usize = 43;
+pub const SIGNATURE: usize = 43;
 
 /// Issues and verifies tokens.
 #[derive(Clone)]
