@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use sha2::{Digest as _, Sha256};
+use tamis::auth::cache::{Cache, Verified};
 use tamis::auth::keys::{Keys, hexadecimal_digest};
 use tamis::auth::name::Name;
 use tamis::auth::scopes::Scopes;
@@ -27,7 +28,7 @@ const USER: &str =
 
 /// What is counted: everything below these names, and nothing else.
 mod counted {
-    use super::{Keys, Name, Signer, Users};
+    use super::{Cache, Keys, Name, Signer, Users};
     use std::hint::black_box;
 
     #[inline(never)]
@@ -38,6 +39,11 @@ mod counted {
     #[inline(never)]
     pub fn counted_token(signer: &Signer, presented: &[u8]) -> bool {
         black_box(signer).verify(black_box(presented), 1000).is_ok()
+    }
+
+    #[inline(never)]
+    pub fn counted_remembered(cache: &Cache, presented: &[u8]) -> bool {
+        black_box(cache).find(black_box(presented)).is_some()
     }
 
     #[inline(never)]
@@ -73,6 +79,7 @@ fn main() {
     let keys = wrong_keys();
     let keys = keys.each_ref().map(|(name, key)| count("key", name, key));
     let tokens = wrong_tokens();
+    let remembered = tokens.each_ref().map(|(name, token)| count("remembered", name, token));
     let tokens = tokens.each_ref().map(|(name, token)| count("token", name, token));
     let passwords =
         [("first letter differs", "qassword"), ("last letter differs", "passwore"), ("all differ", "12345678")];
@@ -81,8 +88,8 @@ fn main() {
     let naive = naive.each_ref().map(|(name, presented)| count("naive", name, presented));
     let mut out = std::io::stdout().lock();
     let _ = std::io::Write::write_all(&mut out, table.as_bytes());
-    for counts in [&keys[..], &tokens, &passwords] {
-        assert!(counts.iter().all(|count| *count == counts[0] && *count > 500), "they are not the same:\n{table}");
+    for counts in [&keys[..], &tokens, &remembered, &passwords] {
+        assert!(counts.iter().all(|count| *count == counts[0] && *count > 100), "they are not the same:\n{table}");
     }
     assert!(naive[0] < naive[1], "the counts would not tell:\n{table}");
 }
@@ -146,6 +153,15 @@ fn perform_once(kind: &str, presented: &str) {
             let claims = Claims { subject: name(), scopes: Scopes::DEFAULT, expires: 2000 };
             assert!(signer().issue(&claims, 1000, &mut out) > 0);
             counted::counted_token(&signer(), presented)
+        }
+        "remembered" => {
+            let mut cache = Cache::new(true);
+            let mut out = [0; MAX_TOKEN];
+            let claims = Claims { subject: name(), scopes: Scopes::DEFAULT, expires: 2000 };
+            let length = signer().issue(&claims, 1000, &mut out);
+            cache.insert(&out[..length], Verified { client: 1, scopes: Scopes::DEFAULT, expires: 2000 });
+            assert!(cache.find(&out[..length]).is_some() && cache.find(&before).is_none());
+            counted::counted_remembered(&cache, presented)
         }
         "password" => {
             let users = Users::parse(USER.as_bytes()).expect("a good line");

@@ -24,40 +24,53 @@ pub struct Verified {
 }
 
 /// Tokens by a few bits of their signatures, one for each value of these.
-pub struct Cache(Box<[Option<Entry>]>);
+pub struct Cache(Box<[Entry]>);
 
 #[derive(Clone)]
 struct Entry {
+    /// Followed by zeros.
     token: [u8; MAX_TOKEN],
+    /// In bytes; 0 where there is no token.
     length: usize,
     verified: Verified,
+}
+
+impl Entry {
+    const EMPTY: Self =
+        Self { token: [0; MAX_TOKEN], length: 0, verified: Verified { client: 0, scopes: Scopes::NONE, expires: 0 } };
 }
 
 impl Cache {
     /// One with room for [`PLACES`] tokens, or for none.
     pub fn new(has_room: bool) -> Self {
-        Self(vec![None; if has_room { PLACES } else { 0 }].into())
+        Self(vec![Entry::EMPTY; if has_room { PLACES } else { 0 }].into())
     }
 
     /// Forgets every token.
     pub fn clear(&mut self) {
-        self.0.fill(None);
+        self.0.fill(Entry::EMPTY);
     }
 
-    /// What `token` was verified to be, if it is remembered. Takes as long wherever the bytes differ from those that are.
+    /// What `token` was verified to be, if it is remembered. Takes as long for one that is not, whatever is.
     pub fn find(&self, token: &[u8]) -> Option<Verified> {
-        let entry = self.0.get(place(token)?)?.as_ref()?;
-        entry.token[..entry.length].ct_eq(token).to_bool().then_some(entry.verified)
+        let entry = self.0.get(place(token)?)?;
+        let same = entry.token.ct_eq(&padded(token)?).and(entry.length.ct_eq(&token.len()));
+        same.to_bool().then_some(entry.verified)
     }
 
     /// Remembers that `token` was verified, in the place of another if need be.
     pub fn insert(&mut self, token: &[u8], verified: Verified) {
-        let Some(entry) = place(token).and_then(|at| self.0.get_mut(at)) else { return };
-        let mut bytes = [0; MAX_TOKEN];
-        let Some(start) = bytes.get_mut(..token.len()) else { return };
-        start.copy_from_slice(token);
-        *entry = Some(Entry { token: bytes, length: token.len(), verified });
+        let entry = place(token).and_then(|at| self.0.get_mut(at));
+        if let (Some(entry), Some(bytes)) = (entry, padded(token)) {
+            *entry = Entry { token: bytes, length: token.len(), verified };
+        }
     }
+}
+
+fn padded(token: &[u8]) -> Option<[u8; MAX_TOKEN]> {
+    let mut bytes = [0; MAX_TOKEN];
+    bytes.get_mut(..token.len())?.copy_from_slice(token);
+    Some(bytes)
 }
 
 /// Where a token belongs: the signatures that reach [`Cache::insert`] are good ones, which are as good as random.
