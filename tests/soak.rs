@@ -77,7 +77,10 @@ fn memory_is_flat_over_requests_of_every_kind() {
     let total = env::var("TAMIS_SOAK_REQUESTS").map_or(REQUESTS, |number| number.parse().expect("a number"));
     let seconds = env::var("TAMIS_SOAK_SECONDS").ok().map(|number| number.parse::<u64>().expect("a number"));
     let mix = mix(seconds.is_some());
-    let daemon = Daemon::start(&["--workers", "1", "--bert", if seconds.is_some() { "on" } else { "off" }]);
+    let mut daemon = Daemon::start(&["--workers", "1", "--bert", if seconds.is_some() { "on" } else { "off" }]);
+    if seconds.is_some() {
+        daemon.wait_for("bert loaded", Duration::from_mins(1));
+    }
     let (batch, statuses) = batch(&mix);
     let mut crowd: Vec<_> = (0..CROWD).map(|_| daemon.connect()).collect();
     let parts = if seconds.is_some() { 3 * PARTS } else { PARTS };
