@@ -66,7 +66,9 @@ fn auth() -> Arc<Auth> {
     let settings =
         Settings { api_keys: Some(api_keys), tokens: Some(tokens), closed_metrics: false, closed_probes: false };
     let auth = Auth::start(&settings).expect("good files");
-    files.iter().for_each(|file| std::fs::remove_file(file).expect("its own"));
+    for file in files {
+        std::fs::remove_file(file).expect("its own");
+    }
     auth
 }
 

@@ -38,6 +38,8 @@ pub enum Command {
     Serve,
     /// Load every model, compare it with its golden answers, and exit
     Check,
+    /// Load each model of --model-dir as SIGHUP would, say what is wrong, and exit 0 or 2
+    CheckModels,
     /// Score texts from files or standard input: lines, CSV or JSON lines
     #[command(after_help = SCORE_CODES)]
     Score(ScoreFlags),

@@ -3,6 +3,8 @@
 //! What is loaded anew takes the place of what was there at once, in every worker; who began before ends with what was there
 //! then. What cannot be used changes nothing: a line of the log says why and a counter counts it.
 
+pub mod trial;
+
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -107,7 +109,8 @@ fn wait(asked: &Receiver<()>, replaced: &mut Vec<Arc<Loaded>>) -> bool {
 fn load_models(shown: &Shown, flags: &Flags) -> Option<Arc<Loaded>> {
     let started = Instant::now();
     let before = settled(shown);
-    let loaded = match next(&before, flags) {
+    let tried = flags.model_dir.as_deref().map_or(Ok(()), |directory| trial::elsewhere(directory, flags.engine));
+    let loaded = match tried.map_err(Into::into).and_then(|()| next(&before, flags)) {
         Ok(loaded) => loaded,
         Err(error) => {
             before.count_reload(false);

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use tamis::config::{Command, CommandLine, Flags};
+use tamis::loading::trial;
 use tamis::model::{Models, ModelsError};
 use tamis::server::{Server, StartError};
 use tamis::signals::Signals;
@@ -53,6 +54,10 @@ fn serve(flags: &Flags, started: Instant) -> std::io::Result<ExitCode> {
             return Err(std::io::Error::new(error.kind(), told));
         }
     };
+    if let Some(Err(error)) = flags.model_dir.as_deref().map(|directory| trial::elsewhere(directory, flags.engine)) {
+        tracing::error!(%error, "cannot serve the models of --model-dir");
+        return Ok(ExitCode::from(2));
+    }
     let mut models = match Models::load(flags.model_dir.as_deref(), flags.engine.into()) {
         Ok(models) => models,
         // The directory is a setting: what is wrong in it ends like any setting that is wrong.

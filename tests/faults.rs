@@ -14,8 +14,9 @@ use clap::Parser as _;
 use common::auth::{Files, bearer, log_in};
 use common::daemon::Daemon;
 use common::http::{Connection, Request};
-use common::inference::json;
+use common::inference::{analyze, json};
 use common::tools;
+use common::user_model::{UserModel, empty_directory};
 use tamis::config::{CommandLine, LogFormat, LogLevel};
 use tamis::server::Server;
 
@@ -201,7 +202,12 @@ fn without_proc_it_serves_and_says_what_it_does_not_know() {
     std::fs::write(&path, script).expect("written");
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("ours");
     let wrapper = Wrapper(path);
-    let daemon = wrapper.start(&[]);
+    let root = empty_directory("no-proc");
+    UserModel::good("mood").write(&root, "mood");
+    let mut daemon = wrapper.start(&["--model-dir", root.to_str().expect("UTF-8")]);
+    daemon.wait_for("models are loaded untried: there is no process to try them in", PATIENCE);
+    assert_eq!(daemon.ask(&analyze("bad day", "mood")).status, 200);
+    std::fs::remove_dir_all(&root).expect("ours");
     for _ in 0..100 {
         assert_eq!(daemon.ask(&predict()).status, 200);
     }

@@ -11,12 +11,14 @@ use common::daemon::Daemon;
 use common::http::{Connection, Request};
 use common::inference::{analyze, json};
 use common::onnx::mean_of_rows;
-use common::user_model::{PIECES, UserModel, empty_directory, expected};
+use common::user_model::{PIECES, UserModel, empty_directory, expected, panicking};
 use serde_json::{Value, json};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 /// How often the models are replaced under load.
 const TIMES: usize = 24;
+/// What the log says then.
+const REFUSED: &str = "models cannot be used: those from before stay";
 /// Version, labels, and which of them takes the place of `angry`.
 const BEFORE: (&str, [&str; 2]) = ("1", ["calm", "angry"]);
 const AFTER: (&str, [&str; 2]) = ("2", ["mild", "wild"]);
@@ -158,7 +160,7 @@ fn a_bad_new_model_is_refused_and_the_old_one_serves_on() {
     let mut daemon = Daemon::start(&["--workers", "1", "--bert", "off", "--model-dir", directory]);
     UserModel::good("mood").with("max_pieces = 16", "max_peices = 16").write(&root, "mood");
     daemon.signal("HUP");
-    let line = daemon.wait_for("models cannot be used: those from before stay", PATIENCE);
+    let line = daemon.wait_for(REFUSED, PATIENCE);
     assert!(line["error"].as_str().is_some_and(|error| error.contains("max_peices")), "{line}");
     let mut connection = daemon.connect();
     assert_eq!((single(&mut connection, "mood"), single(&mut connection, "simple")), (Some(false), Some(false)));
@@ -166,12 +168,22 @@ fn a_bad_new_model_is_refused_and_the_old_one_serves_on() {
     write(&root, true);
     std::fs::write(root.join("mood.onnx"), b"half a file").expect("written");
     daemon.signal("HUP");
-    daemon.wait_for_lines("models cannot be used: those from before stay", 2, PATIENCE);
+    daemon.wait_for_lines(REFUSED, 2, PATIENCE);
     assert_eq!((single(&mut connection, "mood"), single(&mut connection, "simple")), (Some(false), Some(false)));
+    // Over these tract panics.
+    for (at, (reason, model)) in panicking("mood").into_iter().enumerate() {
+        model.write(&root, "mood");
+        daemon.signal("HUP");
+        daemon.wait_for_lines(REFUSED, 3 + at, PATIENCE);
+        let lines = daemon.lines();
+        let error = lines.iter().rfind(|line| line["message"] == REFUSED).and_then(|line| line["error"].as_str());
+        assert!(error.is_some_and(|error| error.contains("mood.toml") && error.contains(reason)), "{error:?}");
+        assert_eq!((single(&mut connection, "mood"), single(&mut connection, "simple")), (Some(false), Some(false)));
+    }
     // None at all.
     std::fs::remove_dir_all(&root).expect("removed");
     daemon.signal("HUP");
-    daemon.wait_for_lines("models cannot be used: those from before stay", 3, PATIENCE);
+    daemon.wait_for_lines(REFUSED, 5, PATIENCE);
     assert_eq!(single(&mut connection, "mood"), Some(false));
     std::fs::create_dir_all(&root).expect("a directory");
     write(&root, true);
@@ -180,7 +192,7 @@ fn a_bad_new_model_is_refused_and_the_old_one_serves_on() {
     assert_eq!((single(&mut connection, "mood"), single(&mut connection, "simple")), (Some(true), Some(true)));
     let samples = daemon.scrape();
     let reloads = |result| samples.value("tamis_model_reloads_total", &[("result", result)]);
-    assert_eq!((reloads("refused"), reloads("loaded")), (3.0, 1.0));
+    assert_eq!((reloads("refused"), reloads("loaded")), (5.0, 1.0));
     std::fs::remove_dir_all(&root).expect("removed");
 }
 

@@ -9,7 +9,7 @@ use common::http::Request;
 use common::inference::json;
 use common::onnx::{FLOAT, Graph, INT64};
 use common::tools;
-use common::user_model::{UserModel, empty_directory, expected, many_labels};
+use common::user_model::{UserModel, empty_directory, expected, many_labels, panicking};
 use serde_json::json;
 
 #[test]
@@ -78,14 +78,40 @@ fn what_is_refused_ends_the_start_like_any_bad_setting_and_fails_the_check() {
     let line = told.lines().find(|line| line.starts_with("mood: ")).expect("a line a model");
     assert!(line.starts_with("mood: tract, no golden rows, ") && line.ends_with(", OK"), "{line}");
     assert!(told.contains("simple: kernel/") && told.contains("golden rows agree"), "{told}");
+    let (code, told, _) = run(&["check-models"]);
+    assert!(code == Some(0) && told.ends_with("mood.toml: good\n"), "{told}");
 
     UserModel::good("mood").with("max_pieces = 16", "max_peices = 16").write(&root, "mood");
     let (code, _, told) = run(&["check"]);
     assert_eq!(code, Some(1));
     assert!(told.contains("mood.toml: line ") && told.contains("max_peices"), "{told}");
+    let (code, told, _) = run(&["check-models"]);
+    assert_eq!(code, Some(2));
+    assert!(told.contains("mood.toml: line ") && told.contains("max_peices"), "{told}");
     let (code, _, told) = run(&[]);
     assert_eq!(code, Some(2), "{told}");
     assert!(told.contains("mood.toml: line ") && !told.contains("\"ready\""), "{told}");
+    std::fs::remove_dir_all(&root).expect("removed");
+}
+
+#[test]
+fn a_graph_over_which_tract_panics_ends_the_start_like_any_bad_setting_and_is_named() {
+    let root = empty_directory("panics");
+    for (reason, model) in panicking("mood") {
+        UserModel::good("calm").write(&root, "calm");
+        model.write(&root, "mood");
+        let output = Command::new(tools::tamis_binary())
+            .args(["--listen", "127.0.0.1:0", "--bert", "off", "--model-dir"])
+            .arg(&root)
+            .output()
+            .expect("it runs");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        let line = told.lines().find(|line| line.contains("cannot serve the models of --model-dir")).expect("a line");
+        let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        let error = line["error"].as_str().expect("a reason");
+        assert!(error.contains("mood.toml: to load it ends in a panic: ") && error.contains(reason), "{error}");
+    }
     std::fs::remove_dir_all(&root).expect("removed");
 }
 

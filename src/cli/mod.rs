@@ -16,6 +16,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use crate::config::{self, Command, Flags, ListFormat};
+use crate::loading::trial;
 use crate::metrics;
 use crate::metrics::labels::Handler;
 use crate::model::engine::EngineError;
@@ -33,6 +34,7 @@ pub fn run(command: &Command, flags: &Flags) -> Result<ExitCode> {
         // `main` serves by itself.
         Command::Serve => {}
         Command::Check => check(flags)?,
+        Command::CheckModels => return Ok(trial::here(flags)),
         Command::Score(score) => return Ok(score::run(score, flags)),
         Command::Explain { model } => {
             with_model(flags, model, |model| explain::run(model, stdin().lock(), stdout().lock()))?;

@@ -42,7 +42,10 @@ pub fn load(directory: &Path, choice: EngineChoice) -> Result<Vec<UserModel>, Lo
 }
 
 /// The names of the manifests in `directory`, sorted.
-fn manifests(directory: &Path) -> Result<Vec<String>, Cause> {
+///
+/// # Errors
+/// If it cannot be read, or holds none or more than [`MAX_MODELS`].
+pub fn manifests(directory: &Path) -> Result<Vec<String>, Cause> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(directory).map_err(Cause::Read)? {
         let path = entry.map_err(Cause::Read)?.path();

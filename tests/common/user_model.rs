@@ -163,3 +163,20 @@ pub fn many_labels(name: &str) -> UserModel {
         .with("\"softmax\"", "\"none\"")
         .with_graph(graph)
 }
+
+/// The good model with graphs over which tract panics while it is loaded, and a part of what it says then: an axis that is not there,
+/// and a tensor of strings.
+pub fn panicking(name: &str) -> [(&'static str, UserModel); 2] {
+    let (mut no_axis, mut strings) = (graph(), graph());
+    for tensor in &mut no_axis.0.initializer {
+        if tensor.name == "one" {
+            tensor.raw_data = 9_i64.to_le_bytes().to_vec();
+        }
+    }
+    // `TensorProto.DataType` of the ONNX specification.
+    strings.0.initializer[0].data_type = 8;
+    [
+        ("Illegal combination of values for rank and axis", UserModel::good(name).with_graph(no_axis)),
+        ("not implemented", UserModel::good(name).with_graph(strings)),
+    ]
+}
