@@ -70,7 +70,7 @@ fn a_word_weighs_what_the_logit_loses_without_it() {
     // [CLS] you are a stupid friend [SEP]
     without.remove(4);
     let lost = logit(whole.scored()) - logit(model.score_ids(&without).expect("a score").scored());
-    assert_eq!(model.run(&mut ids, true).expect("a score"), whole.values(), "explaining changes no score");
+    assert_eq!(model.run(&mut ids, true, &|| true).expect("a score"), whole.values(), "explaining changes no score");
     let weights: Vec<f32> = ids.into_iter().map(f32::from_bits).collect();
     assert!((f64::from(weights[4]) - lost).abs() < 1e-3, "{weights:?} {lost}");
     assert_eq!((weights[0], weights[6]), (0.0, 0.0), "the special pieces are always there");

@@ -127,6 +127,6 @@ fn think(times: u64, text: &str) {
     let mut scratch = Scratch::new(MAX_NORMALIZED_BYTES);
     let ids = model.ids(text, &mut scratch).expect("something to score").to_vec();
     for _ in 0..times {
-        assert!(black_box(model.run(black_box(&mut ids.clone()), false)).is_ok());
+        assert!(black_box(model.run(black_box(&mut ids.clone()), false, &|| true)).is_ok());
     }
 }

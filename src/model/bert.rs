@@ -8,7 +8,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::executor::{Executor, Full, Size, Ticket};
+use super::executor::{Executor, Full, Size, Ticket, Wanted};
 use super::manifest::{Auto, Band, Manifest};
 use super::registry::{Known, know};
 use super::toxicity::{BERT, EngineChoice, LoadError, Prior, Probabilities, Scores, Toxicity};
@@ -77,7 +77,7 @@ impl Bert {
     pub fn start(model: Toxicity, load_time: Duration, settings: Settings) -> io::Result<Self> {
         let (band, model) = (model.manifest().auto.as_ref().map(Auto::band), Arc::new(model));
         let scorer = Arc::clone(&model);
-        let run = move |ids: &mut [u32], explain: bool| scorer.run(ids, explain);
+        let run = move |ids: &mut [u32], explain: bool, wanted: Wanted<'_>| scorer.run(ids, explain, wanted);
         Self::with(model, band, load_time, settings, run)
     }
 
@@ -93,7 +93,7 @@ impl Bert {
         run: R,
     ) -> io::Result<Self>
     where
-        R: Fn(&mut [u32], bool) -> Result<Probabilities, E> + Send + Sync + 'static,
+        R: Fn(&mut [u32], bool, Wanted<'_>) -> Result<Probabilities, E> + Send + Sync + 'static,
         E: fmt::Display,
     {
         let Settings { threads, queue, timeout } = settings;

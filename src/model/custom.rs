@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::bert::{Settings, submit};
-use super::executor::{Executor, Full, Size, Ticket};
+use super::executor::{Executor, Full, Size, Ticket, Wanted};
 use super::toxicity::{Prior, Toxicity};
 use crate::text::Scratch;
 
@@ -41,7 +41,7 @@ impl Custom {
         }
         let Settings { threads, queue, timeout } = settings;
         let (scorer, size) = (Arc::clone(&self.model), Size { threads, queue, max_ids: self.model.max_ids(), timeout });
-        let run = move |ids: &mut [u32], explain: bool| scorer.run(ids, explain);
+        let run = move |ids: &mut [u32], explain: bool, wanted: Wanted<'_>| scorer.run(ids, explain, wanted);
         self.executor = Some(Executor::start(&self.model.manifest().name, size, run)?);
         Ok(())
     }

@@ -45,6 +45,9 @@ pub struct Size {
 /// What a job ends with: the probability of each label, 0 to 1.
 pub type Found = Result<Probabilities, Failure>;
 
+/// Whether anybody waits still for the job that runs: what takes long asks from time to time, and ends where nobody does.
+pub type Wanted<'a> = &'a dyn Fn() -> bool;
+
 /// Why a job has no result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
@@ -109,14 +112,14 @@ impl Size {
 }
 
 impl Executor {
-    /// Starts the threads, called `name` and a number, which answer jobs by `run`, told whether to explain. What that leaves
-    /// in the place of the ids comes back to whoever polls for it.
+    /// Starts the threads, called `name` and a number, which answer jobs by `run`, told whether to explain, and able to ask
+    /// whether anybody waits for it still. What that leaves in the place of the ids comes back to whoever polls for it.
     ///
     /// # Errors
     /// If a thread cannot be started.
     pub fn start<R, E>(name: &str, size: Size, run: R) -> io::Result<Self>
     where
-        R: Fn(&mut [u32], bool) -> Result<Probabilities, E> + Send + Sync + 'static,
+        R: Fn(&mut [u32], bool, Wanted<'_>) -> Result<Probabilities, E> + Send + Sync + 'static,
         E: std::fmt::Display,
     {
         let jobs = Jobs::new(size.queue + size.threads, size.max_ids, Instant::now());
@@ -232,7 +235,11 @@ impl Drop for Ticket {
 
 impl Queue {
     /// One thread's life.
-    fn work<E: std::fmt::Display>(&self, run: &impl Fn(&mut [u32], bool) -> Result<Probabilities, E>) {
+    fn work<E, R>(&self, run: &R)
+    where
+        R: Fn(&mut [u32], bool, Wanted<'_>) -> Result<Probabilities, E>,
+        E: std::fmt::Display,
+    {
         if let Err(error) = give_way() {
             tracing::warn!(%error, "a model's thread runs at the priority of the others");
         }
@@ -249,7 +256,8 @@ impl Queue {
             };
             drop(state);
             let begun = Instant::now();
-            let found = run(&mut ids[..length], explain).map_err(|error| {
+            let wanted = || !self.lock().jobs.is_abandoned(slot);
+            let found = run(&mut ids[..length], explain, &wanted).map_err(|error| {
                 tracing::error!(%error, "a model failed");
                 Failure::Failed
             });

@@ -15,6 +15,7 @@ mod occlusion;
 mod partner;
 
 use super::engine::{Engine, EngineError, Outputs};
+use super::executor::Wanted;
 use super::explain::Explanation;
 use super::manifest::{Activation, Levels, MAX_LABELS, Manifest};
 use super::simple::{LABEL_COUNT, sigmoid};
@@ -99,24 +100,24 @@ impl Toxicity {
     }
 
     /// The probabilities of a text whose ids are `ids`, before its partner has its say. To `explain` a model that
-    /// [weighs pieces](Self::weighs_pieces) reads the text once more for each word; then the bits of the weight (float32) of
-    /// each piece take the place of its id.
+    /// [weighs pieces](Self::weighs_pieces) reads the text once more for each word, as long as the explanation is `wanted`; then
+    /// the bits of the weight (float32) of each piece take the place of its id.
     ///
     /// # Errors
     /// As [`Self::score_ids`].
-    pub fn run(&self, ids: &mut [u32], explain: bool) -> Result<Probabilities, EngineError> {
+    pub fn run(&self, ids: &mut [u32], explain: bool, wanted: Wanted<'_>) -> Result<Probabilities, EngineError> {
         let scores = self.score_ids(ids)?;
         if explain {
-            self.weigh(ids);
+            self.weigh(ids, wanted);
         }
         Ok(scores.values())
     }
 
-    fn weigh(&self, ids: &mut [u32]) {
+    fn weigh(&self, ids: &mut [u32], wanted: Wanted<'_>) {
         if let (Serving::Kernel(Compiled::Encoder(encoder)), Cutter::Pieces { vocabulary, .. }) =
             (&self.serving, &self.cutter)
         {
-            occlusion::weigh(ids, vocabulary, |ids| encoder.sum(ids, self.explained_label()));
+            occlusion::weigh(ids, vocabulary, wanted, |ids| encoder.sum(ids, self.explained_label()));
         }
     }
 
@@ -159,7 +160,7 @@ impl Toxicity {
                 Some(Explanation::of_features(text, scratch, contributions))
             }
             (Serving::Kernel(Compiled::Encoder(_)), Cutter::Pieces { vocabulary, most }) => {
-                scratch.weigh(text, vocabulary, *most, |ids| self.weigh(ids));
+                scratch.weigh(text, vocabulary, *most, |ids| self.weigh(ids, &|| true));
                 self.explain_pieces(text, scratch)
             }
             _ => None,

@@ -10,6 +10,7 @@ use tamis::config::CommandLine;
 use tamis::metrics::drift::Edges;
 use tamis::model::Models;
 use tamis::model::bert::Bert;
+use tamis::model::executor::Wanted;
 use tamis::model::files::Files;
 use tamis::model::manifest::{Band, MAX_LABELS};
 use tamis::model::toxicity::{EngineChoice, SIMPLE, Toxicity};
@@ -68,7 +69,7 @@ impl Inference {
     {
         let line = CommandLine::parse_from(["tamis", "--bert-threads", "1"].iter().chain(&PATIENT).chain(arguments));
         let model = Arc::new(stand_in());
-        let run = move |ids: &mut [u32], _: bool| {
+        let run = move |ids: &mut [u32], _: bool, _: Wanted<'_>| {
             run(ids).map(|six| {
                 let mut values = [0.0; MAX_LABELS];
                 values[..six.len()].copy_from_slice(&six);

@@ -34,7 +34,7 @@ fn explore(switches: usize, model: impl Fn() + Sync + Send + 'static) {
 }
 
 fn start(queue: usize, timeout: Duration) -> Executor {
-    let run = |ids: &mut [u32], _: bool| {
+    let run = |ids: &mut [u32], _: bool, _: Wanted<'_>| {
         ids[0] += 100;
         Ok::<_, &str>([ids[0] as f32; MAX_LABELS])
     };

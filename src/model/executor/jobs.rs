@@ -149,6 +149,11 @@ impl Jobs {
         self.take_waker(index)
     }
 
+    /// Whether the job of `index` runs and nobody waits for it.
+    pub fn is_abandoned(&self, index: usize) -> bool {
+        self.slots[index].phase == Phase::Abandoned
+    }
+
     /// Notes when the running job of `index` began and how long it ran, before it is finished.
     pub fn ran(&mut self, index: usize, run: Run) {
         self.slots[index].run = Some(run);

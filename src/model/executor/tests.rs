@@ -39,19 +39,19 @@ fn wait(mut ticket: Ticket) -> Found {
     }
 }
 
-type Run = dyn Fn(&mut [u32], bool) -> Result<[f32; MAX_LABELS], &'static str> + Send + Sync;
+type Run = dyn Fn(&mut [u32], bool, Wanted<'_>) -> Result<[f32; MAX_LABELS], &'static str> + Send + Sync;
 
 #[expect(clippy::unnecessary_wraps, reason = "a model can fail")]
-fn echo(ids: &mut [u32], _: bool) -> Result<[f32; MAX_LABELS], &'static str> {
+fn echo(ids: &mut [u32], _: bool, _: Wanted<'_>) -> Result<[f32; MAX_LABELS], &'static str> {
     Ok([ids[0] as f32; MAX_LABELS])
 }
 
 #[test]
 fn its_threads_give_way_to_the_others() {
     let (told, policy) = sync_channel(1);
-    let run = move |ids: &mut [u32], explain: bool| {
+    let run = move |ids: &mut [u32], explain: bool, wanted: Wanted<'_>| {
         told.send(thread_schedule_policy().ok()).map_err(|_| "the test is over")?;
-        echo(ids, explain)
+        echo(ids, explain, wanted)
     };
     let executor = Executor::start("idle", size(1, 1, PATIENCE), run).expect("started");
     assert!(wait(executor.submit(&[1], false).expect("room")).is_ok());
@@ -64,11 +64,11 @@ fn gated() -> (Box<Run>, Receiver<u32>, SyncSender<()>) {
     let (begun, told) = sync_channel(64);
     let (word, let_go) = sync_channel(64);
     let let_go = Mutex::new(let_go);
-    let run = move |ids: &mut [u32], explain: bool| {
+    let run = move |ids: &mut [u32], explain: bool, wanted: Wanted<'_>| {
         begun.send(ids[0]).map_err(|_| "the test is over")?;
         let gate = let_go.lock().map_err(|_| "the test failed")?;
         gate.recv().map_err(|_| "the test is over")?;
-        echo(ids, explain)
+        echo(ids, explain, wanted)
     };
     (Box::new(run), told, word)
 }
@@ -84,9 +84,9 @@ fn a_job_is_answered_with_its_own_result() {
 
 #[test]
 fn a_ticket_tells_how_long_its_job_waited_and_ran() {
-    let run = |ids: &mut [u32], explain: bool| {
+    let run = |ids: &mut [u32], explain: bool, wanted: Wanted<'_>| {
         thread::sleep(Duration::from_millis(40));
-        echo(ids, explain)
+        echo(ids, explain, wanted)
     };
     let executor = Executor::start("test", size(1, 4, PATIENCE), run).expect("threads");
     let mut tickets = [0, 1].map(|id| executor.submit(&[id], false).expect("room"));
@@ -183,6 +183,25 @@ fn what_is_given_up_before_it_begins_is_skipped_and_gives_its_place_back() {
 }
 
 #[test]
+fn a_run_is_told_that_nobody_waits_for_it_any_more() {
+    let (begun, told) = sync_channel(1);
+    let run = move |ids: &mut [u32], explain: bool, wanted: Wanted<'_>| {
+        begun.send(ids[0]).map_err(|_| "the test is over")?;
+        // The first goes on until it is given up.
+        while ids[0] == 0 && wanted() {
+            thread::sleep(Duration::from_millis(1));
+        }
+        echo(ids, explain, wanted)
+    };
+    let executor = Executor::start("test", size(1, 1, PATIENCE), run).expect("threads");
+    let first = executor.submit(&[0], true).expect("room");
+    assert_eq!(told.recv_timeout(PATIENCE), Ok(0));
+    let second = executor.submit(&[1], false).expect("room");
+    drop(first);
+    assert_eq!(wait(second), Ok([1.0; MAX_LABELS]));
+}
+
+#[test]
 fn short_texts_pass_long_ones_until_these_have_waited_for_their_share() {
     let (run, begun, word) = gated();
     let executor = Executor::start("test", size(1, 8, Duration::from_secs(8)), run).expect("threads");
@@ -203,7 +222,9 @@ fn short_texts_pass_long_ones_until_these_have_waited_for_their_share() {
 
 #[test]
 fn a_model_that_fails_fails_one_job() {
-    let run = |ids: &mut [u32], explain: bool| if ids[0] == 1 { Err("an odd id") } else { echo(ids, explain) };
+    let run = |ids: &mut [u32], explain: bool, wanted: Wanted<'_>| {
+        if ids[0] == 1 { Err("an odd id") } else { echo(ids, explain, wanted) }
+    };
     let executor = Executor::start("test", size(1, 4, PATIENCE), run).expect("threads");
     let tickets = [0, 1, 2].map(|id| executor.submit(&[id], false).expect("room"));
     assert_eq!(tickets.map(wait), [Ok([0.0; MAX_LABELS]), Err(Failure::Failed), Ok([2.0; MAX_LABELS])]);
@@ -213,10 +234,10 @@ fn a_model_that_fails_fails_one_job() {
 fn dropping_the_executor_ends_its_threads_after_the_jobs_they_have() {
     let runs = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&runs);
-    let run = move |ids: &mut [u32], explain: bool| {
+    let run = move |ids: &mut [u32], explain: bool, wanted: Wanted<'_>| {
         thread::sleep(Duration::from_millis(20));
         counted.fetch_add(1, Ordering::Relaxed);
-        echo(ids, explain)
+        echo(ids, explain, wanted)
     };
     let executor = Executor::start("test", size(2, 8, PATIENCE), run).expect("threads");
     let tickets: Vec<_> = (0..6).map(|id| executor.submit(&[id], false).expect("room")).collect();

@@ -5,6 +5,7 @@
 //! and all have about the same share.
 
 use crate::model::encoder::MAX_PIECES;
+use crate::model::executor::Wanted;
 use crate::text::vocabulary::Vocabulary;
 
 /// The most pieces that an explanation reads, over all words that it takes out. Words beyond, from the text's end on, weigh
@@ -12,8 +13,14 @@ use crate::text::vocabulary::Vocabulary;
 const BUDGET: usize = 4096;
 
 /// Puts the bits of each word's weight (float32) in the place of the id of its first piece, and those of 0 in the place of
-/// all others. `logit` reads pieces. The first and the last of `ids` are the special pieces.
-pub(super) fn weigh(ids: &mut [u32], vocabulary: &Vocabulary, mut logit: impl FnMut(&[u32]) -> f32) {
+/// all others. `logit` reads pieces. The first and the last of `ids` are the special pieces. Once nobody has `wanted` it any more, no
+/// further word is taken out.
+pub(super) fn weigh(
+    ids: &mut [u32],
+    vocabulary: &Vocabulary,
+    wanted: Wanted<'_>,
+    mut logit: impl FnMut(&[u32]) -> f32,
+) {
     let count = ids.len().min(MAX_PIECES);
     let mut whole = [0; MAX_PIECES];
     whole[..count].copy_from_slice(&ids[..count]);
@@ -23,7 +30,7 @@ pub(super) fn weigh(ids: &mut [u32], vocabulary: &Vocabulary, mut logit: impl Fn
     let last = count.saturating_sub(1);
     let mut rest = [0; MAX_PIECES];
     let (mut start, mut read) = (1, 0);
-    while start < last && read + count <= BUDGET {
+    while start < last && read + count <= BUDGET && wanted() {
         let continued = whole[start + 1..last].iter().take_while(|&&id| vocabulary.continues(id)).count();
         let end = start + 1 + continued;
         if vocabulary.is_punctuation(whole[start]) {
@@ -47,7 +54,7 @@ mod tests {
     fn weights(ids: &[u32], logit: impl FnMut(&[u32]) -> f32) -> Vec<f32> {
         let vocabulary = Vocabulary::parse(b"[CLS]\n[SEP]\n[UNK]\ngood\nbad\n##ly\n!\n").expect("a vocabulary");
         let mut ids = ids.to_vec();
-        weigh(&mut ids, &vocabulary, logit);
+        weigh(&mut ids, &vocabulary, &|| true, logit);
         ids.into_iter().map(f32::from_bits).collect()
     }
 
@@ -66,6 +73,19 @@ mod tests {
         for ids in [&[][..], &[0], &[0, 1]] {
             assert!(weights(ids, logit).iter().all(|weight| *weight == 0.0), "{ids:?}");
         }
+    }
+
+    #[test]
+    fn what_nobody_wants_any_more_is_read_no_further() {
+        let vocabulary = Vocabulary::parse(b"[CLS]\n[SEP]\n[UNK]\ngood\nbad\n").expect("a vocabulary");
+        let mut ids = [4; MAX_PIECES];
+        let runs = std::cell::Cell::new(0);
+        weigh(&mut ids, &vocabulary, &|| runs.get() < 3, |ids| {
+            runs.set(runs.get() + 1);
+            logit(ids)
+        });
+        assert_eq!(runs.get(), 3);
+        assert_eq!(ids.map(f32::from_bits)[..4], [0.0, 2.0, 2.0, 0.0]);
     }
 
     #[test]
