@@ -15,6 +15,7 @@ seconds=${2:-60}
 # shellcheck disable=SC2046,SC2086 # one argument a target
 cargo build --locked --manifest-path fuzz/Cargo.toml $(printf -- '--bin %s ' $targets)
 
+failed=()
 for target in $targets; do
   binary=$CARGO_TARGET_DIR/debug/$target
   grown=target/fuzz/corpus/$target
@@ -25,5 +26,9 @@ for target in $targets; do
   fi
   printf '==> %s, %d s\n' "$target" "$seconds"
   "$binary" "$grown" "fuzz/corpus/$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=4096 -max_len=8192 \
-    -artifact_prefix="target/fuzz/artifacts/$target/" -print_final_stats=1
+    -artifact_prefix="target/fuzz/artifacts/$target/" -print_final_stats=1 || failed+=("$target")
 done
+if ((${#failed[@]})); then
+  printf 'found something: %s; what did it lies in target/fuzz/artifacts/\n' "${failed[*]}" >&2
+  exit 1
+fi
