@@ -69,7 +69,10 @@ fn without_foreign_panics<T>(work: impl FnOnce() -> T) -> Option<T> {
     HOOK.call_once(|| {
         let before = panic::take_hook();
         panic::set_hook(Box::new(move |panicked| {
-            let is_foreign = panicked.location().is_some_and(|at| at.file().contains("/registry/src/"));
+            // The standard library's places are those of operators that are called through a pointer, as tract does.
+            let foreign = ["/registry/src/", "/rustc/"];
+            let is_foreign =
+                panicked.location().is_some_and(|at| foreign.iter().any(|place| at.file().contains(place)));
             FOREIGN.set(is_foreign && WATCHED.get());
             if !FOREIGN.get() {
                 before(panicked);
