@@ -41,5 +41,11 @@ def require(name: str) -> None:
 
 
 # Each bench that writes tables, and the target of the Makefile that runs it; benches/README.md has them, but for some.
-TARGETS = {"growth": "bench-growth", "peers": "bench-peers", "sizing": "bench-sizing", "soak": "soak-heap"}
+TARGETS = {
+    "growth": "bench-growth",
+    "peers": "bench-peers",
+    "sizing": "bench-sizing",
+    "soak": "soak-heap",
+    "soak-time": "soak",
+}
 ELSEWHERE = {"sizing": ROOT / "deploy/README.md"}

@@ -11,6 +11,7 @@ COMMANDS = {
     "iris": "cargo bench --locked --bench iris -- --noplot",
     "text": "cargo bench --locked --bench text -- --noplot",
     "metrics": "cargo bench --locked --bench metrics -- --noplot scrape",
+    "auth": "cargo bench --locked --bench auth -- --noplot",
     "bert": "make bench-bert",
     "latency": "make bench-latency",
     "recording": "make bench-recording",
@@ -134,6 +135,15 @@ ROWS = [
         "text",
         "cargo bench --bench text",
         criterion("score/kernel/avx2/400"),
+        "{:.0f} ns",
+    ),
+    Row(
+        "an API key, found among 4,096",
+        "200 ns",
+        200,
+        "auth",
+        "cargo bench --bench auth",
+        criterion("auth/key"),
         "{:.0f} ns",
     ),
     *(

@@ -5,6 +5,7 @@ import unittest
 from pathlib import Path
 
 import report
+from harness import readme
 from harness.common import ROOT, Failure
 
 VERDICT = (
@@ -63,6 +64,10 @@ class Soak(unittest.TestCase):
             self.assertIn(words, drawn)
         with self.assertRaisesRegex(Failure, "4 moments, 5 samples"):
             report.over_time(PRINTED_BY_TIME.replace("after 0.5 s", "after none"), None)
+
+    def test_there_is_a_place_for_both_tables(self):
+        for name in ("soak", "soak-time"):
+            readme.require(name)
 
     def test_the_lines_are_those_that_the_test_prints(self):
         test = (ROOT / "tests/soak.rs").read_text()
