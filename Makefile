@@ -114,7 +114,12 @@ deny: ## Licences, duplicate versions and sources of the dependencies
 	fi
 	$(CARGO) deny check -D unmatched-skip -D unnecessary-skip -D license-not-encountered $(DENY)
 
-.PHONY: loom coverage mutants
+.PHONY: asan loom coverage mutants
+# The option is an unstable one, and the runtime is a part of every stable toolchain of Linux.
+asan: ## What unsafe code and parsers are tested with, by AddressSanitizer; builds the tree once more
+	RUSTC_BOOTSTRAP=1 RUSTFLAGS='-Zsanitizer=address' CARGO_TARGET_DIR=$(TARGET_DIR)/asan $(CARGO) test --locked --no-fail-fast \
+	  --target $(TARGET) --lib --test bert_golden --test fuzzed --test simple_golden --test user_models $(ARGS)
+
 loom: ## Every interleaving of the threads of small models, over the code itself; builds the tree once more (src/sync.rs)
 	$(CARGO) test --locked --features loom --lib -- interleavings $(ARGS)
 
