@@ -222,7 +222,8 @@ def story(stack: Stack) -> str:
         daemon.start(stack.processes, stack.daemon, "--model-dir", models)
         stack.resolves("IrisAPIDown", "webhook", "slack", "mail")
         stack.fires("ModelNotLoaded", "webhook", "slack", "mail")
-        wait_for("the daemon reads the model", lambda: written(graph, content))
+        for reader in ("the process that tries it", "the daemon"):
+            wait_for(f"{reader} reads the model", lambda: written(graph, content))
         stack.resolves("ModelNotLoaded", "webhook", "slack", "mail")
         wait_until(evaluate, 40)
     if pending:
@@ -242,10 +243,13 @@ def wait_until(condition, seconds: float):
 
 
 def written(fifo: Path, content: bytes) -> bool:
-    """Gives `content` to whoever reads the FIFO; false if nobody does."""
+    """Gives `content` to whoever reads the FIFO, and puts a new one in its place for the next; false if nobody does."""
     try:
         with open(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK), "wb") as stream:
             os.set_blocking(stream.fileno(), True)
+            new = fifo.with_suffix(".new")
+            os.mkfifo(new)
+            new.replace(fifo)
             stream.write(content)
         return True
     except OSError:
