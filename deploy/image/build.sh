@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the image, as localhost/tamis:VERSION with bert and as localhost/tamis:VERSION-simple without.
-#   build.sh [bert|simple]... [-- OPTION...]    both, or one; options go to the builder, as --no-cache does
+#   build.sh [bert|simple]... [-- OPTION...]    both at once, or one; options go to the builder, as --no-cache does
 # DOCKER       what builds where it answers: docker (the default), podman, or a command with options
 # BUILDER      docker or local: that, or buildah of .tools over a base made from this machine (local.sh); by default local
 #              where DOCKER does not answer
@@ -51,16 +51,24 @@ if [[ $BUILDER == local ]]; then
     done
 fi
 
-for variant in "${variants[@]}"; do
-    tag=localhost/tamis:$version
-    features=bert
-    [[ $variant == bert ]] || { tag+=-$variant; features=; }
-    begin=$SECONDS
-    if [[ $BUILDER == local ]]; then
-        container_tool buildah bud --layers --force-rm --isolation chroot --pull-never --timestamp "$epoch" \
-            "${arguments[@]}" --build-arg "FEATURES=$features" "$@" --tag "$tag" .
-    else
-        "${docker[@]}" build "${arguments[@]}" --build-arg "FEATURES=$features" "$@" --tag "$tag" .
-    fi
-    echo "image: $tag, $((SECONDS - begin)) s"
-done
+# Together: each has times at which it keeps one core busy and no more.
+if ((${#variants[@]} > 1)); then
+    export BUILDER
+    # shellcheck disable=SC2016 # what stands in quotes is the inner shell's
+    printf '%s\n' "${variants[@]}" | xargs -P 0 -I VARIANT bash -o pipefail -c '"$@" 2>&1 | sed --unbuffered "s/^/$2: /"' \
+        build deploy/image/build.sh VARIANT -- "$@"
+    exit
+fi
+
+variant=${variants[0]}
+tag=localhost/tamis:$version
+features=bert
+[[ $variant == bert ]] || { tag+=-$variant; features=; }
+begin=$SECONDS
+if [[ $BUILDER == local ]]; then
+    container_tool buildah bud --layers --force-rm --isolation chroot --pull-never --timestamp "$epoch" \
+        "${arguments[@]}" --build-arg "FEATURES=$features" "$@" --tag "$tag" .
+else
+    "${docker[@]}" build "${arguments[@]}" --build-arg "FEATURES=$features" "$@" --tag "$tag" .
+fi
+echo "image: $tag, $((SECONDS - begin)) s"

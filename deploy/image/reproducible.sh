@@ -11,7 +11,7 @@ export BUILDER=local
 
 # The identifiers are digests of the configuration, which has those of the layers.
 identifiers() {
-    container_tool buildah images --no-trunc --quiet --filter reference=localhost/tamis
+    container_tool buildah images --no-trunc --filter reference=localhost/tamis --format '{{.Name}}:{{.Tag}} {{.ID}}' | sort
 }
 
 deploy/image/build.sh "$@"

@@ -28,7 +28,7 @@ def check() -> str:
         if wrong:
             raise Failure("\n".join(f"{built.tag}: {what}" for what in wrong))
         sizes = f"{built.compressed / 1e6:.1f} MB compressed, binary {len(built.files['tamis'][1]) / 1e6:.1f} MB"
-        seen.append(f"{variant} {sizes}, built in {built.seconds:.0f} s")
+        seen.append(f"{variant} {sizes}, built in {built.seconds} s")
     stored = run("du", "-sm", CONTAINERS).split()[0]
     return f"{'; '.join(seen)}; storage {stored} MiB"
 

@@ -14,6 +14,7 @@ import compose_live
 import container
 import dockerfile
 import image
+import images
 import inventory
 import kubernetes
 import kubernetes_live
@@ -34,13 +35,12 @@ import vm
 import workflows
 from steps import runner
 
+# Last, because the images are built, or begun to be, while the others run.
+OF_IMAGES = {"image": image.check, "inventory": inventory.check, "container": container.check}
 STEPS = {
     "shell": shell.check,
     "workflows": workflows.check,
     "dockerfile": dockerfile.check,
-    "image": image.check,
-    "inventory": inventory.check,
-    "container": container.check,
     "kubernetes": kubernetes.check,
     "kubernetes-live": kubernetes_live.check,
     "compose": compose.check,
@@ -58,8 +58,11 @@ STEPS = {
     "vm": vm.check,
     "rolling": rolling.check,
     "migration": migration.check,
+    **OF_IMAGES,
 }
 
 
 if __name__ == "__main__":
+    if any(name in OF_IMAGES for name in sys.argv[1:] or STEPS):
+        images.building()
     sys.exit(runner.main("deploy", STEPS))
