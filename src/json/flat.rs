@@ -263,6 +263,9 @@ mod tests {
             r#"{"text":"a text of more than one block, so that all of it is looked at in blocks, and its end is not","explain":null,"b":false}"#,
             "{}",
             r#"{"a":[]}"#,
+            // At the two bounds of a number: the greatest, and the most digits.
+            r#"{"a":9007199254740992}"#,
+            r#"{"a":0.000000000000000001}"#,
         ] {
             let (ours, theirs) = both(body.as_bytes()).unwrap_or_else(|| panic!("declined: {body}"));
             assert_eq!(ours, theirs, "{body}");

@@ -217,6 +217,11 @@ mod tests {
             ("nul", 3),
             ("{text:1}", 1),
             ("[1}", 2),
+            ("{\"a\":1]", 6),
+            ("{\"a\":[],1}", 8),
+            ("[-]", 2),
+            ("[tru]", 4),
+            ("[fals]", 5),
             (r#"{"text":"ab\ud800"}"#, 11),
             (r#"{"text":"\udc00"}"#, 9),
             (r#"["\ud83d\u0041"]"#, 2),
@@ -226,6 +231,7 @@ mod tests {
         }
         assert_eq!(first_error(br#"["\ud83d\ude00"]"#), None);
         assert_eq!(first_error(b" {\"a\":[1,2.5e-3,{\"b\":null}],\"c\":\"\\u00e9\\\"\"} "), None);
+        assert_eq!(first_error(b"{\"a\":{},\"b\":[],\"c\":[true,false,null,[{}],1E+2,-0.5e1,-12]}"), None);
     }
 
     #[test]
@@ -243,6 +249,14 @@ mod tests {
             if !body.contains("\\u") {
                 prop_assert_eq!(first_error(body.as_bytes()).is_none(), foreign.is_ok(), "{}", body);
             }
+        }
+
+        #[test]
+        fn agrees_with_a_foreign_parser_of_words(words in proptest::collection::vec(
+            proptest::sample::select(vec!["{", "}", "[", "]", ",", ":", "\"a\":", "\"a\"", "1", "true", "false", "null", "{}", "[]"]), 0..12,
+        )) {
+            let body = words.concat();
+            prop_assert_eq!(first_error(body.as_bytes()).is_none(), serde_json::from_str::<IgnoredAny>(&body).is_ok(), "{}", body);
         }
     }
 }

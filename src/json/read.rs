@@ -170,12 +170,32 @@ mod tests {
             assert_eq!(list.len(), length);
             return list.into();
         }
-        match (value.as_str(), value.as_f64()) {
-            (Some(text), _) => text.into(),
-            (_, Some(number)) => number.into(),
-            _ if value.is_null() => serde_json::Value::Null,
-            _ => value.type_name().into(),
+        match (value.as_str(), value.as_f64(), value.as_bool(), value.is_null()) {
+            (Some(text), None, None, false) => text.into(),
+            (None, Some(number), None, false) => number.into(),
+            (None, None, Some(truth), false) => truth.into(),
+            (None, None, None, true) => serde_json::Value::Null,
+            other => panic!("two things at once: {other:?}"),
         }
+    }
+
+    /// Any JSON of some depth and breadth.
+    fn any_json() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            Just(serde_json::Value::Null),
+            any::<bool>().prop_map(Into::into),
+            any::<i32>().prop_map(|number| f64::from(number).into()),
+            any::<u64>().prop_map(Into::into),
+            (-1e300..1e300).prop_map(|number: f64| number.into()),
+            "\\PC{0,12}|[\\x00-\\x7f]{0,12}".prop_map(Into::into),
+        ];
+        leaf.prop_recursive(4, 24, 5, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..5).prop_map(Into::into),
+                prop::collection::btree_map("[a-zé\"\\\\]{0,5}", inner, 0..5)
+                    .prop_map(|members| serde_json::Value::Object(members.into_iter().collect())),
+            ]
+        })
     }
 
     #[test]
@@ -191,11 +211,41 @@ mod tests {
     }
 
     #[test]
+    fn a_body_may_be_as_long_as_the_reader_was_made_for_and_no_longer() {
+        let mut reader = Reader::new(16);
+        let mut problem = |body: &[u8]| reader.read(body, |_| Ok(())).err().map(|fault| fault.problem);
+        assert_eq!(problem(b"[\"a\",\"bcdefghi\"]"), None);
+        assert_eq!(problem(b"[\"a\",\"bcdefghij\"]"), Some(Problem::BodyTooLarge));
+        assert_eq!(problem(b"[\"a\",\"bcdefghi\"]"), None);
+    }
+
+    #[test]
+    fn types_are_named_as_people_call_them() {
+        for (body, name) in [
+            ("\"a\"", "a string"),
+            ("{\"a\":1}", "an object"),
+            ("[]", "a list"),
+            ("true", "a boolean"),
+            ("null", "null"),
+            ("1.5", "a number"),
+        ] {
+            assert_eq!(Reader::new(16).read(body.as_bytes(), |value| Ok(value.type_name())).ok(), Some(name));
+        }
+    }
+
+    #[test]
     fn the_offset_is_of_the_bytes_as_they_came_even_after_unescaping() {
         assert_eq!(problem_of(b"{\"a\":\"\\n\\n\\n\\n\", x}"), Some((Problem::MalformedJson, Some(17))));
     }
 
     proptest! {
+        #[test]
+        fn what_a_foreign_writer_writes_is_read(value in any_json(), indented: bool) {
+            let body = if indented { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) }.expect("JSON");
+            let read = Reader::new(1 << 16).read(body.as_bytes(), |value| Ok(rebuilt(value)));
+            prop_assert_eq!(read.ok(), Some(simplified(value)), "{}", body);
+        }
+
         #[test]
         fn agrees_with_a_foreign_parser(bodies in prop::collection::vec("[\\[\\]{}:,\"ntrue1.0e+\\- a\\\\u0]{0,40}|\\{\"[a-z]{1,3}\":(1|\"\\\\\\\\n\"|\\[1,2\\])\\}", 1..4)) {
             let mut reader = Reader::new(256);
@@ -210,11 +260,10 @@ mod tests {
         }
     }
 
-    /// Numbers as doubles and booleans by their type's name, as [`rebuilt`] has them.
+    /// Numbers as doubles, as [`rebuilt`] has them.
     fn simplified(value: serde_json::Value) -> serde_json::Value {
         match value {
             serde_json::Value::Number(number) => number.as_f64().into(),
-            serde_json::Value::Bool(_) => "a boolean".into(),
             serde_json::Value::Array(list) => list.into_iter().map(simplified).collect(),
             serde_json::Value::Object(members) => {
                 members.into_iter().map(|(key, value)| (key, simplified(value))).collect()

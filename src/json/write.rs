@@ -169,8 +169,9 @@ mod tests {
 
     #[test]
     fn numbers_read_as_people_write_them() {
-        assert_eq!(written(|w| w.integer(0)), "0");
-        assert_eq!(written(|w| w.integer(u64::MAX)), u64::MAX.to_string());
+        for value in (0..=1000).chain([u64::MAX]) {
+            assert_eq!(written(|w| w.integer(value)), value.to_string());
+        }
         assert_eq!(written(|w| w.fixed::<6>(590_000)), "0.59");
         assert_eq!(written(|w| w.fixed::<6>(1_000_000)), "1.0");
         assert_eq!(written(|w| w.fixed::<6>(12)), "0.000012");
@@ -187,6 +188,28 @@ mod tests {
         writer.raw(b"f");
         assert_eq!(writer.finish(), None);
         assert_eq!(&buffer, b"abc.....");
+        // Nor where what comes next would have room.
+        let mut buffer = [b'.'; 40];
+        let mut writer = Writer::new(&mut buffer);
+        writer.raw(b"abc");
+        writer.raw(&[b'x'; 40]);
+        writer.fixed::<6>(590_000);
+        assert_eq!((writer.written(), writer.finish()), (3, None));
+        assert!(buffer.starts_with(b"abc.") && buffer.ends_with(&[b'.'; 37]));
+    }
+
+    #[test]
+    fn what_must_be_escaped_is_by_its_short_form_where_it_has_one() {
+        let all = "a\"b\\c\nd\re\tf\u{1}g\u{1f}h/\u{7f}é";
+        assert_eq!(written(|w| w.string(all)), r#""a\"b\\c\nd\re\tf\u0001g\u001fh/"#.to_owned() + "\u{7f}é\"");
+        assert_eq!(written(|w| w.escaped(all)), r#"a\"b\\c\nd\re\tf\u0001g\u001fh/"#.to_owned() + "\u{7f}é");
+    }
+
+    #[test]
+    fn it_can_be_formatted_into() {
+        use std::fmt::Write as _;
+        assert_eq!(written(|w| write!(w, "{}-{}", 1, "a").expect("it remembers instead")), "1-a");
+        assert_eq!(written(|w| assert_eq!(w.written(), 0)), "");
     }
 
     proptest! {

@@ -1,0 +1,86 @@
+"""Changes a room of src/ in small ways and says which changes no unit test notices: `make mutants ARGS='json text'`.
+
+A room depends on few others, so it is compiled with those alone, in a copy of the sources: seconds a change. What was
+caught is not tried again when a run is taken up; TARGET/mutants/ROOM/mutants.out has the lists, `missed.txt` above all.
+
+    mutants.py CARGO_MUTANTS TARGET ROOM... [-- OPTION...]     options go to cargo-mutants, such as --shard=0/8
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+# What a copy needs beside src/: what it is built of, and what unit tests read.
+NEEDED = ["Cargo.toml", "Cargo.lock", ".clippy.toml", "LICENSE", "README.md", "benches", "docs", "models", "src", "tests"]
+
+
+def modules(source: Path) -> dict[str, str]:
+    """The modules that the library declares, and their declarations, attributes included."""
+    found = re.findall(r"^((?:#\[.*\]\n)*(?:pub )?mod (\w+);\n)", source.read_text(encoding="utf-8"), re.MULTILINE)
+    return {name: declaration for declaration, name in found}
+
+
+def closure(room: str, known: set[str]) -> set[str]:
+    """The room and all that it depends on, tests included."""
+    reached, waiting = set(), {room}
+    while waiting:
+        name = waiting.pop()
+        reached.add(name)
+        files = [path for path in (ROOT / "src" / name).rglob("*.rs")]
+        files += [path for path in [ROOT / "src" / f"{name}.rs"] if path.is_file()]
+        text = "\n".join(re.sub(r"//.*", "", path.read_text(encoding="utf-8")) for path in files)
+        named = set(re.findall(r"\bcrate::(\w+)", text))
+        for group in re.findall(r"\bcrate::\{([^;]*)\};", text):
+            named |= set(re.findall(r"(\w+)", group))
+        waiting |= (named & known) - reached
+    return reached
+
+
+def copy(room: str, tree: Path):
+    """The tree with the library cut down to the room and what is under it, without programs, benches, tests beside it and lints."""
+    shutil.rmtree(tree, ignore_errors=True)
+    tracked = subprocess.run(["git", "ls-files", "-z", *NEEDED], cwd=ROOT, capture_output=True, check=True, text=True).stdout
+    for name in filter(None, tracked.split("\0")):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, tree / name)
+    declared = modules(ROOT / "src/lib.rs")
+    library = (ROOT / "src/lib.rs").read_text(encoding="utf-8")
+    kept = closure(room, set(declared))
+    for name, declaration in declared.items():
+        if name not in kept:
+            library = library.replace(declaration, "")
+    (tree / "src/lib.rs").write_text(library, encoding="utf-8")
+    manifest = (tree / "Cargo.toml").read_text(encoding="utf-8")
+    manifest = re.sub(r"^\[\[(bench|test|bin)\]\]\n(?:.+\n)*", "", manifest, flags=re.MULTILINE)
+    manifest = re.sub(r"^\[lints\..*\]\n(?:.+\n)*", "", manifest, flags=re.MULTILINE)
+    manifest = re.sub(r"^default-run.*\n", "autobins = false\nautobenches = false\nautotests = false\n", manifest, flags=re.MULTILINE)
+    (tree / "Cargo.toml").write_text(manifest, encoding="utf-8")
+
+
+def main() -> int:
+    cargo_mutants, target, *rooms = sys.argv[1:]
+    options = rooms[rooms.index("--") + 1 :] if "--" in rooms else []
+    rooms = rooms[: rooms.index("--")] if "--" in rooms else rooms
+    if unknown := [room for room in rooms if not (ROOT / "src" / room).is_dir()] or not rooms:
+        print(f"a room is a directory of src/, such as json; not {unknown or 'none'}", file=sys.stderr)
+        return 2
+    missed = 0
+    for room in rooms:
+        out = Path(target) / "mutants" / room
+        copy(room, out / "tree")
+        # What is compiled over and over is compiled fast; the dependencies are those of other tests.
+        fast = {"CARGO_TARGET_DIR": target, "CARGO_PROFILE_DEV_OPT_LEVEL": "0"}
+        missed += subprocess.run(
+            [cargo_mutants, "mutants", "--in-place", "--dir", out / "tree", "--output", out, "--iterate", "--file", f"src/{room}/**/*.rs",
+             "--cargo-test-arg=--lib", "--minimum-test-timeout=10", *options],
+            env={**os.environ, **fast}, check=False,
+        ).returncode != 0  # fmt: skip
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
