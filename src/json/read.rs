@@ -242,7 +242,7 @@ mod tests {
         #[test]
         fn what_a_foreign_writer_writes_is_read(value in any_json(), indented: bool) {
             let body = if indented { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) }.expect("JSON");
-            let read = Reader::new(1 << 16).read(body.as_bytes(), |value| Ok(rebuilt(value)));
+            let read = Reader::new(1 << 13).read(body.as_bytes(), |value| Ok(rebuilt(value)));
             prop_assert_eq!(read.ok(), Some(simplified(value)), "{}", body);
         }
 

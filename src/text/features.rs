@@ -31,10 +31,15 @@ trait Sink {
     /// The n-grams of three, four and five bytes from `start` on, whose bytes `bytes` begins with.
     #[inline(always)]
     fn put_characters(&mut self, bytes: u64, start: usize) {
-        self.put(bytes & THREE, start, start + 3);
-        self.put(bytes & FOUR, start, start + 4);
-        self.put(bytes & FIVE, start, start + 5);
+        put_one_by_one(self, bytes, start);
     }
+}
+
+#[inline(always)]
+fn put_one_by_one(sink: &mut (impl Sink + ?Sized), bytes: u64, start: usize) {
+    sink.put(bytes & THREE, start, start + 3);
+    sink.put(bytes & FOUR, start, start + 4);
+    sink.put(bytes & FIVE, start, start + 5);
 }
 
 /// Keeps the distinct ids.
@@ -80,10 +85,7 @@ impl Sink for Ids<'_> {
     #[inline(always)]
     fn put_characters(&mut self, bytes: u64, start: usize) {
         let Some(room) = self.found.get_mut(self.count..).and_then(<[u32]>::first_chunk_mut::<4>) else {
-            self.put(bytes & THREE, start, start + 3);
-            self.put(bytes & FOUR, start, start + 4);
-            self.put(bytes & FIVE, start, start + 5);
-            return;
+            return put_one_by_one(self, bytes, start);
         };
         let mut kept = 0;
         for number in [bytes & THREE, bytes & FOUR, bytes & FIVE] {

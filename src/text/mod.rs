@@ -221,6 +221,38 @@ mod tests {
         assert!(Scratch::new(0).features("word").is_empty());
     }
 
+    #[test]
+    fn ids_are_those_of_the_normalised_text() {
+        let mut ids = [0; 64];
+        let count = features::extract(b" you idiot ", &mut ids, &mut Seen::new());
+        assert_eq!(Scratch::new(100).features("You \n IDIOT"), &ids[..count]);
+    }
+
+    #[test]
+    fn what_pieces_weigh_comes_back_beside_their_bytes() {
+        let vocabulary = Vocabulary::parse(b"[UNK]\n[CLS]\n[SEP]\nyou\n##s\nidiot\n!").expect("good");
+        let mut scratch = Scratch::new(100);
+        scratch.weigh("Yous  IDIOT!", &vocabulary, 16, |pieces| {
+            assert_eq!(pieces, [1, 3, 4, 5, 6, 2]);
+            for (at, piece) in pieces.iter_mut().enumerate() {
+                *piece = (at as f32 / 2.0).to_bits();
+            }
+        });
+        let weighed: Vec<_> = scratch.weighed_pieces("Yous  IDIOT!", &vocabulary, 16).collect();
+        assert_eq!(weighed, [(0..0, 0.0), (0..3, 0.5), (3..4, 1.0), (6..11, 1.5), (11..12, 2.0), (12..12, 2.5)]);
+        scratch.weights()[1] = 9_f32.to_bits();
+        assert_eq!(scratch.weighed_pieces("Yous", &vocabulary, 16).nth(1), Some((0..3, 9.0)));
+    }
+
+    #[test]
+    fn parts_are_told_by_the_bytes_of_the_text_as_it_came() {
+        let (text, mut scratch, mut found) = ("You  IDIOT!", Scratch::new(100), Vec::new());
+        scratch.parts(text, |_| 1.0, |part, weight| found.push((part, weight)));
+        assert_eq!(found.iter().map(|(part, _)| part.clone()).collect::<Vec<_>>(), [0..3, 5..10, 10..11]);
+        let features = scratch.features(text).len() as f32;
+        assert!((found.iter().map(|(_, weight)| weight).sum::<f32>() - features).abs() < 1e-3, "{found:?}");
+    }
+
     proptest! {
         #[test]
         fn any_text_gives_bounded_distinct_ids(text in "\\PC*|[ -~]{0,300}|(?s).{0,80}", max in 0_usize..400) {
