@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use std::collections::HashSet;
 
@@ -12,16 +14,16 @@ fn id(number: u64) -> u32 {
     (number.wrapping_mul(MULTIPLIER) >> (64 - HASH_BITS)) as u32
 }
 
-/// What the module's documentation says, written the slow way.
-fn reference(normalized: &str) -> Vec<u32> {
+/// What the module's documentation says, written the slow way: each n-gram with its first byte and one past its last one.
+fn reference(normalized: &str) -> Vec<(u32, usize, usize)> {
     let value = |gram: &[u8]| gram.iter().rev().fold(0_u64, |number, &byte| number * 256 + u64::from(byte));
-    let (mut all, mut previous) = (Vec::new(), 0_u64);
-    for word in normalized.split(' ').filter(|word| !word.is_empty()) {
-        let padded = format!(" {word} ");
-        let bytes = padded.as_bytes();
+    let (mut all, mut previous) = (Vec::new(), (0_u64, 0));
+    let mut start = 0;
+    for word in normalized.trim_matches(' ').split(' ').filter(|word| !word.is_empty()) {
+        let bytes = &normalized.as_bytes()[start..start + word.len() + 2];
         for at in 0..bytes.len() {
             for n in 3..=5 {
-                all.extend(bytes.get(at..at + n).map(|gram| id(value(gram))));
+                all.extend(bytes.get(at..at + n).map(|gram| (id(value(gram)), start + at, start + at + n)));
             }
         }
         for run in word.split(|c: char| c.is_ascii() && !c.is_ascii_alphanumeric()).filter(|run| !run.is_empty()) {
@@ -30,16 +32,23 @@ fn reference(normalized: &str) -> Vec<u32> {
                 number = (number ^ value(chunk)).wrapping_mul(MULTIPLIER);
                 number ^= number >> 29;
             }
-            all.push(id(number));
-            if previous != 0 {
-                all.push(id(previous.rotate_left(25).wrapping_mul(MULTIPLIER) ^ number));
+            let first = run.as_ptr() as usize - normalized.as_ptr() as usize;
+            all.push((id(number), first, first + run.len()));
+            if previous.0 != 0 {
+                let pair = previous.0.rotate_left(25).wrapping_mul(MULTIPLIER) ^ number;
+                all.push((id(pair), previous.1, first + run.len()));
             }
-            previous = number;
+            previous = (number, first);
         }
+        start += word.len() + 1;
     }
-    let mut kept = HashSet::new();
-    all.retain(|&id| kept.insert(id));
     all
+}
+
+/// Each id once, where it is met first.
+fn distinct(occurrences: &[(u32, usize, usize)]) -> Vec<u32> {
+    let mut kept = HashSet::new();
+    occurrences.iter().map(|&(id, ..)| id).filter(|&id| kept.insert(id)).collect()
 }
 
 #[test]
@@ -54,28 +63,35 @@ fn ids_are_those_of_the_documented_definition() {
         " you, and i! ",
         " don't f*** . it's a-b ",
         " déjà-vu encyclopaedia x ",
+        " of antidisestablishmentarianism, of donaudampfschifffahrtsgesellschaft ",
     ] {
-        assert_eq!(ids(text), reference(text), "{text:?}");
+        assert_eq!(ids(text), distinct(&reference(text)), "{text:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn n_grams_are_those_of_the_documented_definition(
+        words in prop::collection::vec("[a-z]{1,9}|[a-z0-9é!'*-]{1,12}|[ -~é]{1,40}|!{1,20}", 0..9)
+    ) {
+        let words: Vec<_> = words.iter().flat_map(|word| word.split(' ')).filter(|word| !word.is_empty()).collect();
+        let text = if words.is_empty() { String::new() } else { format!(" {} ", words.join(" ")) };
+        let mut expected = reference(&text);
+        prop_assert_eq!(ids(&text), distinct(&expected), "{}", text);
+        let mut found = Vec::new();
+        occurrences(text.as_bytes(), |id, start, end| found.push((id, start, end)));
+        found.sort_unstable();
+        expected.sort_unstable();
+        prop_assert_eq!(found, expected, "{}", text);
     }
 }
 
 #[test]
 fn occurrences_are_every_n_gram_in_its_place() {
-    let text = b" abab, ab ";
+    let text = " abab, ab ";
     let mut found = Vec::new();
-    occurrences(text, |id, start, end| found.push((id, start, end)));
-    let mut distinct: Vec<u32> = Vec::new();
-    for &(id, ..) in &found {
-        if !distinct.contains(&id) {
-            distinct.push(id);
-        }
-    }
-    assert_eq!(distinct, ids(" abab, ab "));
-    for &(id, start, end) in &found {
-        let gram = text[start..end].iter().rev().fold(0_u64, |number, &byte| number << 8 | u64::from(byte));
-        let word = super::number(text, start, end);
-        assert!(id == super::id_of(gram) || id == super::id_of(word) || (start, end) == (1, 9), "{start}..{end}");
-    }
+    occurrences(text.as_bytes(), |id, start, end| found.push((id, start, end)));
+    assert_eq!(distinct(&found), ids(text));
     assert_eq!(found.iter().filter(|&&(_, start, end)| (start, end) == (1, 5)).count(), 2, "a 4-gram and a word");
     assert_eq!(found.iter().filter(|&&(_, start, end)| (start, end) == (1, 9)).count(), 1, "the pair of words");
 }
