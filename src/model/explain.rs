@@ -46,25 +46,21 @@ impl Explanation {
     /// The explanation of `text` by a model that is linear in its features, where `weight` gives what the feature of an id
     /// adds to the logit. Every word of the normalised text is a candidate, with the whole of what its features add.
     pub fn of_features(text: &str, scratch: &mut Scratch, weight: impl Fn(u32) -> f32) -> Self {
-        let mut found = Self::default();
-        scratch.parts(text, weight, |bytes, weight| found.offer(bytes, weight));
+        let (mut found, mut last) = (Self::default(), (0..0, 0.0));
+        scratch.parts(text, weight, |bytes, weight| found.next(&mut last, (bytes, weight), false));
+        found.offer(last);
         found.in_characters(text)
     }
 
     /// The explanation of `text` by a model that weighs pieces: `pieces` gives the bytes that each stands for, in order, as
     /// [`Pieces`](crate::text::Pieces) does, and its weight. The pieces of a word make one candidate.
     pub fn of_pieces(text: &str, pieces: impl IntoIterator<Item = (Range<usize>, f32)>) -> Self {
-        let mut found = Self::default();
-        let mut word = (0..0, 0.0);
+        let (mut found, mut last) = (Self::default(), (0..0, 0.0));
         for (bytes, weight) in pieces.into_iter().filter(|(bytes, _)| !bytes.is_empty()) {
-            if !word.0.is_empty() && bytes.start <= word.0.end && is_one_word(text, bytes.start) {
-                word = (word.0.start..bytes.end.max(word.0.end), word.1 + weight);
-            } else {
-                found.offer(word.0, word.1);
-                word = (bytes, weight);
-            }
+            let of_last = !last.0.is_empty() && bytes.start <= last.0.end && is_one_word(text, bytes.start);
+            found.next(&mut last, (bytes, weight), of_last);
         }
-        found.offer(word.0, word.1);
+        found.offer(last);
         found.in_characters(text)
     }
 
@@ -73,8 +69,19 @@ impl Explanation {
         &self.spans[..self.count]
     }
 
+    /// Offers the `last` candidate and puts the next one in its place, or adds that to it: where it is `of_last`, and where they
+    /// share a character. One that normalising takes for several (a digit with its full stop, U+248C) may be of two parts, and
+    /// spans do not overlap.
+    fn next(&mut self, last: &mut (Range<usize>, f32), (bytes, weight): (Range<usize>, f32), of_last: bool) {
+        if of_last || bytes.start < last.0.end {
+            *last = (last.0.start.min(bytes.start)..last.0.end.max(bytes.end), last.1 + weight);
+        } else {
+            self.offer(std::mem::replace(last, (bytes, weight)));
+        }
+    }
+
     /// Keeps a candidate if it is among the heaviest so far and adds to the logit.
-    fn offer(&mut self, bytes: Range<usize>, weight: f32) {
+    fn offer(&mut self, (bytes, weight): (Range<usize>, f32)) {
         let at = self.spans().iter().position(|span| span.weight < weight).unwrap_or(self.count);
         if at == MAX_SPANS || bytes.is_empty() || weight.is_nan() || weight <= 0.0 {
             return;
@@ -105,6 +112,8 @@ fn is_one_word(text: &str, at: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::text::features::{MAX_FEATURES_PER_BYTE, Seen, extract};
 
@@ -139,6 +148,37 @@ mod tests {
         let mut scratch = Scratch::new(1000);
         for text in ["", " \u{200b}", "harmless words"] {
             assert_eq!(Explanation::of_features(text, &mut scratch, |_| -1.0).spans(), []);
+        }
+    }
+
+    #[test]
+    fn spans_of_a_character_that_becomes_several_do_not_overlap() {
+        let mut scratch = Scratch::new(1000);
+        // One with its full stop, and a phrase of four words.
+        for (text, expected) in
+            [("so \u{2488} no", vec![(0, 2), (3, 4), (5, 7)]), ("a \u{fdfa} b", vec![(0, 1), (2, 3), (4, 5)])]
+        {
+            let explanation = Explanation::of_features(text, &mut scratch, |_| 1.0);
+            let mut places: Vec<_> = explanation.spans().iter().map(|span| (span.start, span.end)).collect();
+            places.sort_unstable();
+            assert_eq!(places, expected, "{text}");
+            let weights: f32 = explanation.spans().iter().map(|span| span.weight).sum();
+            let features = scratch.features(text).len() as f32;
+            assert!((weights - features).abs() < 1e-3, "{text}: {weights} of {features}");
+        }
+        let pieces = [(0..2, 1.0), (3..6, 0.5), (3..6, 0.25), (7..9, 2.0)];
+        let explanation = Explanation::of_pieces("so \u{2488} no", pieces);
+        let expected = [(5, 7, "no", 2.0), (0, 2, "so", 1.0), (3, 4, "\u{2488}", 0.75)];
+        assert_eq!(shown(&explanation, "so \u{2488} no"), expected);
+    }
+
+    proptest! {
+        #[test]
+        fn spans_do_not_overlap(text in "\\PC{0,30}|[a-z0-9 $.*'⒌①½㎏ﷺ]{0,30}") {
+            let explanation = Explanation::of_features(&text, &mut Scratch::new(1000), |id| (id % 7) as f32);
+            let mut places: Vec<_> = explanation.spans().iter().map(|span| (span.start, span.end)).collect();
+            places.sort_unstable();
+            prop_assert!(places.is_sorted_by(|before, after| before.1 <= after.0), "{:?}: {:?}", text, places);
         }
     }
 
