@@ -102,6 +102,16 @@ mod tests {
         }
         rules.insert_if(Rule::Invisible, true);
         assert!(rules.each().eq([Rule::Invisible, Rule::Digits, Rule::SpacedOut]));
+        assert!(!rules.is_empty());
         assert!(Rule::ALL.iter().enumerate().all(|(position, rule)| *rule as usize == position));
+    }
+
+    #[test]
+    fn each_rule_has_a_name_of_its_own() {
+        let names = Rule::ALL.map(Rule::as_str);
+        let shape =
+            |name: &&str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        assert!(names.iter().all(shape), "{names:?}");
+        assert!(names.iter().enumerate().all(|(at, name)| !names[..at].contains(name)), "{names:?}");
     }
 }

@@ -56,6 +56,36 @@ fn a_short_buffer_holds_whole_characters_between_spaces() {
         assert!(length == 0 || (length >= 3 && text.starts_with(' ') && text.ends_with(' ')), "{room}: {text:?}");
         assert!(" ab \u{65e5}\u{672c}c ".starts_with(text.trim_end()), "{room}: {text:?}");
     }
+    let mut three = [0; 3];
+    assert_eq!((normalize("a", &mut three), three), (3, *b" a "));
+}
+
+#[test]
+fn no_rule_writes_beyond_a_short_buffer() {
+    for text in [
+        "www.a.example b",
+        "a https://b",
+        "(http://x",
+        "12345 67",
+        "niiiiice!!!!",
+        "st0pid",
+        "s.i.l.l.y",
+        "i d i o t s",
+        "\u{440}\u{430}ge",
+        "日日日",
+    ] {
+        let whole = normalized(text);
+        for room in 0..whole.len() + 4 {
+            let mut out = vec![b'?'; room];
+            let length = normalize(text, &mut out);
+            let found = std::str::from_utf8(&out[..length]).expect("UTF-8");
+            assert!(
+                length == 0 || (length >= 3 && found.starts_with(' ') && found.ends_with(' ')),
+                "{room}: {found:?}"
+            );
+            assert!(room < text.len() + 3 || found == whole, "{room}: {found:?}");
+        }
+    }
 }
 
 #[test]
@@ -64,6 +94,8 @@ fn the_trace_leads_back_to_the_input() {
         ("A\u{a0}\u{fb01}n", vec![("a", "A"), ("fin", "\u{fb01}n")]),
         ("so  niiiiice!!!! x", vec![("so", "so"), ("nice!!", "niiiiice!!!!"), ("x", "x")]),
         ("in 20245, (www.c.example/d)!", vec![("in", "in"), ("000,", "20245,"), ("(url)!", "(www.c.example/d)!")]),
+        ("www.c.example/d x", vec![("url", "www.c.example/d"), ("x", "x")]),
+        ("at 12345 x", vec![("at", "at"), ("000", "12345"), ("x", "x")]),
         ("a e v i l\u{200b}\u{e9}", vec![("aevi", "a e v i"), ("le", "l\u{200b}\u{e9}")]),
         (
             "an \u{201c}e v i l\u{201d} v.i.l.e 日日日",
@@ -148,11 +180,14 @@ fn each_disguise_fires_its_rule_and_prose_fires_none() {
         ("si\u{200b}lly", Rule::Invisible),
         ("si\u{ad}lly", Rule::Invisible),
         ("si\u{7}lly", Rule::Invisible),
+        ("si\u{200d}lly", Rule::Invisible),
+        ("\u{65e5}\u{200b}\u{672c}", Rule::Invisible),
         ("\u{ff53}illy", Rule::Compatibility),
         ("\u{1d42c}illy", Rule::Compatibility),
         ("in 2024", Rule::Digits),
         ("call 0123456", Rule::Digits),
         ("see https://example.org/x", Rule::Links),
+        ("see https://example.org/\u{65e5}\u{65e5}\u{65e5}", Rule::Links),
         ("niiiice", Rule::Stretched),
         ("coooool!!!!", Rule::Stretched),
         ("\u{43f}\u{440}\u{438}\u{432}\u{435}\u{435}\u{435}\u{435}\u{442}", Rule::Stretched),
@@ -170,6 +205,7 @@ fn each_disguise_fires_its_rule_and_prose_fires_none() {
         "D\u{e9}j\u{e0} vu \u{ab}\u{a0}\u{153}uvre\u{a0}\u{bb} \u{2026} \u{201c}na\u{ef}ve\u{201d}",
         "\u{41f}\u{440}\u{438}\u{432}\u{435}\u{442}, \u{3b1}\u{3b2}\u{3b3} \u{65e5}\u{672c}",
         "\u{2764}\u{fe0f} \u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467}",
+        "\u{1f602}\u{1f602}\u{1f602}\u{1f602}",
         "mp3 b2b 1st covid19 000 vii a b c",
         "",
         "  ",
