@@ -227,6 +227,29 @@ mod tests {
         assert_eq!((find(&vocabulary, false, "цé"), find(&vocabulary, true, "цé")), (Some(5), None));
         assert!(!vocabulary.is_punctuation(3) && !vocabulary.is_punctuation(6));
         assert_eq!((find(&vocabulary, false, "a"), find(&vocabulary, false, "abc")), (None, None));
+        assert_eq!([3, 4, 6].map(|id| vocabulary.continues(id)), [false, true, false]);
+    }
+
+    #[test]
+    fn another_word_of_the_same_hash_is_not_taken_for_a_piece() {
+        let mut words = std::collections::HashMap::new();
+        let hash = |word: &str| word.bytes().fold(Hash::start(false), Hash::with);
+        let clash = |number: u32| {
+            let word = format!("{number:x}");
+            words.insert(hash(&word).tag(), word.clone()).map(|other| (other, word))
+        };
+        let (piece, other) = (0..).find_map(clash).expect("two of 2^32");
+        let vocabulary = Vocabulary::parse(format!("[UNK]\n[CLS]\n[SEP]\n{piece}").as_bytes()).expect("good");
+        assert_eq!(hash(&piece).slot(8), hash(&other).slot(8));
+        assert_eq!((find(&vocabulary, false, &piece), find(&vocabulary, false, &other)), (Some(3), None));
+    }
+
+    #[test]
+    fn the_longest_piece_and_the_most_lines_are_taken() {
+        let longest = "x".repeat(MAX_PIECE_BYTES);
+        let vocabulary = Vocabulary::parse(format!("[UNK]\n[CLS]\n[SEP]\n{longest}").as_bytes()).expect("good");
+        assert_eq!((vocabulary.longest(), find(&vocabulary, false, &longest)), (MAX_PIECE_BYTES, Some(3)));
+        assert_eq!(reason("a\n".repeat(MAX_PIECES).as_bytes()), "it has no [CLS]", "and not too many lines");
     }
 
     #[test]
