@@ -365,3 +365,22 @@ fn marks(run: &mut [u8]) -> bool {
 fn is_no_word<'a>(bytes: impl Iterator<Item = &'a u8>) -> bool {
     !bytes.take_while(|byte| byte.is_ascii_lowercase()).any(|byte| is_vowel(*byte))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_words_of_one_byte_are_found_wherever_they_stand() {
+        for length in 0..=16 {
+            for pattern in 0..1_u32 << length {
+                // A space for each 1, and in the other places bytes that differ from it in one bit.
+                let text: Vec<u8> = (0..length)
+                    .map(|at| if pattern >> at & 1 == 1 { b' ' } else { b"a!0\"$(@`\xa0"[at % 9] })
+                    .collect();
+                let expected = text.windows(5).any(|five| [five[0], five[2], five[4]] == [b' '; 3]);
+                assert_eq!(has_two_singles(&text), expected, "{text:?}");
+            }
+        }
+    }
+}

@@ -122,11 +122,12 @@ fn clean_words_keep_their_form() {
         // Names, formats and abbreviations with digits.
         "mp3 b2b 3d win32 h1n1 covid19 x86 1st 2nd 4chan utf8 i18n l10n r2d2 p2p 4x4 7zip 24h 5th july4th",
         // Hexadecimal and numbers.
-        "0x1f4a 0xdeadb33f d3adb33f e4da3b7f #a1b2c3 42 17 3.14 10% 1e5",
+        "x1y l1l1l1 0x1f4a 0xdeadb33f d3adb33f e4da3b7f #a1b2c3 42 17 3.14 10% 1e5",
         // Addresses, paths, code.
         "user@example.org b0b@e.org me@localhost src/m4in.rs a_b1g_name x4y=z log4j.properties c3p.example.com",
         // Prices and marks.
         "$5 us$ a$ 5$ $var hello!what wow!you yes!! c++ e-mail well-known and/or it's o'neil mr.smith fine.then",
+        "s.i.ly s.i..lly s.i",
         // Initials, lists, unknowns.
         "j. r. r. tolkien, a b c or x y z or j r r; i, a b-side",
         "good book too see moon committee vacuum radii naïveté",
@@ -156,10 +157,16 @@ fn hidden_words_are_read() {
     for (text, expected) in [
         // Cyrillic and Greek letters among Latin ones.
         ("\u{440}\u{430}ge sil\u{3bb}y c\u{3bf}c\u{3bf}\u{3b1}.", " page silλy cocoa. "),
+        // Of a run that mixes scripts, whatever else it holds, but not of what would become the head of a link.
+        ("p\u{65e5}\u{430} p\u{20000}\u{430} \u{65e5}\u{430}", " p\u{65e5}a p\u{20000}a \u{65e5}\u{430} "),
+        ("w\u{461}w.a htt\u{440}:/x w\u{461}w", " w\u{461}w.a htt\u{440}:/x ww "),
         ("i d i o t", " idiot "),
+        ("s i i i l l y c o o o l", " sillycool "),
+        ("s.i.l.l.y!! x.s-i-l-l-y", " silly!! x.silly "),
         ("you  I D I O T!! you", " you idiot!! you "),
         ("such an (e v i l) thing, s-i-l-l-y s.i..l.l.y s*i*l*l*y.", " such an (evil) thing, silly silly silly. "),
         ("stup1d m0r0n k1ll he11o p3rs0n 5p33dily", " stupid moron kill hello person speedily "),
+        ("stu111id", " stu000id "),
         ("b@nana s!lly cra$$ly cra$$ dumb@ss", " banana silly crassly crass dumbass "),
         // As few letters as can be told: Roman numerals keep two ones.
         ("viii iii", " vii ii "),
