@@ -233,6 +233,7 @@ mod tests {
         let mut scratch = Scratch::new(1000);
         for (repeats, first) in [(50, 5), (51, 0)] {
             assert_eq!(scratch.pieces(&"ab".repeat(repeats), &SMALL, 512)[1], first);
+            assert_eq!(scratch.pieces(&format!("a {}", "ab".repeat(repeats)), &SMALL, 512)[2], first);
         }
         // Characters, not bytes.
         for (repeats, first) in [(50, 3), (51, 0)] {

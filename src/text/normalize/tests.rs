@@ -167,6 +167,7 @@ fn hidden_words_are_read() {
         ("such an (e v i l) thing, s-i-l-l-y s.i..l.l.y s*i*l*l*y.", " such an (evil) thing, silly silly silly. "),
         ("stup1d m0r0n k1ll he11o p3rs0n 5p33dily", " stupid moron kill hello person speedily "),
         ("stu111id", " stu000id "),
+        ("mi$ter", " mister "),
         ("b@nana s!lly cra$$ly cra$$ dumb@ss", " banana silly crassly crass dumbass "),
         // As few letters as can be told: Roman numerals keep two ones.
         ("viii iii", " vii ii "),
