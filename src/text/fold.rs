@@ -144,12 +144,46 @@ mod tests {
     }
 
     #[test]
-    fn look_alikes_are_folded_letters() {
-        for character in '\u{80}'..=char::MAX {
-            if look_alike(character).is_some() {
+    fn look_alikes_are_folded_letters_drawn_like_the_latin_one() {
+        let drawn_like = [
+            ('a', "\u{430}\u{3b1}"),
+            ('b', "\u{432}\u{44c}\u{3b2}"),
+            ('c', "\u{441}"),
+            ('d', "\u{501}"),
+            ('e', "\u{435}\u{4bd}\u{3b5}"),
+            ('g', "\u{581}"),
+            ('h', "\u{43d}\u{4bb}\u{570}"),
+            ('i', "\u{456}\u{3b9}"),
+            ('j', "\u{458}"),
+            ('k', "\u{43a}\u{3ba}"),
+            ('l', "\u{4cf}"),
+            ('m', "\u{43c}"),
+            ('n', "\u{3b7}\u{578}"),
+            ('o', "\u{43e}\u{3bf}\u{3c3}\u{585}"),
+            ('p', "\u{440}\u{3c1}"),
+            ('r', "\u{433}"),
+            ('s', "\u{455}"),
+            ('t', "\u{442}\u{3c4}"),
+            ('u', "\u{3c5}\u{57d}"),
+            ('v', "\u{3bd}\u{475}"),
+            ('w', "\u{461}\u{51d}\u{3c9}"),
+            ('x', "\u{445}\u{3c7}"),
+            ('y', "\u{443}\u{3b3}"),
+            ('z', "\u{3b6}"),
+        ];
+        let mut found = 0;
+        for (latin, characters) in drawn_like {
+            for character in characters.chars() {
+                assert_eq!(look_alike(character), Some(latin as u8), "U+{:04X}", character as u32);
                 assert_eq!(folded(&character.to_string()), character.to_string(), "U+{:04X}", character as u32);
+                found += 1;
             }
         }
+        assert_eq!(
+            ('\0'..=char::MAX).filter(|&character| look_alike(character).is_some()).count(),
+            found,
+            "and no others"
+        );
     }
 
     #[test]
