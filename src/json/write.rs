@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn it_can_be_formatted_into() {
         use std::fmt::Write as _;
-        assert_eq!(written(|w| write!(w, "{}-{}", 1, "a").expect("it remembers instead")), "1-a");
+        assert_eq!(written(|w| write!(w, "{:.2}-a", 1.0).expect("it remembers instead")), "1.00-a");
         assert_eq!(written(|w| assert_eq!(w.written(), 0)), "");
     }
 
