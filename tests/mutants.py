@@ -22,8 +22,8 @@ NEEDED = ["Cargo.toml", "Cargo.lock", ".clippy.toml", "LICENSE", "README.md", "b
 
 def modules(source: Path) -> dict[str, str]:
     """The modules that the library declares, and their declarations, attributes included."""
-    found = re.findall(r"^((?:#\[.*\]\n)*(?:pub )?mod (\w+);\n)", source.read_text(encoding="utf-8"), re.MULTILINE)
-    return {name: declaration for declaration, name in found}
+    declared = re.finditer(r"^(?:#\[.*\]\n)*(?:pub )?mod (\w+);\n", source.read_text(encoding="utf-8"), re.MULTILINE)
+    return {found[1]: found[0] for found in declared}
 
 
 def closure(room: str, known: set[str]) -> set[str]:
@@ -32,8 +32,7 @@ def closure(room: str, known: set[str]) -> set[str]:
     while waiting:
         name = waiting.pop()
         reached.add(name)
-        files = [path for path in (ROOT / "src" / name).rglob("*.rs")]
-        files += [path for path in [ROOT / "src" / f"{name}.rs"] if path.is_file()]
+        files = [*(ROOT / "src" / name).rglob("*.rs"), *(ROOT / "src").glob(f"{name}.rs")]
         text = "\n".join(re.sub(r"//.*", "", path.read_text(encoding="utf-8")) for path in files)
         named = set(re.findall(r"\bcrate::(\w+)", text))
         for group in re.findall(r"\bcrate::\{([^;]*)\};", text):
@@ -71,19 +70,18 @@ def main() -> int:
     if unknown := [room for room in rooms if not (ROOT / "src" / room).is_dir()]:
         print(f"no room is called {', '.join(unknown)}: it is a directory of src/, such as json", file=sys.stderr)
         return 2
-    missed = 0
+    missed = False
     for room in rooms:
         out = Path(target) / "mutants" / room
         copy(room, out / "tree")
         # With the dependencies that other tests have compiled.
         environment = {**os.environ, "CARGO_TARGET_DIR": target}
-        missed += subprocess.run(
-            [cargo_mutants, "mutants", "--in-place", "--dir", out / "tree", "--output", out, "--iterate", "--file", f"src/{room}/**/*.rs",
-             "--cargo-test-arg=--lib", *(f"--cargo-test-arg=--test={test}" for test in BESIDE.get(room, [])),
-             "--minimum-test-timeout=10", *options],
-            env=environment, check=False,
-        ).returncode != 0  # fmt: skip
-    return 1 if missed else 0
+        where = ["--in-place", "--dir", out / "tree", "--output", out, "--file", f"src/{room}/**/*.rs"]
+        tests = ["--lib", *(f"--test={test}" for test in BESIDE.get(room, []))]
+        how = ["--iterate", "--minimum-test-timeout=10", *(f"--cargo-test-arg={test}" for test in tests), *options]
+        ended = subprocess.run([cargo_mutants, "mutants", *where, *how], env=environment, check=False)
+        missed |= ended.returncode != 0
+    return int(missed)
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ pub fn run(input: &[u8]) {
             let (headers, counted) = (frames(&written), counted.iter().sum());
             assert!(headers <= counted, "{headers} answers, {counted} in the books");
         } else {
-            let (found, endless) = answers(&written);
+            let Answers { found, endless, breaks_off } = answers(&written);
             // Whether an answer of HTTP/1.0 without a length broke off with its request, nobody can tell.
             let cut = endless.map(|status| {
                 let mut found = found.clone();
@@ -82,6 +82,10 @@ pub fn run(input: &[u8]) {
                 found
             });
             let told = String::from_utf8_lossy(&written);
+            // Lines alone are answered before they have all come.
+            let sent = String::from_utf8_lossy(sample.0).to_ascii_lowercase();
+            let lines = ["ndjson", "jsonl"].iter().any(|name| sent.contains(name));
+            assert!(!breaks_off || lines, "an answer to a whole request breaks off: {told}");
             assert!(found == counted || cut == Some(counted.clone()), "{found:?}, in the books {counted:?}: {told}");
         }
         nothing_is_kept(state);
@@ -113,15 +117,22 @@ fn nothing_is_kept(state: &mut State) {
     }
 }
 
-/// The answers of HTTP/1 in `written`, by status, and the status of the last one if it ends with the connection; all of it must be
-/// answers.
-fn answers(mut written: &[u8]) -> (Vec<u64>, Option<usize>) {
-    let mut counts = vec![0; Status::ALL.len()];
+/// The answers of HTTP/1 that a client was given.
+struct Answers {
+    /// How many there are of each status.
+    found: Vec<u64>,
+    /// The status of the last one, if it ends with the connection.
+    endless: Option<usize>,
+    /// Whether another one, which is not among them, broke off in its head or in its chunks: its request did, while it was answered.
+    breaks_off: bool,
+}
+
+/// The answers in `written`, all of which must be answers.
+fn answers(mut written: &[u8]) -> Answers {
+    let mut answers = Answers { found: vec![0; Status::ALL.len()], endless: None, breaks_off: false };
     while !written.is_empty() {
-        // A request that broke off while it was being answered ends its connection: such an answer breaks off anywhere, in its head
-        // too, and is in no book. One that is in the books and breaks off is a finding of the caller's.
         let Some(end) = written.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4) else {
-            return (counts, None);
+            return Answers { breaks_off: true, ..answers };
         };
         let head = std::str::from_utf8(&written[..end]).expect("plain");
         written = &written[end..];
@@ -133,7 +144,7 @@ fn answers(mut written: &[u8]) -> (Vec<u64>, Option<usize>) {
             continue;
         }
         assert!(Status::ALL.contains(&code) && code != 500, "{code}");
-        counts[Status::from_code(code).index()] += 1;
+        answers.found[Status::from_code(code).index()] += 1;
         let header = |wanted: &str| {
             let headers = head.split("\r\n").skip(1).filter_map(|line| line.split_once(": "));
             let found: Vec<&str> =
@@ -147,8 +158,8 @@ fn answers(mut written: &[u8]) -> (Vec<u64>, Option<usize>) {
             (Some(length), None) if !is_head => written = &written[length.parse::<usize>().expect("a length")..],
             (None, Some("chunked")) => {
                 let Some(rest) = unchunked(written) else {
-                    counts[Status::from_code(code).index()] -= 1;
-                    return (counts, None);
+                    answers.found[Status::from_code(code).index()] -= 1;
+                    return Answers { breaks_off: true, ..answers };
                 };
                 written = rest;
             }
@@ -157,10 +168,10 @@ fn answers(mut written: &[u8]) -> (Vec<u64>, Option<usize>) {
             _ => {}
         }
         if line.starts_with("HTTP/1.0") && header("content-length").is_none() {
-            return (counts, Some(Status::from_code(code).index()));
+            return Answers { endless: Some(Status::from_code(code).index()), ..answers };
         }
     }
-    (counts, None)
+    answers
 }
 
 /// What follows a body in chunks; nothing if it breaks off.
