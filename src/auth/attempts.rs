@@ -127,4 +127,41 @@ mod tests {
         let allowed = (0..10_000).filter(|&client| attempts.begin(client, at(0)).is_ok()).count();
         assert_eq!(allowed, 50);
     }
+
+    #[test]
+    fn what_succeeds_costs_all_clients_together_nothing_either() {
+        let mut attempts = Attempts::new(5, 3);
+        for client in 0..1000 {
+            assert_eq!(attempts.begin(client, at(0)), Ok(()));
+            attempts.forgive(client);
+        }
+        let allowed = (0..10_000).filter(|&client| attempts.begin(client, at(0)).is_ok()).count();
+        assert_eq!(allowed, 50);
+    }
+
+    #[test]
+    fn clients_are_spread_over_the_places_and_otherwise_by_another_seed() {
+        let spread = |seed: u64| {
+            let attempts = Attempts::new(1, seed);
+            (0..1024).map(|client| attempts.place(client << 20 | 0xfff)).collect::<Vec<_>>()
+        };
+        let (one, other) = (spread(0x1234_5678_9abc_def0), spread(0x0fed_cba9_8765_4321));
+        let places = one.iter().collect::<std::collections::HashSet<_>>().len();
+        // Of 1024 places that are drawn at random 1 - 1/e are met.
+        assert!(places > 500, "{places}");
+        let alike = one.iter().zip(&other).filter(|(one, other)| one == other).count();
+        assert!(alike < 32, "{alike}");
+    }
+
+    #[test]
+    fn the_wait_is_told_in_whole_seconds_and_is_never_too_short() {
+        for most in [1, 2, 3, 7, 60, 100] {
+            let mut attempts = Attempts::new(most, 0);
+            while attempts.begin(1, at(0)).is_ok() {}
+            let wait = attempts.begin(1, at(0)).expect_err("one too many");
+            let between = (60_u64 / u64::from(most)).max(1);
+            assert!((between.div_ceil(2)..=between + 1).contains(&wait), "{most}: {wait}");
+            assert_eq!(attempts.begin(1, at(wait)), Ok(()), "{most}");
+        }
+    }
 }

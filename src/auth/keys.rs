@@ -205,4 +205,23 @@ mod tests {
         let (at, what) = Keys::parse(b"a:\xff\n", |_| 0).expect_err("refused");
         assert_eq!((at, what), (Some(1), "not UTF-8"));
     }
+
+    #[test]
+    fn a_key_of_any_length_up_to_the_longest_is_looked_at() {
+        let longest = "k".repeat(MAX_KEY);
+        let text = line("a", &longest) + &line("b", &format!("{longest}k")) + &line("c", "");
+        let keys = Keys::parse(text.as_bytes(), |_| 0).expect("a good file");
+        assert_eq!(keys.find(longest.as_bytes()).expect("a key").name.as_str(), "a");
+        assert_eq!(keys.find(format!("{longest}k").as_bytes()), None, "longer than what is looked at");
+        assert_eq!(keys.find(b"").expect("a key").name.as_str(), "c");
+    }
+
+    #[test]
+    fn as_many_keys_as_there_may_be_and_no_more() {
+        let mut text: String = (0..MAX_KEYS).map(|at| line("a", &at.to_string())).collect();
+        assert_eq!(Keys::parse(text.as_bytes(), |_| 0).expect("a good file").count(), MAX_KEYS);
+        text.push_str(&line("a", "one more"));
+        let (at, what) = Keys::parse(text.as_bytes(), |_| 0).expect_err("refused");
+        assert_eq!((at, what), (Some(MAX_KEYS + 1), "too many keys: 4096 are the most"));
+    }
 }

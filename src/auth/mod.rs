@@ -335,3 +335,6 @@ pub fn unix_seconds() -> u64 {
 
 /// How often the files are looked at.
 const EVERY: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests;

@@ -49,4 +49,11 @@ mod tests {
             assert_eq!(Name::new(name.as_bytes()), None, "{name}");
         }
     }
+
+    #[test]
+    fn clients_of_other_names_are_others() {
+        let clients = (0..1000).map(|at| Name::new(format!("n{at}").as_bytes()).expect("a name").client());
+        assert_eq!(clients.collect::<std::collections::HashSet<_>>().len(), 1000);
+        assert_eq!(Name::new(b"a").map(|name| name.client()), Name::new(b"a").map(|name| name.client()));
+    }
 }

@@ -248,4 +248,20 @@ mod tests {
         assert_eq!(woken.0.load(Ordering::SeqCst), 1);
         assert_eq!(login.poll(&mut Context::from_waker(&waker)), Poll::Ready(true));
     }
+
+    #[test]
+    fn the_oldest_is_the_one_that_came_first_wherever_it_stands() {
+        let passwords = Arc::new(Passwords::new());
+        let mut room = [0; MAX_PASSWORD];
+        let submit = |at: u8| passwords.submit(None, &[at]).expect("room");
+        let (first, _second) = (submit(1), submit(2));
+        // The third takes the place of the first, in front of the second.
+        drop(first);
+        let _third = submit(3);
+        let mut taken = Vec::new();
+        while let Some(job) = passwords.take(SOON, &mut room) {
+            taken.extend_from_slice(job.password(&room));
+        }
+        assert_eq!(taken, [2, 3]);
+    }
 }

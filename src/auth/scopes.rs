@@ -95,4 +95,15 @@ mod tests {
         assert!(!Scopes::DEFAULT.covers(both));
         assert_eq!(Scopes::DEFAULT.and(both).each().collect::<Vec<_>>(), ["analyze"]);
     }
+
+    #[test]
+    fn a_set_covers_its_subsets_alone() {
+        let sets = (0..8).map(Scopes).collect::<Vec<_>>();
+        for one in &sets {
+            for other in &sets {
+                let expected = other.each().all(|name| one.each().any(|has| has == name));
+                assert_eq!(one.covers(*other), expected, "{one:?} {other:?}");
+            }
+        }
+    }
 }
