@@ -131,7 +131,7 @@ coverage: ## Lines that the tests run, by room; installs cargo-llvm-cov and LLVM
 	  $(CARGO) llvm-cov --locked --json --summary-only --output-path $(TARGET_DIR)/coverage.json $(ARGS)
 	python3 tests/coverage.py $(TARGET_DIR)/coverage.json
 
-mutants: ## Small changes to rooms of src/ that no unit test notices: ARGS='json text'; installs cargo-mutants
+mutants: ## Small changes to rooms of src/ that no test notices: ARGS='json text'; installs cargo-mutants
 	bash tests/tools.sh mutants
 	python3 tests/mutants.py $(TAMIS_TOOLS)/bin/cargo-mutants $(TARGET_DIR) $(or $(ARGS),json text metrics auth server)
 

@@ -1,11 +1,13 @@
-"""Changes a room of src/ in small ways and says which changes no unit test notices: `make mutants ARGS='json text'`.
+"""Changes a room of src/ in small ways and says which changes no test notices: `make mutants ARGS='json text'`.
 
-A room depends on few others, so it is compiled with those alone, in a copy of the sources: seconds a change. What was
+A room depends on few others, so it is compiled with those alone, in a copy of the sources, and its unit tests are run: seconds a
+change. What they do not notice is compiled into the daemon, which tests of tests/ are then run against, compiled once. What was
 caught is not tried again when a run is taken up; TARGET/mutants/ROOM/mutants.out has the lists, `missed.txt` above all.
 
     mutants.py CARGO_MUTANTS TARGET ROOM... [-- OPTION...]     options go to cargo-mutants, such as --shard=0/8
 """
 
+import json
 import os
 import re
 import shutil
@@ -14,8 +16,36 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# Tests of tests/ that hold what a room's own do not.
+# Tests of tests/ that hold what a room's own do not, and need the library alone.
 BESIDE = {"text": ["fold"]}
+# Those that need the daemon: the quickest first.
+OF_THE_DAEMON = {
+    "auth": ["auth", "secrets", "auth_files"],
+    "metrics": ["scrape", "status", "books", "exposition", "logs", "formats", "internals"],
+    "server": [
+        *("http", "h2c", "books", "hostile_framing", "batch", "oip", "pages", "overload", "codings", "hostile_bodies", "cors", "errors"),
+        *("batch_lines", "logs", "auth", "lifecycle", "drain_under_load", "batch_models", "hostile_http2", "hostile_slow", "allocations"),
+    ],
+}
+# Runs each of the tests that DAEMON_TESTS names against the daemon that was compiled, until one fails. What they started goes with them.
+DAEMON = """
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, exit};
+
+fn main() {
+    for test in std::env::var("DAEMON_TESTS").expect("names").split(':') {
+        let mut run = Command::new("timeout");
+        run.args(["--signal=KILL", "90", test]).env("TAMIS_BIN", env!("CARGO_BIN_EXE_tamis")).process_group(0);
+        let mut run = run.spawn().expect("timeout");
+        let passed = run.wait().is_ok_and(|status| status.success());
+        let _ = Command::new("pkill").args(["-KILL", "-g", &run.id().to_string()]).status();
+        if !passed {
+            println!("{test} failed");
+            exit(1);
+        }
+    }
+}
+"""
 # What a copy needs beside src/: what it is built of, and what unit tests read.
 NEEDED = ["Cargo.toml", "Cargo.lock", ".clippy.toml", "LICENSE", "README.md", "benches", "docs", "models", "src", "tests"]
 
@@ -41,8 +71,8 @@ def closure(room: str, known: set[str]) -> set[str]:
     return reached
 
 
-def copy(room: str, tree: Path):
-    """The tree with the library cut down to the room and what is under it, without programs, benches, tests beside it and lints."""
+def copy(room: str, tree: Path, whole: bool = False):
+    """The tree with the library cut down to the room and what is under it, or `whole` with the daemon, without benches, tests and lints."""
     shutil.rmtree(tree, ignore_errors=True)
     tracked = subprocess.run(["git", "ls-files", "-z", *NEEDED], cwd=ROOT, capture_output=True, check=True, text=True).stdout
     for name in filter(None, tracked.split("\0")):
@@ -52,15 +82,36 @@ def copy(room: str, tree: Path):
     library = (ROOT / "src/lib.rs").read_text(encoding="utf-8")
     kept = closure(room, set(declared))
     for name, declaration in declared.items():
-        if name not in kept:
+        if not whole and name not in kept:
             library = library.replace(declaration, "")
     (tree / "src/lib.rs").write_text(library, encoding="utf-8")
     manifest = (tree / "Cargo.toml").read_text(encoding="utf-8")
-    manifest = re.sub(r"^\[\[(bench|test|bin)\]\]\n(?:.+\n)*", "", manifest, flags=re.MULTILINE)
+    manifest = re.sub(rf"^\[\[(bench|test{'' if whole else '|bin'})\]\]\n(?:.+\n)*", "", manifest, flags=re.MULTILINE)
     manifest = re.sub(r"^\[lints\..*\]\n(?:.+\n)*", "", manifest, flags=re.MULTILINE)
     manifest = re.sub(r"^default-run.*\n", "autobins = false\nautobenches = false\nautotests = false\n", manifest, flags=re.MULTILINE)
     beside = "".join(f'\n[[test]]\nname = "{test}"\n' for test in BESIDE.get(room, []))
+    if whole:
+        (tree / "tests/daemon.rs").write_text(DAEMON, encoding="utf-8")
+        beside = '\n[[test]]\nname = "daemon"\nharness = false\n'
     (tree / "Cargo.toml").write_text(manifest + beside, encoding="utf-8")
+
+
+def executables(tests: list[str], environment: dict) -> list[str]:
+    """Compiles these tests of tests/ as they are; answers where they lie."""
+    build = ["cargo", "test", "--locked", "--no-run", "--message-format=json", *(f"--test={test}" for test in tests)]
+    said = subprocess.run(build, cwd=ROOT, env=environment, stdout=subprocess.PIPE, check=True, text=True).stdout
+    built = [json.loads(line) for line in said.splitlines()]
+    built = {one["target"]["name"]: one["executable"] for one in built if one.get("executable")}
+    return [built[test] for test in tests]
+
+
+def settle(lists: Path):
+    """What ran without an end was noticed by that: it is not tried again, and kept apart in `endless.txt` beside the lists."""
+    if (timeouts := lists / "timeout.txt").exists():
+        for path in (lists.parent / "endless.txt", lists / "caught.txt"):
+            with path.open("a", encoding="utf-8") as file:
+                file.write(timeouts.read_text(encoding="utf-8"))
+        timeouts.write_text("", encoding="utf-8")
 
 
 def main() -> int:
@@ -73,14 +124,23 @@ def main() -> int:
     missed = False
     for room in rooms:
         out = Path(target) / "mutants" / room
-        copy(room, out / "tree")
         # With the dependencies that other tests have compiled.
         environment = {**os.environ, "CARGO_TARGET_DIR": target}
-        where = ["--in-place", "--dir", out / "tree", "--output", out, "--file", f"src/{room}/**/*.rs"]
-        tests = ["--lib", *(f"--test={test}" for test in BESIDE.get(room, []))]
-        how = ["--iterate", "--minimum-test-timeout=10", *(f"--cargo-test-arg={test}" for test in tests), *options]
-        ended = subprocess.run([cargo_mutants, "mutants", *where, *how], env=environment, check=False)
-        missed |= ended.returncode != 0
+        files = ["--in-place", "--dir", out / "tree", "--output", out, "--file", f"src/{room}/**/*.rs", "--iterate", *options]
+
+        def change(tests: list[str], *how: str) -> bool:
+            """Whether a change is left that these do not notice."""
+            settle(out / "mutants.out")
+            command = [cargo_mutants, "mutants", *files, *(f"--cargo-test-arg={test}" for test in tests), *how]
+            return subprocess.run(command, env=environment, check=False).returncode != 0
+
+        copy(room, out / "tree")
+        left = change(["--lib", *(f"--test={test}" for test in BESIDE.get(room, []))], "--minimum-test-timeout=10")
+        if left and room in OF_THE_DAEMON:
+            environment["DAEMON_TESTS"] = ":".join(executables(OF_THE_DAEMON[room], environment))
+            copy(room, out / "tree", whole=True)
+            left = change(["--test=daemon"], "--timeout=1200")
+        missed |= left
     return int(missed)
 
 

@@ -217,11 +217,7 @@ fn id_of(number: u64) -> u32 {
 fn word_length(text: &[u8], start: usize) -> Option<usize> {
     let mut length = 0;
     loop {
-        let bytes = load(text, start + length);
-        if length == 0 && bytes == 0 {
-            return None;
-        }
-        let found = is_space(bytes);
+        let found = is_space(load(text, start + length));
         if found != 0 {
             return Some(length + (found.trailing_zeros() / 8) as usize);
         }

@@ -129,9 +129,6 @@ fn spaced_run(text: &[u8]) -> Option<(usize, usize)> {
             break;
         }
         tail += 2;
-        if marks > 0 {
-            break;
-        }
     }
     Some((begin, tail))
 }
@@ -184,19 +181,18 @@ struct Run {
 
 impl Run {
     fn at(text: &[u8]) -> Self {
-        let (mut length, mut latin, mut foreign, mut only_w) = (0, false, false, true);
+        let (mut length, mut latin, mut only_w) = (0, false, true);
         while length < text.len() {
             let (character, size) = decode(&text[length..]);
             let Some(character) = character.filter(|character| character.is_alphanumeric()) else { break };
             latin |= character.is_ascii_lowercase();
-            foreign |= !character.is_ascii();
             only_w &= character == 'w' || look_alike(character) == Some(b'w');
             length += size;
         }
         // A link's head would have been seen had it stood there: folding must not make one afterwards.
         let link = text[length..].starts_with(b":/") || (only_w && text[length..].starts_with(b"."));
         let one = if text.is_empty() { 1 } else { decode(text).1 };
-        Self { length: length.max(one), folds: latin && foreign && !link }
+        Self { length: length.max(one), folds: latin && !link }
     }
 }
 
@@ -218,13 +214,13 @@ fn join_marked<T: Trace + ?Sized>(out: &mut [u8], start: usize, trace: &mut T, r
     let mut rewrite = Rewrite { out, to: start, trace };
     let (mut at, mut before) = (start, b' ');
     while at < end {
-        let run = if is_edge(before) { marked_run(&rewrite.out[at..]) } else { 0 };
-        let stop = at + run.max(1);
+        let run = if is_edge(before) { marked_run(&rewrite.out[at..]) } else { 1 };
+        let stop = at + run;
         let letters = rewrite.out[at..stop].iter().filter(|byte| byte.is_ascii_lowercase());
-        let joins = run > 0 && is_hidden_word(letters);
+        let joins = is_hidden_word(letters);
         rules.insert_if(Rule::Punctuated, joins);
         // The last letter may begin another run.
-        let stop = if run > 1 && !joins { stop - 1 } else { stop };
+        let stop = if run == 1 || joins { stop } else { stop - 1 };
         before = rewrite.out[stop - 1];
         for from in at..stop {
             if !joins || rewrite.out[from].is_ascii_lowercase() {
@@ -237,9 +233,9 @@ fn join_marked<T: Trace + ?Sized>(out: &mut [u8], start: usize, trace: &mut T, r
 }
 
 /// The length of the run of single letters at the beginning of `text` that one mark, single or double, stands between;
-/// 0 for fewer than two letters.
+/// 1 for fewer than two letters.
 fn marked_run(text: &[u8]) -> usize {
-    let [b'a'..=b'z', mark @ (b'.' | b'-' | b'_' | b'*' | b'+' | b'~'), ..] = *text else { return 0 };
+    let [b'a'..=b'z', mark @ (b'.' | b'-' | b'_' | b'*' | b'+' | b'~'), ..] = *text else { return 1 };
     let mut length = 1;
     loop {
         let marks = text[length..].iter().take_while(|byte| **byte == mark).count();
@@ -251,7 +247,7 @@ fn marked_run(text: &[u8]) -> usize {
         }
         length += marks + 1;
     }
-    if length > 1 { length } else { 0 }
+    length
 }
 
 /// Whether a letter beside `byte` begins or ends there, whatever the rules do.

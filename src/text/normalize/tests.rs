@@ -166,11 +166,12 @@ fn hidden_words_are_read() {
         ("you  I D I O T!! you", " you idiot!! you "),
         ("such an (e v i l) thing, s-i-l-l-y s.i..l.l.y s*i*l*l*y.", " such an (evil) thing, silly silly silly. "),
         ("stup1d m0r0n k1ll he11o p3rs0n 5p33dily", " stupid moron kill hello person speedily "),
-        ("stu111id", " stu000id "),
+        ("stu111id st1u111id", " stu000id st1u000id "),
         ("mi$ter", " mister "),
         ("b@nana s!lly cra$$ly cra$$ dumb@ss", " banana silly crassly crass dumbass "),
         // As few letters as can be told: Roman numerals keep two ones.
         ("viii iii", " vii ii "),
+        ("ab cd s.i.i.i.t ab x.i.i.i.s", " ab cd sit ab xiis "),
         ("niiiiice shoooow woooow yaaay", " nice shoow woow yay "),
     ] {
         assert_eq!(normalized(text), expected, "{text:?}");
