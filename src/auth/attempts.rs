@@ -62,8 +62,8 @@ impl Rate {
     /// The rate after one more of `most` a minute; or the seconds to wait.
     fn add(self, most: u64, now: u64) -> Result<Self, u64> {
         let after = self.0.max(now) + interval(most);
-        let (ahead, allowed) = (after - now, MINUTE + interval(most) / 2);
-        if ahead > allowed { Err((ahead - allowed).div_ceil(1000).max(1)) } else { Ok(Self(after)) }
+        let ahead = after - now;
+        if ahead > MINUTE { Err((ahead - MINUTE).div_ceil(1000)) } else { Ok(Self(after)) }
     }
 
     fn take_back(&mut self, most: u64) {
@@ -97,7 +97,7 @@ mod tests {
             assert_eq!(attempts.begin(1, at(0)), Ok(()));
         }
         let wait = attempts.begin(1, at(0)).expect_err("the seventh");
-        assert!((5..=10).contains(&wait), "{wait}");
+        assert_eq!(wait, 10);
         assert_eq!(attempts.begin(2, at(0)), Ok(()), "another client is not held back");
         assert_eq!(attempts.begin(1, at(wait)), Ok(()), "when it was told to come back");
         assert!(attempts.begin(1, at(wait)).is_err());
@@ -160,7 +160,8 @@ mod tests {
             while attempts.begin(1, at(0)).is_ok() {}
             let wait = attempts.begin(1, at(0)).expect_err("one too many");
             let between = (60_u64 / u64::from(most)).max(1);
-            assert!((between.div_ceil(2)..=between + 1).contains(&wait), "{most}: {wait}");
+            assert!((between - 1..=between + 1).contains(&wait), "{most}: {wait}");
+            assert!(attempts.begin(1, at(wait) - Duration::from_secs(1)).is_err(), "{most}");
             assert_eq!(attempts.begin(1, at(wait)), Ok(()), "{most}");
         }
     }
