@@ -170,7 +170,8 @@ mod tests {
         assert!(one != two && one.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
         let users = Users::parse(format!("a:{one}\nb:{two}").as_bytes()).expect("a good file");
         assert!(users.verify(Some(&name("a")), b"a b") && !users.verify(Some(&name("b")), b"ab"));
-        assert!(hash_password(b"").is_err() && hash_password(&[b'a'; 513]).is_err());
+        assert!(hash_password(b"").is_err() && hash_password(&[b'a'; MAX_PASSWORD + 1]).is_err());
+        assert!(hash_password(&[b'a'; MAX_PASSWORD]).is_ok());
     }
 
     #[test]
@@ -188,5 +189,47 @@ mod tests {
             assert_eq!(at, line, "{text}");
             assert!(what.contains(part), "{what}");
         }
+    }
+
+    /// [`REFERENCE`] at other costs, which is a hash of nothing known.
+    fn costing(costs: &str) -> String {
+        REFERENCE.replace("m=256,t=2,p=1", costs)
+    }
+
+    #[test]
+    fn hashes_may_cost_as_much_as_is_said_and_no_more() {
+        let refused = |hash: &str| Hash::parse(hash).err();
+        assert_eq!(refused(&costing("m=65536,t=4,p=4")), None);
+        for costs in ["m=65537,t=4,p=4", "m=65536,t=5,p=4", "m=65536,t=4,p=5"] {
+            assert_eq!(
+                refused(&costing(costs)),
+                Some("the hash costs too much: m=65536, t=4, p=4 are the most"),
+                "{costs}"
+            );
+        }
+        let (head, _) = REFERENCE.rsplit_once('$').expect("an output");
+        // Sixteen zeros and fifteen, in Base64.
+        assert_eq!(refused(&format!("{head}${}", "A".repeat(22))), None);
+        assert_eq!(refused(&format!("{head}${}", "A".repeat(20))), Some("the hash is shorter than 16 bytes"));
+    }
+
+    #[test]
+    fn the_password_of_nobody_costs_as_much_as_the_costliest() {
+        let costs = ["m=290,t=1,p=1", "m=100,t=3,p=1", "m=200,t=1,p=1"];
+        for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+            let text: String = order.iter().map(|&at| format!("user{at}:{}\n", costing(costs[at]))).collect();
+            let users = Users::parse(text.as_bytes()).expect("a good file");
+            assert_eq!((users.nobody.params.m_cost(), users.nobody.params.t_cost()), (100, 3), "{order:?}");
+            assert_eq!(users.count(), 3);
+        }
+    }
+
+    #[test]
+    fn as_many_users_as_there_may_be_and_no_more() {
+        let mut text: String = (0..MAX_USERS).map(|at| format!("user{at}:{REFERENCE}\n")).collect();
+        assert_eq!(Users::parse(text.as_bytes()).expect("a good file").count(), MAX_USERS);
+        text.push_str(&format!("more:{REFERENCE}\n"));
+        let (at, what) = Users::parse(text.as_bytes()).expect_err("refused");
+        assert_eq!((at, what), (Some(MAX_USERS + 1), "too many users: 4096 are the most"));
     }
 }
