@@ -59,6 +59,7 @@ fn answering(criterion: &mut Criterion) {
         let request = Request {
             handler,
             method: Method::Post,
+            surface: Surface::Whole,
             body,
             received: Instant::now(),
             client: 1,

@@ -81,6 +81,8 @@ fn a_password_gives_a_token_which_opens_what_the_user_may() {
         (200, &"bearer".into(), &1800.into())
     );
     assert_eq!(told_token["scope"], "analyze predict");
+    let greeting = json(&daemon.ask(&Request::get("/")));
+    assert!(greeting["endpoints"].as_array().is_some_and(|all| all.contains(&"POST /token".into())), "{greeting}");
     for response in [&answer, &daemon.ask(&form("username=student"))] {
         assert_eq!(response.header("cache-control"), Some("no-store"));
         assert_eq!(response.header("pragma"), Some("no-cache"));

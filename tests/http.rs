@@ -219,6 +219,27 @@ fn the_admin_listener_takes_probes_and_metrics_with_it() {
 }
 
 #[test]
+fn the_greeting_lists_what_its_listener_serves_and_nothing_else() {
+    let listed = |address| -> Vec<String> {
+        let greeting = Request::get("/").send_to(address).expect("an answer");
+        let greeting: serde_json::Value = serde_json::from_slice(&greeting.body).expect("JSON");
+        let endpoints = greeting["endpoints"].as_array().expect("a list");
+        endpoints.iter().map(|endpoint| endpoint.as_str().expect("a name").to_owned()).collect()
+    };
+    let (one, two) = (Daemon::start(&[]), Daemon::start(&["--admin-listen", "127.0.0.1:0"]));
+    let all = listed(one.address());
+    assert_eq!(all.len(), 16, "{all:?}");
+    for address in [one.address(), two.address(), two.admin()] {
+        let there = listed(address);
+        for endpoint in &all {
+            let (method, path) = endpoint.split_once(' ').expect("a method and a path");
+            let status = Request::new(method, path).send_to(address).expect("an answer").status;
+            assert_eq!(there.contains(endpoint), status != 404, "{endpoint} at {address}: {status}");
+        }
+    }
+}
+
+#[test]
 fn http2_by_prior_knowledge_is_served_stream_by_stream() {
     let daemon = Daemon::start(&[]);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");

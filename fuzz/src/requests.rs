@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tamis::api::oip::Inference;
 use tamis::api::perspective::discovery::Origin;
+use tamis::api::route::Surface;
 use tamis::api::{Content, Outcome, Request, SMALL_REPLY, spans};
 use tamis::metrics::Representation;
 use tamis::metrics::labels::{Handler, Method, Status};
@@ -68,6 +69,7 @@ fn answer(state: &mut State, handler: Handler, json_bytes: Option<usize>, body: 
     let request = Request {
         handler,
         method: Method::Post,
+        surface: Surface::Whole,
         body,
         received: Instant::now(),
         client: 1,

@@ -41,6 +41,7 @@ use analyze::asked::Choice;
 use health::SharedPhase;
 use perspective::discovery::{self, Origin};
 use round::{ROUNDS, Round};
+use route::Surface;
 use scrape::Scrape;
 
 /// The model that answers requests in the shape of another service, unless they name one of ours.
@@ -100,6 +101,8 @@ pub struct Request<'a> {
     pub handler: Handler,
     /// `GET`, `HEAD` or `POST`.
     pub method: Method,
+    /// What the listener serves that it came to.
+    pub surface: Surface,
     /// The body; empty for `GET` and `HEAD`.
     pub body: &'a [u8],
     /// When the last byte of it was there.
@@ -369,7 +372,7 @@ impl Worker {
             },
             Handler::Metrics => return scrape::answer(self, request.representation, out),
             Handler::Status => return status::answer(self, out),
-            Handler::Root => Ok(root::answer(out)),
+            Handler::Root => Ok(root::answer(self, request.surface, out)),
             Handler::Health => Ok(health::health(self, out)),
             Handler::Livez => Ok(health::livez(out)),
             Handler::Readyz => Ok(health::readyz(self, out)),

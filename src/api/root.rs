@@ -1,18 +1,34 @@
 //! `GET /`: what this is and where the rest is.
 
+use super::Worker;
+use super::route::{Surface, serves};
 use crate::json::write::Writer;
+use crate::metrics::labels::Handler;
 
-/// Writes the greeting; answers status and length.
-pub fn answer(out: &mut [u8]) -> (u16, usize) {
+/// Writes the greeting and the routes that a listener of `surface` serves, one for each protocol; answers status and length.
+pub fn answer(worker: &Worker, surface: Surface, out: &mut [u8]) -> (u16, usize) {
     let mut writer = Writer::new(out);
     writer.raw(GREETING.as_bytes());
+    let issues_tokens = worker.auth.as_ref().is_some_and(|auth| auth.schemes().bearer);
+    let is_there = |handler: &Handler| match handler {
+        Handler::Root | Handler::Discovery | Handler::None => false,
+        Handler::Token => issues_tokens && serves(surface, Handler::Token),
+        Handler::InferenceServer => serves(surface, Handler::InferenceServer),
+        handler => !handler.is_of_open_inference() && serves(surface, *handler),
+    };
+    for (index, handler) in Handler::ALL.into_iter().filter(is_there).enumerate() {
+        writer.raw(if index == 0 { b"\"" } else { b",\"" });
+        writer.raw(handler.main_method().as_str().as_bytes());
+        writer.raw(b" ");
+        writer.raw(handler.as_str().as_bytes());
+        writer.raw(b"\"");
+    }
+    writer.raw(b"]}");
     (200, writer.finish().unwrap_or_default())
 }
 
 const GREETING: &str = concat!(
     r#"{"message":"tamis: toxicity scores and iris classes","status":"operational","version":""#,
     env!("CARGO_PKG_VERSION"),
-    r#"","endpoints":["POST /analyze","POST /predict","GET /v2","GET /model-info","GET /health","GET /livez","#,
-    r#""GET /readyz","GET /startupz","GET /metrics","GET /status","POST /v1alpha1/comments:analyze","#,
-    r#""POST /v1alpha1/comments:suggestscore","POST /v1/moderations","GET /openapi.json","GET /docs"]}"#
+    r#"","endpoints":["#,
 );

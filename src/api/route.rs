@@ -166,7 +166,8 @@ const fn takes_json(handler: Handler) -> bool {
     )
 }
 
-const fn serves(surface: Surface, handler: Handler) -> bool {
+/// Whether a listener of this part serves the route.
+pub const fn serves(surface: Surface, handler: Handler) -> bool {
     let of_models = takes_json(handler)
         || matches!(handler, Handler::Token | Handler::Discovery | Handler::OpenApi | Handler::Docs);
     let of_both = matches!(handler, Handler::Root | Handler::ModelInfo | Handler::None);

@@ -286,6 +286,7 @@ impl Exchange {
         let request = api::Request {
             handler: self.tally.route.handler,
             method: self.tally.route.method,
+            surface: self.connection.surface,
             body: body.as_deref().map_or(&[], Body::bytes),
             received,
             client: self.client,
