@@ -171,6 +171,7 @@ fn a_users_models_answer_batches_too() {
         }
     }
     assert_eq!(analyses(&daemon.scrape(), "custom", "success"), 30.0);
+    std::fs::remove_dir_all(&root).expect("removed");
 }
 
 #[test]

@@ -197,6 +197,7 @@ fn a_users_models_have_tensors_of_their_own_labels_and_the_longest_answer_has_ro
         let size = bytes.get("probabilities").map_or(0, Vec::len);
         assert_eq!((count, size), if binary { (0, 256 * 32 * 4) } else { (256 * 32, 0) });
     }
+    std::fs::remove_dir_all(&root).expect("removed");
 }
 
 #[test]

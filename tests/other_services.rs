@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tamis::api::health::SharedPhase;
 use tamis::api::oip::Inference;
 use tamis::api::perspective::discovery::Origin;
+use tamis::api::route::Surface;
 use tamis::api::scrape::Scrape;
 use tamis::api::{CompatibleModel, Limits, Request, Worker};
 use tamis::metrics::labels::{Handler, Method};
@@ -34,6 +35,7 @@ fn ask(worker: &mut Worker, handler: Handler, body: &[u8]) -> (u16, Value) {
     let request = Request {
         handler,
         method: Method::Post,
+        surface: Surface::Whole,
         body,
         received: Instant::now(),
         client: 0,

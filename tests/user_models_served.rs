@@ -197,4 +197,5 @@ fn other_services_see_their_labels_by_name() {
         (&json!("mood"), &json!(false))
     );
     assert_eq!(judged(&moderated("simple")), [""; 0], "none of its labels means what a category does");
+    std::fs::remove_dir_all(&root).expect("removed");
 }

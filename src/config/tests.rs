@@ -1,5 +1,3 @@
-use std::io::Write as _;
-
 use super::*;
 
 fn read(arguments: &[&str]) -> Result<Flags, String> {
@@ -7,10 +5,13 @@ fn read(arguments: &[&str]) -> Result<Flags, String> {
     CommandLine::read(arguments).map(|line| line.flags).map_err(|error| error.to_string())
 }
 
-fn config_file(name: &str, text: &str) -> PathBuf {
+/// What is made of a file of this `text`, and of `arguments` beside it.
+fn read_file(name: &str, text: &str, arguments: &[&str]) -> Result<Flags, String> {
     let path = std::env::temp_dir().join(format!("tamis-{}-{name}.toml", std::process::id()));
-    std::fs::File::create(&path).and_then(|mut file| file.write_all(text.as_bytes())).expect("a writable directory");
-    path
+    std::fs::write(&path, text).expect("a writable directory");
+    let flags = read(&[&["--config", path.to_str().expect("a temporary path")], arguments].concat());
+    std::fs::remove_file(&path).expect("removed");
+    flags
 }
 
 #[test]
@@ -46,10 +47,8 @@ fn bad_values_are_refused_by_name() {
 
 #[test]
 fn the_file_beats_the_default_and_the_flag_beats_the_file() {
-    let path =
-        config_file("order", "listen = \"127.0.0.1:1\"\nworkers = 3\naccess-log = true\nidle-timeout = \"9s\"\n");
-    let path = path.to_str().expect("a temporary path");
-    let flags = read(&["--config", path, "--workers", "2"]).expect("valid");
+    let text = "listen = \"127.0.0.1:1\"\nworkers = 3\naccess-log = true\nidle-timeout = \"9s\"\n";
+    let flags = read_file("order", text, &["--workers", "2"]).expect("valid");
     assert_eq!((flags.listen.port(), flags.workers(), flags.access_log), (1, 2, true));
     assert_eq!(flags.idle_timeout, Duration::from_secs(9));
 }
@@ -60,8 +59,7 @@ fn a_switch_in_the_file_is_a_word_or_a_boolean() {
     for (text, on) in
         [("bert = false", false), ("bert = \"off\"", false), ("bert = true", true), ("bert = \"on\"", true)]
     {
-        let path = config_file("switch", text);
-        let flags = read(&["--config", path.to_str().expect("a temporary path")]).expect("valid");
+        let flags = read_file("switch", text, &[]).expect("valid");
         assert_eq!(flags.bert(), on, "{text}");
     }
 }
@@ -74,8 +72,7 @@ fn the_file_is_checked_like_the_command_line() {
         ("value", "workers = 0", "--workers"),
         ("syntax", "workers =", "workers"),
     ] {
-        let path = config_file(name, text);
-        let error = read(&["--config", path.to_str().expect("a temporary path")]).expect_err("refused");
+        let error = read_file(name, text, &[]).expect_err("refused");
         assert!(error.contains(told), "{text}: {error}");
     }
 }
