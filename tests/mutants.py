@@ -133,11 +133,14 @@ def main() -> int:
         def change(tests: list[str], *how: str) -> bool:
             """Whether a change is left that these do not notice."""
             settle(out / "mutants.out")
-            command = [cargo_mutants, "mutants", *files, *(f"--cargo-test-arg={test}" for test in tests), *how]
+            command = [cargo_mutants, "mutants", *files, *how, "--", *tests]
             return subprocess.run(command, env=environment, check=False).returncode != 0
 
         copy(room, out / "tree")
-        left = change(["--lib", *(f"--test={test}" for test in BESIDE.get(room, []))], "--minimum-test-timeout=10")
+        tests = ["--lib", *(f"--test={test}" for test in BESIDE.get(room, []))]
+        # Where the daemon's follow, no others than the room's own.
+        tests += ["--", f"{room}::"] if room in OF_THE_DAEMON else []
+        left = change(tests, "--minimum-test-timeout=10")
         if left and room in OF_THE_DAEMON:
             environment["DAEMON_TESTS"] = ":".join(executables(OF_THE_DAEMON[room], environment))
             copy(room, out / "tree", whole=True)

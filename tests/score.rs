@@ -5,7 +5,7 @@ mod common;
 use common::daemon::Daemon;
 use common::http::Request;
 use common::inference::json;
-use common::score::{Folder, Ran, score};
+use common::score::{Folder, Ran, run, score};
 use serde_json::{Value, json};
 
 const TEXTS: [&str; 9] = [
@@ -43,6 +43,25 @@ fn numbered(ran: &Ran) -> Vec<Value> {
 fn csv_line(fields: &[&str]) -> String {
     let quoted: Vec<_> = fields.iter().map(|field| format!("\"{}\"", field.replace('"', "\"\""))).collect();
     quoted.join(",") + "\r\n"
+}
+
+#[test]
+fn explanations_are_those_of_analyze() {
+    let daemon = Daemon::start(&["--bert", "off"]);
+    let lines: String = TEXTS.iter().map(|text| format!("{}\n", json!(text))).collect();
+    let ran = run(&["explain"], (lines + "\"  \"\n").as_bytes());
+    assert_eq!((ran.code, ran.complaints.as_str()), (Some(0), ""));
+    let told = ran.lines();
+    assert_eq!(told.len(), TEXTS.len() + 1);
+    for (text, told) in TEXTS.iter().zip(&told) {
+        let body = json!({"text": text, "explain": true, "model": "simple"}).to_string();
+        let answer = json(&daemon.ask(&Request::json("/analyze", body)));
+        assert_eq!((&told["score"], &told["spans"]), (&answer["score"], &answer["spans"]), "{text}");
+    }
+    assert_eq!(told[TEXTS.len()], json!({"score": null, "spans": []}), "nothing to score");
+    let ran = run(&["explain"], b"\"good\"\nnot JSON\n");
+    assert_eq!((ran.code, ran.lines().len()), (Some(1), 1));
+    assert!(ran.complaints.contains("line 2"), "{}", ran.complaints);
 }
 
 #[test]

@@ -41,10 +41,11 @@ pub fn new_key(name: &str, scopes: &str) -> Result<String> {
 const PREFIX: &str = "tamis_";
 
 fn ask(question: &str) -> Result<Vec<u8>> {
+    // Before the question: whoever answers at once is not shown either.
+    let _unseen = Unseen::new()?;
     let mut errors = stderr();
     errors.write_all(question.as_bytes())?;
     errors.flush()?;
-    let _unseen = Unseen::new()?;
     let line = first_line();
     errors.write_all(b"\n")?;
     line

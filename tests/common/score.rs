@@ -28,7 +28,12 @@ impl Ran {
 
 /// Runs it with `input` as standard input.
 pub fn score(arguments: &[&str], input: &[u8]) -> Ran {
-    let mut process = spawn(arguments);
+    run(&[&["score"], arguments].concat(), input)
+}
+
+/// The same of another command.
+pub fn run(arguments: &[&str], input: &[u8]) -> Ran {
+    let mut process = begin(arguments);
     let mut stdin = process.stdin.take().expect("piped");
     let input = input.to_vec();
     // Whoever does not read to the end is not to blame the test.
@@ -41,9 +46,13 @@ pub fn score(arguments: &[&str], input: &[u8]) -> Ran {
 
 /// Starts it.
 pub fn spawn(arguments: &[&str]) -> Child {
+    begin(&[&["score"], arguments].concat())
+}
+
+fn begin(arguments: &[&str]) -> Child {
     let mut command = Command::new(tools::tamis_binary());
     let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    pipes.arg("score").args(arguments).spawn().expect("it starts")
+    pipes.args(arguments).spawn().expect("it starts")
 }
 
 /// A directory of files, gone with the test.
