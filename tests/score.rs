@@ -48,8 +48,8 @@ fn csv_line(fields: &[&str]) -> String {
 #[test]
 fn explanations_are_those_of_analyze() {
     let daemon = Daemon::start(&["--bert", "off"]);
-    let lines: String = TEXTS.iter().map(|text| format!("{}\n", json!(text))).collect();
-    let ran = run(&["explain"], (lines + "\"  \"\n").as_bytes());
+    let lines: Vec<_> = TEXTS.iter().chain(&["  "]).map(|text| json!(text).to_string()).collect();
+    let ran = run(&["explain"], lines.join("\n").as_bytes());
     assert_eq!((ran.code, ran.complaints.as_str()), (Some(0), ""));
     let told = ran.lines();
     assert_eq!(told.len(), TEXTS.len() + 1);

@@ -163,7 +163,7 @@ mod tests {
             let wait = attempts.begin(1, at(0)).expect_err("one too many");
             let between = (60_u64 / u64::from(most)).max(1);
             assert!((between - 1..=between + 1).contains(&wait), "{most}: {wait}");
-            assert!(attempts.begin(1, at(wait) - Duration::from_secs(1)).is_err(), "{most}");
+            assert!(attempts.begin(1, at(wait - 1)).is_err(), "{most}");
             assert_eq!(attempts.begin(1, at(wait)), Ok(()), "{most}");
         }
     }

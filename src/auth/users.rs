@@ -217,8 +217,8 @@ mod tests {
     fn the_password_of_nobody_costs_as_much_as_the_costliest() {
         let costs = ["m=290,t=1,p=1", "m=100,t=3,p=1", "m=200,t=1,p=1"];
         for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
-            let text: String = order.iter().map(|&at| format!("user{at}:{}\n", costing(costs[at]))).collect();
-            let users = Users::parse(text.as_bytes()).expect("a good file");
+            let lines = order.map(|at| format!("user{at}:{}", costing(costs[at])));
+            let users = Users::parse(lines.join("\n").as_bytes()).expect("a good file");
             assert_eq!((users.nobody.params.m_cost(), users.nobody.params.t_cost()), (100, 3), "{order:?}");
             assert_eq!(users.count(), 3);
         }
@@ -226,10 +226,10 @@ mod tests {
 
     #[test]
     fn as_many_users_as_there_may_be_and_no_more() {
-        let mut text: String = (0..MAX_USERS).map(|at| format!("user{at}:{REFERENCE}\n")).collect();
-        assert_eq!(Users::parse(text.as_bytes()).expect("a good file").count(), MAX_USERS);
-        text.push_str(&format!("more:{REFERENCE}\n"));
-        let (at, what) = Users::parse(text.as_bytes()).expect_err("refused");
+        let mut lines: Vec<_> = (0..MAX_USERS).map(|at| format!("user{at}:{REFERENCE}")).collect();
+        assert_eq!(Users::parse(lines.join("\n").as_bytes()).expect("a good file").count(), MAX_USERS);
+        lines.push(format!("more:{REFERENCE}"));
+        let (at, what) = Users::parse(lines.join("\n").as_bytes()).expect_err("refused");
         assert_eq!((at, what), (Some(MAX_USERS + 1), "too many users: 4096 are the most"));
     }
 }
