@@ -4,10 +4,10 @@
 mod common;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::http::Request;
-use common::inference::{Inference, analyze, json};
+use common::inference::{Gate, Inference, analyze, json};
 
 /// Clients, each of which asks again as soon as it is answered: sixteen times what there is room for.
 const CLIENTS: usize = 64;
@@ -74,4 +74,31 @@ fn what_has_no_room_is_refused_with_the_time_to_come_back_and_probes_and_scrapes
         samples.value("toxicity_api_requests_total", &[("model_type", "bert"), ("status", "success")]) as u64,
         answered
     );
+}
+
+#[test]
+fn who_is_refused_again_and_again_is_looked_at_a_moment_later() {
+    let gate = Gate::shut();
+    let model = gate.clone();
+    let inference = Inference::start(&["--bert-queue", "1"], None, move |ids| model.run(ids));
+    let mut connection = inference.connect();
+    let mut refused = |times: u32| {
+        let since = Instant::now();
+        for _ in 0..times {
+            assert_eq!(connection.exchange(&analyze("Some text.", "bert")).expect("an answer").status, 503);
+        }
+        since.elapsed()
+    };
+    std::thread::scope(|scope| {
+        // One under way and one that waits: there is room for no other.
+        let held = [(); 2].map(|()| scope.spawn(|| inference.ask(&analyze("Some text.", "bert")).status));
+        gate.wait_begun(1);
+        inference.wait_for("tamis_inference_queue_depth", 1.0);
+        refused(100);
+        // Each but those that were sent before the worker had nothing more to do waits for a millisecond.
+        let waited = refused(200);
+        assert!(waited >= Duration::from_millis(100), "200 refusals within {waited:?}");
+        gate.open();
+        assert_eq!(held.map(|held| held.join().expect("an answer")), [200, 200]);
+    });
 }

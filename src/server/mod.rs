@@ -9,6 +9,7 @@
 mod admission;
 pub mod bodies;
 mod body;
+mod coalescing;
 mod coding;
 pub mod connection;
 mod cors;

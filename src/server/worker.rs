@@ -10,9 +10,9 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::watch;
 use tokio::task::spawn_local;
 
-use super::connection;
 use super::station::{STREAMS, Seat, Station};
 use super::stream;
+use super::{coalescing, connection};
 use crate::api::route::Surface;
 use crate::model::Loaded;
 
@@ -38,7 +38,10 @@ pub fn run(
     models: watch::Receiver<Arc<Loaded>>,
     station: impl FnOnce(Arc<Loaded>) -> Rc<Station>,
 ) -> std::io::Result<()> {
-    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?;
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .on_thread_park(coalescing::before_park)
+        .build_local(LocalOptions::default())?;
     runtime.block_on(async {
         let loaded = Arc::clone(&models.borrow());
         let station = station(loaded);

@@ -10,6 +10,7 @@ use crate::api::route::Route;
 use crate::metrics::labels::{Method, Stage, Status};
 use crate::metrics::{Answer, InProgress, Stages};
 use crate::problem::Problem;
+use crate::server::coalescing;
 use crate::server::headers::Traceparent;
 use crate::server::station::Station;
 
@@ -52,6 +53,7 @@ impl Tally {
                 station.shard.traced(self.route.handler, self.route.method, nanoseconds, traceparent.trace);
             }
         }
+        coalescing::answered(outcome.problem);
         if outcome.problem == Some(Problem::RequestTimeout) {
             station.shard.timed_out();
         }
