@@ -10,11 +10,14 @@ pub fn answer(worker: &Worker, surface: Surface, out: &mut [u8]) -> (u16, usize)
     let mut writer = Writer::new(out);
     writer.raw(GREETING.as_bytes());
     let issues_tokens = worker.auth.as_ref().is_some_and(|auth| auth.schemes().bearer);
-    let is_there = |handler: &Handler| match handler {
-        Handler::Root | Handler::Discovery | Handler::None => false,
-        Handler::Token => issues_tokens && serves(surface, Handler::Token),
-        Handler::InferenceServer => serves(surface, Handler::InferenceServer),
-        handler => !handler.is_of_open_inference() && serves(surface, *handler),
+    let is_there = |handler: &Handler| {
+        serves(surface, *handler)
+            && match handler {
+                Handler::Root | Handler::Discovery | Handler::None => false,
+                Handler::Token => issues_tokens,
+                Handler::InferenceServer => true,
+                handler => !handler.is_of_open_inference(),
+            }
     };
     for (index, handler) in Handler::ALL.into_iter().filter(is_there).enumerate() {
         writer.raw(if index == 0 { b"\"" } else { b",\"" });
