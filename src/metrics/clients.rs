@@ -158,6 +158,13 @@ mod tests {
         }
     }
 
+    /// The numbers that the generator `SplitMix64` gives of the seed 0 are its finaliser of multiples of the golden ratio.
+    #[test]
+    fn hashes_are_mixed_as_published() {
+        let numbers = [1_u64, 2, 3].map(|at| mix(at.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+        assert_eq!(numbers, [0xe220_a839_7b1d_cdaf, 0x6e78_9e6a_a1b9_65f4, 0x06c4_5d18_8009_454f]);
+    }
+
     /// Root mean square error over 40 salts, held to the documented standard error and a quarter more.
     #[test]
     fn the_standard_error_is_that_documented() {
@@ -166,6 +173,7 @@ mod tests {
             (1_000, 0.012),
             (4_096, 0.013),
             (12_000, 0.022),
+            (18_000, 0.031),
             (20_000, 0.06),
             (100_000, 0.07),
             (300_000, 0.07),

@@ -53,3 +53,30 @@ impl Counter {
         self.0.load(Relaxed)
     }
 }
+
+#[cfg(all(test, not(feature = "unmetered")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_is_raised_and_never_lowered() {
+        let mark = Counter::new();
+        let marks = [3, 2, 3, 0, 7, 6].map(|value| {
+            mark.raise(value);
+            mark.get()
+        });
+        assert_eq!(marks, [3, 3, 3, 3, 7, 7]);
+    }
+
+    #[test]
+    fn a_gauge_stops_at_zero_and_a_counter_begins_again() {
+        let gauge = Counter::new();
+        gauge.decrement();
+        assert_eq!(gauge.get(), 0);
+        gauge.set(u64::MAX);
+        gauge.add(2);
+        assert_eq!(gauge.get(), 1);
+        gauge.decrement();
+        assert_eq!(gauge.get(), 0);
+    }
+}

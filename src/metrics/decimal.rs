@@ -117,6 +117,8 @@ mod tests {
     #[test]
     fn edges() {
         assert_eq!(text(123_450, Scale::Millionths), "0.12345");
+        assert_eq!(text(1_000_000, Scale::Millionths), "1");
+        assert_eq!(text(1_500_000, Scale::Millionths), "1.5");
         assert_eq!(text(0, Scale::Nanoseconds), "0");
         assert_eq!(text(1, Scale::Nanoseconds), "0.000000001");
         assert_eq!(text(5, Scale::Hundredths), "0.05");

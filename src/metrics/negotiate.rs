@@ -294,6 +294,12 @@ mod tests {
             ),
             ("text/plain;version=1.0.0", Text),
             ("text/plain;version=1.0.0,application/openmetrics-text;q=0.1", OpenMetrics),
+            // The range that names it most closely, whatever its place; of two that name it alike, the first.
+            ("*/*;q=0.5,text/plain;q=0.1", OpenMetrics),
+            ("text/plain;q=0,application/openmetrics-text;q=0,*/*", Protobuf),
+            ("text/plain;q=0.1,text/plain;q=0.9,application/openmetrics-text;q=0.5", OpenMetrics),
+            // What nobody takes is no choice, wherever it stands.
+            ("image/png,text/plain;q=0", Text),
             ("image/png", Text),
             ("application/openmetrics-text;q=1.5", Text),
             ("application/openmetrics-text;q=", Text),
