@@ -112,6 +112,15 @@ mod tests {
     }
 
     #[test]
+    fn what_lies_beyond_the_last_bin_counts_there() {
+        let window = Window::new();
+        for bin in [BINS - 1, BINS, usize::MAX] {
+            window.scored(bin);
+        }
+        assert_eq!(window.sets[0].each_ref().map(Counter::get), [0, 0, 0, 0, 0, 0, 0, 0, 0, 3]);
+    }
+
+    #[test]
     fn the_index_is_that_of_the_formula() {
         // Half of the scores in the first bin, the others spread over the rest: five times 56 and four times 55.
         let window = Window::new();

@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn what_was_refused_is_soon_forgotten() {
-        let busy = [true; 100_000].into_iter().fold(Late::default(), Late::after);
+        let busy = std::iter::repeat_n(true, 100_000).fold(Late::default(), Late::after);
         let calm = [false; 2 * MANY as usize].into_iter().fold(busy, Late::after).looking().0;
         assert_eq!(calm, Late::default());
     }
