@@ -1,9 +1,10 @@
 //! More than it can: what the daemon answers, refuses and takes, from half of its capacity to eight times as much.
 //!
 //! `cargo bench --bench overload` prints a table, with `-- bert` of the routes that are called so; `cargo test --benches` runs a
-//! moment of each. The capacity is what clients get who ask again as soon as they are answered, the median of three times. Then arrivals come at a constant
-//! rate, each rate in turn in every round, and a probe and a scrape ten times a second on a connection of their own. What is
-//! answered is the median of the rounds. The daemon has one core and the clients another, so `bert` has no core of its own.
+//! moment of each. The capacity is what clients get who ask again as soon as they are answered, the median of three times. Then
+//! arrivals come at a constant rate, each rate in turn in every round, and a probe and a scrape ten times a second on a connection
+//! of their own. What is answered is the median of the rounds. The daemon has one core and the clients another, so `bert` has no
+//! core of its own.
 #![expect(clippy::print_stdout, reason = "the table is what it is for")]
 #![allow(dead_code, reason = "the floor uses the rest of what is shared")]
 
